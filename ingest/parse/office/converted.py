@@ -10,12 +10,15 @@ from ingest.errors import Unreadable
 from ingest.parse import media_types
 from ingest.parse.office import docx, pptx, rich_text
 from ingest.parse.office.conversions import CONVERSIONS, ConversionNeeded
+from ingest.parse.zip_archive import Archive
 
 _TARGET_PARSERS = {"docx": (media_types.DOCX, docx.parse), "pptx": (media_types.PPTX, pptx.parse)}
 
 
 def parse(body: bytes, uri: str) -> Document:
-    """Ask for the document to be converted. Raises ConversionNeeded."""
+    """Ask for the document to be converted. Raises ConversionNeeded; Unreadable for a bomb."""
+    if body.startswith(b"PK"):
+        Archive(body)
     raise ConversionNeeded(media_types.detect_media_type(body, uri))
 
 

@@ -17,6 +17,7 @@ LONGEST_PRINTED_HEADING = 90  # columns of a typewriter; a Han character takes t
 MOST_HEADINGS_IN_A_ROW = 3  # more are an address, or a list for the eye
 LARGER = 1.2  # times the size of what follows
 MOST_PRINTED_LEVELS = 5
+MOST_PRINTED_RANKS = 50  # ways to print a heading that are told apart
 
 _SENTENCE_ENDS = "。．.！!；;，,、…"
 _ITEM_SIGNS = "-–—•·*●■◆▪○□☐☑☒✓✗"
@@ -117,8 +118,9 @@ class HeadingLines:
             alike = (rank[3] for rank in self._ranks if rank[:3] == (short, -size, not bold))
             mark = min(alike, default=-1)
         rank = (short, -size, not bold, mark)
-        self._ranks.add(rank)
-        offset = min(sorted(self._ranks).index(rank), MOST_PRINTED_LEVELS)
+        if len(self._ranks) < MOST_PRINTED_RANKS:
+            self._ranks.add(rank)
+        offset = min(sum(1 for other in self._ranks if other < rank), MOST_PRINTED_LEVELS)
         return offset + (2 if self._section is None else self._section + 1)
 
 
