@@ -4,8 +4,8 @@ from office_files import deck, par, relations, shape, slide, word
 
 from ingest.errors import Unreadable
 from ingest.parse import registry
-from ingest.parse.office.conversions import CONVERSIONS
 from ingest.parse.media_types import DOCX, PPTX, XLSX, detect_media_type
+from ingest.parse.office.conversions import CONVERSIONS
 
 MARKDOWN = "# Title\n\nSome **bold** text with [a link](b.md).\n\n- one\n- two\n"
 CSV = "name,price\nPro,9\nBasic,4\nFree,0\n"
