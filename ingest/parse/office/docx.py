@@ -5,7 +5,7 @@ tree, and a 430 KB file took it 2.1 GB. Strict documents (ISO 29500), which it r
 """
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -27,7 +27,13 @@ from ingest.parse.office.package import Package
 from ingest.parse.office.printed_headings import HeadingLine, HeadingLines, Print
 from ingest.parse.office.unread_parts import UnreadParts
 from ingest.parse.office.word_margins import MarginTexts
-from ingest.parse.office.word_styles import Style, apply_properties, iterate_children, read_styles
+from ingest.parse.office.word_styles import (
+    Style,
+    apply_properties,
+    iterate_children,
+    map_children,
+    read_styles,
+)
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
 
@@ -120,9 +126,10 @@ class _BlockReader:
                 self.write_block(inner)
 
     def _write_styled_paragraph(self, node: Element) -> None:
-        style = self._find_style(node)
+        own = map_children(find_child(node, "pPr"))
+        style = self._find_style(own)
         text = self._unended + paragraph_text.read_paragraph(node)
-        end_is_deleted = find_child(node, "pPr", "rPr", "del") is not None
+        end_is_deleted = find_child(own.get("rPr"), "del") is not None
         self._unended = text if end_is_deleted else ""
         if style.contents:
             self.unread.add("contents", int(bool(text.strip())))
@@ -139,6 +146,9 @@ class _BlockReader:
             return
         if not text.strip():
             return
+        if style.level is None and not mark:
+            self._write_words(node, style, text=text, item="")
+            return
         words = join_wrapped_lines(clean_text(text))
         marked = f"{mark} {words}" if mark not in {"", "-"} else words
         if style.level is not None:
@@ -149,11 +159,9 @@ class _BlockReader:
             self._lines.begin_section(style.level)
         elif printed_headings.is_article(mark):
             self._write_words(node, style, text=marked, item="")
-        elif mark:
+        else:
             item = f"{'  ' * style.depth}{mark} {words}"
             self._write_words(node, style, text=marked if mark != "-" else "", item=item)
-        else:
-            self._write_words(node, style, text=text, item="")
 
     def _write_words(self, node: Element, style: Style, *, text: str, item: str) -> None:
         """Write a paragraph or an item of a list, or keep it: it may turn out to be a heading."""
@@ -235,12 +243,13 @@ class _BlockReader:
             self.builder.add_code("\n".join(self._code))
             self._code.clear()
 
-    def _find_style(self, node: Element) -> Style:
-        """Join a paragraph's style with what it says itself."""
-        own = find_child(node, "pPr")
-        name = read_attribute(find_child(own, "pStyle"))
+    def _find_style(self, own: Mapping[str, Element]) -> Style:
+        """Join a paragraph's style with what its own properties say."""
+        if not own:
+            return self._styles[""]
+        name = read_attribute(own.get("pStyle"))
         style = apply_properties(self._styles.get(name, self._styles[""]), own)
-        if style.depth < 0:
+        if style.number and style.depth < 0:
             style = replace(style, depth=self._numbering.find_depth(style.number, name))
         return style
 
@@ -249,10 +258,9 @@ class _BlockReader:
         self._end_block()
         self._lines.note_content()
         rows = word_tables.list_table_rows(node)
-        cells = [word_tables.list_row_cells(row) for row in rows]
-        if max(map(len, cells), default=0) == 1:
-            for row in cells:
-                for cell in row:
+        if max((len(row.cells) for row in rows), default=0) == 1:
+            for row in rows:
+                for cell in row.cells:
                     for inner in cell:
                         self.write_block(inner)
             self._end_block()
@@ -264,17 +272,17 @@ class _BlockReader:
         """Return a cell on one line; items and rows of a table in it are set apart."""
         parts: list[str] = []
         listed = False
+        table = word_tables.find_own_table(cell)
+        boxed = next(cell.iter("{*}txbxContent"), None) is not None
         for paragraph in cell.iter("{*}p"):
-            if next(paragraph.iterancestors("{*}txbxContent"), None) is not None:
+            if boxed and next(paragraph.iterancestors("{*}txbxContent"), None) is not None:
                 continue  # written below the table
-            style = self._find_style(paragraph)
+            style = self._find_style(map_children(find_child(paragraph, "pPr")))
             mark = self._numbering.next_mark(style.number, style.depth) if style.number else ""
             words = join_wrapped_lines(clean_text(paragraph_text.read_paragraph(paragraph)))
             text = f"{mark} {words}".strip() if mark not in {"", "-"} else words
             if text:
-                inner = word_tables.find_own_table(paragraph) is not word_tables.find_own_table(
-                    cell
-                )
+                inner = word_tables.find_own_table(paragraph) is not table
                 item = bool(style.number) or inner
                 apart = "; " if (item or listed) and not "".join(parts[-1:]).endswith(":") else " "
                 parts += [apart if parts else "", text]

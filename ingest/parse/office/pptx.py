@@ -1,7 +1,7 @@
 """PowerPoint presentations: a slide is a page, its title a heading; notes follow the slide."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -61,15 +61,15 @@ class _SlideReader:
         tree = find_child(root, "cSld", "spTree")
         if tree is not None:
             self.unread.count_content(tree)
-            self.unread.add("shape", sum(map(_is_hidden_shape, _iterate_shapes(tree))))
-        shapes = [shape for shape in _iterate_shapes(tree) if not _is_hidden_shape(shape)]
-        titles = [shape for shape in shapes if _placeholder_type(shape) in _TITLE_PLACEHOLDERS]
+        drawn = list(_iterate_shapes(tree))
+        shapes = {s: _placeholder_type(s) for s in drawn if not _is_hidden_shape(s)}
+        self.unread.add("shape", len(drawn) - len(shapes))
+        titles = [shape for shape, holder in shapes.items() if holder in _TITLE_PLACEHOLDERS]
         for shape in titles:
             title = join_wrapped_lines(clean_text(" ".join(_list_paragraphs(shape))))
             self.builder.add_heading(1, title)
-        for shape in shapes:
-            holder = _placeholder_type(shape)
-            if holder not in _SKIPPED_PLACEHOLDERS and shape not in titles:
+        for shape, holder in shapes.items():
+            if holder not in _SKIPPED_PLACEHOLDERS and holder not in _TITLE_PLACEHOLDERS:
                 self._write_shape(shape, name)
         self._write_footers(shapes)
         self._write_charts(name)
@@ -79,7 +79,8 @@ class _SlideReader:
         self.unread.count_comments(self.package, name)
 
     def _write_shape(self, shape: Element, part: str) -> None:
-        frames = graphic_frames.find_frames(shape, "relIds")
+        drawn = local_name(shape) == "graphicFrame"
+        frames = graphic_frames.find_frames(shape, "relIds") if drawn else []
         for frame in frames:
             graphic_frames.write_frame(self.package, part, frame, self.builder, self.unread)
         if not frames:
@@ -92,10 +93,10 @@ class _SlideReader:
                     chart = self.package.archive.parse_entry(name)
                     self.unread.add("chart", int(not chart_data.write_chart(chart, self.builder)))
 
-    def _write_footers(self, shapes: list[Element]) -> None:
+    def _write_footers(self, shapes: Mapping[Element, str | None]) -> None:
         """Write what stands below the slides, on the first one that has it."""
-        for shape in shapes:
-            if _placeholder_type(shape) in _MARGIN_PLACEHOLDERS:
+        for shape, holder in shapes.items():
+            if holder in _MARGIN_PLACEHOLDERS:
                 text = " ".join(_list_paragraphs(shape))
                 if text not in self._footers:
                     self._footers.add(text)
@@ -202,9 +203,18 @@ def _write_slide_table(table: Element, builder: DocumentBuilder) -> None:
     if head and len(rows) > 2 and _has_merge(parts[0], "hMerge"):  # noqa: PLR2004
         # Names over names, beside those that go on downwards, or an empty corner.
         head = 2 if _has_merge(parts[1], "vMerge") or not rows[0][0] else 1
-    header = table_rows.merge_header_rows(rows[:head]) if head else None
-    if head == 1:
+    _write_rows(builder, rows, head)
+
+
+def _write_rows(builder: DocumentBuilder, rows: list[list[str]], head: int) -> None:
+    """Write a table; head: the rows that its writer marked as its header."""
+    header: table_rows.TableRow | None = table_rows.guess_merged_header(rows)
+    if head > 1:
+        header = table_rows.merge_header_rows(rows[:head])
+    elif head == 1:
         header = table_rows.show_names_once(rows[0])
+    elif header:
+        head = 1
     table_rows.write_table(builder, rows[head:], header=header)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ingest.parse.office import paragraph_text
 from ingest.parse.office.package import Package, is_on
 from ingest.parse.office.word_styles import iterate_children
-from ingest.parse.office.word_tables import list_row_cells, list_table_rows
+from ingest.parse.office.word_tables import list_table_rows
 from ingest.parse.text_cleaning import clean_text, format_row, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
 
@@ -67,7 +67,7 @@ def _iterate_lines(root: Element) -> Iterator[str]:
                     yield from _read_lines(paragraph)
         elif name == "tbl":
             for row in list_table_rows(node):
-                cells = (cell.iter("{*}p") for cell in list_row_cells(row))
+                cells = (cell.iter("{*}p") for cell in row.cells)
                 texts = [" ".join(line for p in cell for line in _read_lines(p)) for cell in cells]
                 yield format_row(texts)
         elif name in {"sdt", "sdtContent", "customXml", "smartTag", "ins"}:

@@ -1,7 +1,7 @@
 """Read the styles of a Word document: what is a heading, a list or code, and how it is printed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ingest.parse.office.package import is_on
@@ -64,16 +64,16 @@ def _resolve_style(name: str, nodes: dict[str, Element], start: Style, parents_l
         style = replace(style, contents=True)
     elif _CODE_STYLE.search(style_name):
         style = replace(style, code=True)
-    style = apply_properties(style, find_child(node, "pPr"))
+    style = apply_properties(style, map_children(find_child(node, "pPr")))
     return _apply_print(style, find_child(node, "rPr"))
 
 
-def apply_properties(style: Style, own: Element | None) -> Style:
-    """Apply a paragraph's own outline level and list over those of its style."""
-    level = read_attribute(find_child(own, "outlineLvl"))
+def apply_properties(style: Style, own: Mapping[str, Element]) -> Style:
+    """Apply a paragraph's own outline level and list, by their names, over those of its style."""
+    level = read_attribute(own.get("outlineLvl"))
     if level.isdecimal() and style.level != 0:
         style = replace(style, level=int(level) + 1 if int(level) < BODY_TEXT_LEVEL else None)
-    numbers = find_child(own, "numPr")
+    numbers = own.get("numPr")
     if numbers is not None:
         number = read_attribute(find_child(numbers, "numId"))
         depth = read_attribute(find_child(numbers, "ilvl"))
@@ -100,3 +100,8 @@ def _apply_print(style: Style, own: Element | None) -> Style:
 def iterate_children(node: Element | None, *names: str) -> Iterator[Element]:
     """Yield the children of an element that have one of these names, whatever their namespace."""
     return (inner for inner in node if local_name(inner) in names) if node is not None else iter(())
+
+
+def map_children(node: Element | None) -> dict[str, Element]:
+    """Return the children of an element by their names without namespaces."""
+    return {local_name(inner): inner for inner in node} if node is not None else {}
