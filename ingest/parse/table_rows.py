@@ -227,6 +227,27 @@ def merge_header_rows(heads: Sequence[TableRow]) -> list[str]:
     return header
 
 
+def show_names_once(header: TableRow) -> list[str]:
+    """Return a single header row in which a name that spans columns stands in the first alone.
+
+    >>> show_names_once(["Plan", "Price", "Price"])
+    ['Plan', 'Price', '']
+    """
+    return [name if not n or name != header[n - 1] else "" for n, name in enumerate(header)]
+
+
+def guess_merged_header(rows: Sequence[TableRow]) -> TableRow | None:
+    """Return the first row as a header in which names that span columns stand once, if it is one.
+
+    >>> guess_merged_header([["Plan", "Price", "Price"], ["Pro", "€9", "€90"]])
+    ['Plan', 'Price', '']
+    >>> guess_merged_header([["Plan", "Price"], ["Pro", "€9"]])
+    """
+    names = show_names_once(rows[0]) if rows else []
+    merged = any(rows) and names != list(rows[0])
+    return names if merged and guess_header([names, *rows[1:HEADER_SAMPLE]]) else None
+
+
 def find_faq_columns(header: TableRow) -> tuple[int, int] | None:
     """Find the columns of questions and answers by their names, in English or Chinese.
 

@@ -56,5 +56,5 @@ def find_child(node: Element | None, *names: str) -> Element | None:
     for name in names:
         if node is None:
             return None
-        node = next((inner for inner in node if local_name(inner) == name), None)
+        node = next(node.iterchildren(f"{{*}}{name}"), None)
     return node

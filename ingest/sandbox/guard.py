@@ -17,8 +17,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from ingest.document import MakeDocumentId, ParsedDocument, ParseOutcome, Raw, Skipped
+from ingest.parse.office.conversions import CONVERSIONS
 from ingest.sandbox.child import Child, ParseFailure
 from ingest.sandbox.child_protocol import unpack_document, unpack_notes
+from ingest.sandbox.office_converter import ConversionFailed, OfficeConverter
 
 _MOST_AHEAD = 32  # documents per child that may be parsed before they are asked for
 _MOST_WAITING_BYTES = 48 << 20  # bytes of finished answers that may wait; then parsing pauses
@@ -38,6 +40,8 @@ class GuardOptions:
     wall: seconds after which reading one document is given up, computing or not.
     file_size: largest file in MiB; a larger one is skipped unread.
     output: text and positions in MiB that one document may yield.
+    libreoffice: program that reads .doc, .odt, .ppt, .odp and .rtf: auto looks for it (Linux only),
+        none leaves these files out, else its path (soffice.bin).
     """
 
     workers: int = 0
@@ -46,6 +50,7 @@ class GuardOptions:
     wall: float = 300
     file_size: int = 200
     output: int = 128
+    libreoffice: str = "auto"
 
 
 _Answer = Future[tuple[ParseOutcome, int]]  # and the bytes it holds
@@ -95,6 +100,7 @@ class Guard:
         self._children: set[Child] = set()
         self._lock = threading.Lock()
         self._closed = False
+        self._converter = OfficeConverter(options.libreoffice)
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="guard")
 
     def __enter__(self) -> Self:
@@ -109,6 +115,7 @@ class Guard:
             self._closed = True
             for child in self._children:
                 child.kill()
+        self._converter.stop()
         self._pool.shutdown(cancel_futures=True)
         for child in self._children:
             child.end_process()
@@ -153,6 +160,8 @@ class Guard:
             reason = f"larger than {self._options.file_size} MiB"
             return Skipped(uri=raw.uri, reason=reason), 0
         answer = self._ask_child(raw)
+        if not isinstance(answer, ParseFailure) and "convert" in answer[0]:
+            answer = self._parse_conversion(raw, answer[0]["convert"])
         if isinstance(answer, ParseFailure):
             return Skipped(uri=raw.uri, reason=answer.reason), 0
         header, parts = answer
@@ -169,32 +178,56 @@ class Guard:
             map(len, parts)
         ) + 500 * len(chunks)
 
-    def _ask_child(self, raw: Raw) -> tuple[Any, Any] | ParseFailure:
-        """Have an idle child parse a file; try a fresh one if earlier documents exhausted it."""
+    def _parse_conversion(self, raw: Raw, kind: object) -> tuple[Any, Any] | ParseFailure:
+        """Have LibreOffice convert a file, and a child parse what it makes of it."""
+        conversion = CONVERSIONS.get(kind) if isinstance(kind, str) else None
+        if conversion is None:
+            return ParseFailure("crashed the parser (its answer makes no sense)")
+        request = {"converted_from": kind, "reason": ""}
+        try:
+            with self._converter.convert_file(raw, conversion) as file:
+                if file.stat().st_size > self._options.file_size * _MIB:
+                    return ParseFailure(
+                        f"larger than {self._options.file_size} MiB, once converted"
+                    )
+                return self._ask_child(raw, {**request, "file": str(file), "real": False})
+        except ConversionFailed as error:
+            return self._ask_child(raw, {**request, "reason": str(error)})
+
+    def _ask_child(
+        self, raw: Raw, more: Mapping[str, Any] | None = None
+    ) -> tuple[Any, Any] | ParseFailure:
+        """Have an idle child parse a file; try a fresh one if earlier documents exhausted it.
+
+        more: of the request, beside or instead of what is said of each file.
+        """
         child = self._idle.get()
         try:
             if child.has_ended:
                 child = self._replace_child(child)
             served = child.served_count
-            answer = self._parse_in_child(child, raw)
+            answer = self._parse_in_child(child, raw, more or {})
             if (
                 isinstance(answer, ParseFailure)
                 and (served or answer.retired)
                 and not answer.timed_out
             ):
                 child = self._replace_child(child)
-                answer = self._parse_in_child(child, raw)
+                answer = self._parse_in_child(child, raw, more or {})
             return answer
         finally:
             self._idle.put(child)
 
-    def _parse_in_child(self, child: Child, raw: Raw) -> tuple[Any, Any] | ParseFailure:
+    def _parse_in_child(
+        self, child: Child, raw: Raw, more: Mapping[str, Any]
+    ) -> tuple[Any, Any] | ParseFailure:
         options = self._options
         request = {
             "file": str(raw.file.absolute()),
             "real": raw.real,
             "uri": raw.uri,
             "seconds": options.seconds,
+            **more,
         }
         return child.request_parse(request, wall=options.wall)
 

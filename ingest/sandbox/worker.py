@@ -12,13 +12,17 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from indexes.embedding.tokenizer import Tokenizer
+from ingest.document import Document
 from ingest.errors import Unreadable
+from ingest.parse.office.conversions import ConversionNeeded
 from ingest.parse.parse_options import ParseOptions
+from ingest.parse.parser_table import CONVERTED_MODULE
 from ingest.parse.registry import ParserNotPrepared, parse_document, prepare_parsers
 from ingest.safe_open import open_regular_file
 from ingest.sandbox.child_protocol import pack_document, pack_frame, unpack_frame
@@ -85,7 +89,10 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
     """
     try:
         body = _read_document(Path(request["file"]), real=request.get("real", False))
-        document = parse_document(body, request["uri"], prepared=prepared, options=parse)
+        if "converted_from" in request:
+            document = _parse_conversion(request, body, prepared)
+        else:
+            document = parse_document(body, request["uri"], prepared=prepared, options=parse)
         del body
         chunks = split_document(
             document,
@@ -98,7 +105,8 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
     except ParserNotPrepared:
         raise
     except Unreadable as error:
-        return pack_frame({"unreadable": str(error)})
+        wanted = {"convert": error.media_type} if isinstance(error, ConversionNeeded) else {}
+        return pack_frame({"unreadable": str(error), **wanted})
     except MemoryError:
         return pack_frame({"memory": True})
     except RecursionError:
@@ -110,6 +118,20 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
     if sum(map(len, frame)) > output:
         return pack_frame({"unreadable": f"holds more than {output >> 20} MiB of text"})
     return frame
+
+
+def _parse_conversion(request: dict[str, Any], body: bytes, prepared: Collection[str]) -> Document:
+    """Parse what a document was converted to, or itself where it could not be, for a reason."""
+    kind, uri, reason = request["converted_from"], request["uri"], request["reason"]
+    if kind not in prepared:
+        raise ParserNotPrepared(kind)
+    converted = import_module(f"ingest.parse.{CONVERTED_MODULE}")
+    document: Document = (
+        converted.parse_unconverted(body, uri, kind, reason)
+        if reason
+        else converted.parse_converted(body, uri, kind)
+    )
+    return document
 
 
 def _read_document(path: Path, *, real: bool) -> bytes:

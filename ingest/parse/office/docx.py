@@ -1,46 +1,44 @@
-"""Word documents: headings by style or outline, lists with their numbers, tables, notes.
+"""Word documents: headings by style, outline or print, lists with their numbers, tables, notes.
 
 The markup is read as a stream, one paragraph or table at a time: python-docx builds the whole
 tree, and a 430 KB file took it 2.1 GB. Strict documents (ISO 29500), which it refuses, read alike.
 """
 
 import io
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from lxml import etree
 
 from ingest.document import Document, describe_hidden_words
 from ingest.errors import Unreadable
-from ingest.parse import table_rows, xml_tree
+from ingest.parse import xml_tree
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.media_types import DOCX
-from ingest.parse.office import paragraph_links, paragraph_text
+from ingest.parse.office import (
+    graphic_frames,
+    paragraph_links,
+    paragraph_text,
+    printed_headings,
+    word_tables,
+)
 from ingest.parse.office.list_numbering import ListNumbering
-from ingest.parse.office.package import Package, is_on
+from ingest.parse.office.package import Package
+from ingest.parse.office.printed_headings import HeadingLine, HeadingLines, Print
+from ingest.parse.office.unread_parts import UnreadParts
+from ingest.parse.office.word_margins import MarginTexts
+from ingest.parse.office.word_styles import (
+    Style,
+    apply_properties,
+    iterate_children,
+    map_children,
+    read_styles,
+)
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
 
 WORD_TYPE = DOCX
-
-_HEADING_STYLE = re.compile(r"(?:heading|标题|標題|überschrift|titre|título)\s*(\d)", re.IGNORECASE)
-_TITLE_STYLES = frozenset({"title", "标题", "標題"})
-_CODE_STYLE = re.compile(r"code|preformatted|source|verbatim|代码", re.IGNORECASE)
-BODY_TEXT_LEVEL = 9  # the outline level that is none
-MOST_STYLE_PARENTS = 20  # styles that one style may stand on
-MOST_SPANNED_COLUMNS = 500  # columns
-
-
-@dataclass(frozen=True, slots=True)
-class Style:
-    """A paragraph style's structure. level: 0 for a title, from 1 for headings."""
-
-    level: int | None = None
-    number: str = ""
-    depth: int = 0
-    code: bool = False
 
 
 def parse(body: bytes, uri: str) -> Document:
@@ -50,23 +48,28 @@ def parse(body: bytes, uri: str) -> Document:
     reader.read_body()
     name = reader.builder.headline or package.find_title() or PurePosixPath(uri).stem
     document = reader.builder.build_document(title=name, media_type=WORD_TYPE)
-    return replace(document, notes=describe_hidden_words(reader.hidden_words))
+    notes = describe_hidden_words(reader.hidden_words) + reader.unread.list_notes()
+    return replace(document, notes=notes)
 
 
 class _BlockReader:
     def __init__(self, package: Package) -> None:
         self.builder = DocumentBuilder()
+        self.unread = UnreadParts()
+        self.hidden_words = 0  # words that no reader sees
         self._package = package
         self._styles = read_styles(package.parse_part("styles"))
         self._numbering = ListNumbering(package.parse_part("numbering"))
+        self._margins = MarginTexts(package)
         self._notes = {
             (kind, read_attribute(note, "id")): note
             for kind in ("footnote", "endnote")
-            for note in _child_nodes(_parse_linked_part(package, f"{kind}s"), kind)
+            for note in iterate_children(_parse_linked_part(package, f"{kind}s"), kind)
         }
-        self.hidden_words = 0  # words that no reader sees
         self._boxes: set[Element] = set()  # text boxes of the block that is read
         self._words_before = ""  # of the cells of a table: they tell equal ones apart
+        self._lines = HeadingLines()
+        self._unended = ""  # of a paragraph whose end was deleted: the next one goes on with it
         self._items: list[str] = []
         self._code: list[str] = []
 
@@ -78,7 +81,7 @@ class _BlockReader:
         parsing = etree.iterparse(
             io.BytesIO(data),
             events=("end",),
-            tag=("{*}p", "{*}tbl", "{*}sdt"),
+            tag=("{*}p", "{*}tbl", "{*}sdt", "{*}sectPr", "{*}altChunk"),
             resolve_entities=False,
             no_network=True,
             remove_comments=True,
@@ -87,17 +90,33 @@ class _BlockReader:
         try:
             for _, node in parsing:
                 above = node.getparent()
-                if above is not None and local_name(above) == "body":
-                    self.hidden_words += paragraph_text.count_hidden_words(node)
+                if local_name(node) == "sectPr":
+                    if above is not None and local_name(above) in {"body", "pPr"}:
+                        self._margins.add_section(node)
+                elif above is not None and local_name(above) == "body":
                     paragraph_links.set_addresses(node, addresses)
-                    self.write_block(node)
-                    self._boxes.clear()
+                    self._read_block(node)
                     node.clear()
                     while node.getprevious() is not None:
                         del above[0]
         except etree.XMLSyntaxError as error:
             raise Unreadable("damaged: its text is no valid XML") from error
+        self._end_body()
+
+    def _read_block(self, node: Element) -> None:
+        self.hidden_words += paragraph_text.count_hidden_words(node)
+        self.unread.count_content(node)
+        self.write_block(node)
+        self._boxes.clear()
+
+    def _end_body(self) -> None:
+        """Write what is still open, then what stands in the margins of the pages."""
         self._end_block()
+        self.builder.add_paragraph(self._unended)
+        self.builder.close_sections(0)
+        for line in self._margins.list_lines():
+            self.builder.add_paragraph(line)
+        self.unread.count_comments(self._package, self._package.main)
 
     def write_block(self, node: Element) -> None:
         """Write a paragraph, a table, or what a content control holds."""
@@ -105,50 +124,118 @@ class _BlockReader:
         if name == "p":
             self._write_styled_paragraph(node)
         elif name == "tbl":
-            self._end_block()
-            self._write_word_table(node)
+            self._write_table(node)
         elif name in {"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag"}:
             for inner in node:
                 self.write_block(inner)
 
     def _write_styled_paragraph(self, node: Element) -> None:
-        style = self._find_style(node)
-        text = paragraph_text.read_paragraph(node)
-        mark = self._numbering.next_mark(style.number, style.depth) if text.strip() else ""
-        if style.level is not None:
-            self._end_block()
-            words = join_wrapped_lines(clean_text(text))
-            shows_mark = mark and mark != "-" and words
-            paragraph_links.note_paragraph_links(node, self.builder)
-            self.builder.add_heading(style.level, f"{mark} {words}" if shows_mark else words)
-        elif style.code and not mark:
-            self._end_items()
-            self._code.append(text)
-        elif mark:
-            self._end_code()
-            paragraph_links.note_paragraph_links(node, self.builder)
-            self._items.append(f"{'  ' * style.depth}{mark} {join_wrapped_lines(text)}")
-        elif text.strip():
-            self._end_block()
-            paragraph_links.note_paragraph_links(node, self.builder)
-            self.builder.add_paragraph(text)
+        own = map_children(find_child(node, "pPr"))
+        style = self._find_style(own)
+        text = self._unended + paragraph_text.read_paragraph(node)
+        end_is_deleted = find_child(own.get("rPr"), "del") is not None
+        self._unended = text if end_is_deleted else ""
+        if style.contents:
+            self.unread.add("contents", int(bool(text.strip())))
+        elif not end_is_deleted:
+            self._write_paragraph_text(node, style, text)
         self._write_anchored(node)
 
+    def _write_paragraph_text(self, node: Element, style: Style, text: str) -> None:
+        mark = self._numbering.next_mark(style.number, style.depth) if style.number else ""
+        if style.code and not mark and style.level is None:
+            self._settle_lines(None)
+            self._end_items()
+            self._code.append(text)
+            return
+        if not text.strip():
+            return
+        paragraph_links.note_paragraph_links(node, self.builder)
+        if style.level is None and not mark:
+            self._write_words(node, style, text=text, item="")
+            return
+        words = join_wrapped_lines(clean_text(text))
+        marked = f"{mark} {words}" if mark not in {"", "-"} else words
+        if style.level is not None:
+            self._end_code()
+            self._write_lines(self._lines.take_before_heading())
+            self._end_items()
+            self.builder.add_heading(style.level, marked)
+            self._lines.begin_section(style.level)
+        elif printed_headings.is_article(mark):
+            self._write_words(node, style, text=marked, item="")
+        else:
+            item = f"{'  ' * style.depth}{mark} {words}"
+            self._write_words(node, style, text=marked if mark != "-" else "", item=item)
+
+    def _write_words(self, node: Element, style: Style, *, text: str, item: str) -> None:
+        """Write a paragraph or an item of a list, or keep it: it may turn out to be a heading."""
+        kind = (style.number, style.depth)
+        may_be_heading = printed_headings.may_be_heading(text) and not _has_anchored(node)
+        if may_be_heading or self._lines.waiting:
+            own_print = printed_headings.measure_print(node, style, self._styles)
+            if printed_headings.names_chapter(text):
+                own_print = replace(own_print, bold=True)
+            if may_be_heading and (own_print.bold or own_print.size > self._styles[""].size):
+                self._end_code()
+                line = HeadingLine(words=text, own_print=own_print, item=item, kind=kind)
+                self._lines.waiting.append(line)
+                return
+            self._settle_lines(own_print, kind if item else ("", 0))
+        self._lines.note_content()
+        self._end_code()
+        self._write_plain(text, item)
+
+    def _settle_lines(self, follows: Print | None, kind: tuple[str, int] = ("", 0)) -> None:
+        """Write the lines that waited for what follows: as headings, or as they are."""
+        if self._lines.waiting:
+            self._write_lines(self._lines.take_lines(follows, kind))
+
+    def _write_lines(self, lines: Iterable[tuple[HeadingLine, int | None]]) -> None:
+        for line, level in lines:
+            if level is None:
+                self._write_plain(line.words, line.item)
+            else:
+                self._end_items()
+                self.builder.add_heading(level, line.words)
+
+    def _write_plain(self, text: str, item: str) -> None:
+        if item:
+            self._items.append(item)
+        else:
+            self._end_items()
+            self.builder.add_paragraph(text)
+
     def _write_anchored(self, node: Element) -> None:
-        """Write the text boxes and notes that a paragraph anchors."""
+        """Write what a block anchors: text boxes, drawings, charts and notes."""
         for box in paragraph_text.find_text_boxes(node):
             if box in self._boxes:  # in a box that was written: once more each level would double
                 continue
             self._boxes.add(box)
             for inner in box:
                 self.write_block(inner)
+            self._settle_lines(None)
+        self._write_drawings(node)
         for key in paragraph_text.find_note_references(node):
-            for paragraph in _child_nodes(self._notes.get(key), "p"):
+            for paragraph in iterate_children(self._notes.get(key), "p"):
                 self._end_block()
                 paragraph_links.note_paragraph_links(paragraph, self.builder)
                 self.builder.add_paragraph(paragraph_text.read_paragraph(paragraph))
 
+    def _write_drawings(self, node: Element) -> None:
+        """Write the words of SmartArt, and the numbers behind charts."""
+        for frame in graphic_frames.find_frames(node, "relIds", "chart"):
+            if frame in self._boxes:
+                continue
+            self._boxes.add(frame)
+            self._end_block()
+            self._lines.note_content()
+            graphic_frames.write_frame(
+                self._package, self._package.main, frame, self.builder, self.unread
+            )
+
     def _end_block(self) -> None:
+        self._settle_lines(None)
         self._end_items()
         self._end_code()
 
@@ -162,62 +249,49 @@ class _BlockReader:
             self.builder.add_code("\n".join(self._code))
             self._code.clear()
 
-    def _find_style(self, node: Element) -> Style:
-        """Join a paragraph's style with what it says itself."""
-        own = find_child(node, "pPr")
-        style = self._styles.get(read_attribute(find_child(own, "pStyle")), Style())
-        return _apply_properties(style, own)
+    def _find_style(self, own: Mapping[str, Element]) -> Style:
+        """Join a paragraph's style with what its own properties say."""
+        if not own:
+            return self._styles[""]
+        name = read_attribute(own.get("pStyle"))
+        style = apply_properties(self._styles.get(name, self._styles[""]), own)
+        if style.number and style.depth < 0:
+            style = replace(style, depth=self._numbering.find_depth(style.number, name))
+        return style
 
-    def _write_word_table(self, node: Element) -> None:
-        rows = [row for row in node.iter("{*}tr") if _find_table(row) is node]
-        rows = [row for row in rows if find_child(row, "trPr", "del") is None]
-        cells = [list(_child_nodes(row, "tc", "sdt")) for row in rows]
-        if max(map(len, cells), default=0) == 1:
-            for row in cells:
-                for cell in row:
+    def _write_table(self, node: Element) -> None:
+        self._settle_lines(Print(bold=False, size=self._styles[""].size))
+        self._end_block()
+        self._lines.note_content()
+        rows = word_tables.list_table_rows(node)
+        if max((len(row.cells) for row in rows), default=0) == 1:
+            for row in rows:
+                for cell in row.cells:
                     for inner in cell:
                         self.write_block(inner)
             self._end_block()
             return
-        above: dict[int, str] = {}
-        texts = [self._read_word_row(row, above) for row in cells]
-        head = [text for row, text in zip(rows, texts, strict=True) if _is_header_row(row)]
-        if head and texts[: len(head)] == head and len(texts) > len(head):
-            table_rows.write_table(
-                self.builder, texts[len(head) :], header=table_rows.merge_header_rows(head)
-            )
-        else:
-            table_rows.write_table(self.builder, texts)
+        word_tables.write_word_table(rows, self.builder, self._read_cell)
+        self._write_anchored(node)
 
-    def _read_word_row(self, cells: list[Element], above: dict[int, str]) -> list[str]:
-        """Read a row; a cell merged downwards is said again."""
-        row: list[str] = []
-        for cell in cells:
-            inner = cell if local_name(cell) == "tc" else find_child(cell, "sdtContent", "tc")
-            if inner is None:
-                continue
-            merge = find_child(inner, "tcPr", "vMerge")
-            going_on = merge is not None and read_attribute(merge) != "restart"
-            text = above.get(len(row), "") if going_on else self._read_word_cell(inner)
-            short = len(text) <= table_rows.LONGEST_REPEATED_CELL
-            above[len(row)] = text if merge is not None and short else ""
-            wide = read_attribute(find_child(inner, "tcPr", "gridSpan"))
-            width = int(wide) if wide.isdecimal() and len(wide) <= 3 else 1  # noqa: PLR2004
-            row += [text, *[""] * (min(width, MOST_SPANNED_COLUMNS) - 1)]
-        return row
-
-    def _read_word_cell(self, cell: Element) -> str:
+    def _read_cell(self, cell: Element) -> str:
         """Return a cell on one line; items and rows of a table in it are set apart."""
         parts: list[str] = []
         listed = False
+        table = word_tables.find_own_table(cell)
+        boxed = next(cell.iter("{*}txbxContent"), None) is not None
         for paragraph in cell.iter("{*}p"):
-            text = join_wrapped_lines(clean_text(paragraph_text.read_paragraph(paragraph)))
+            if boxed and next(paragraph.iterancestors("{*}txbxContent"), None) is not None:
+                continue  # written below the table
+            style = self._find_style(map_children(find_child(paragraph, "pPr")))
+            mark = self._numbering.next_mark(style.number, style.depth) if style.number else ""
+            words = join_wrapped_lines(clean_text(paragraph_text.read_paragraph(paragraph)))
+            text = f"{mark} {words}".strip() if mark not in {"", "-"} else words
             if text:
                 paragraph_links.note_paragraph_links(paragraph, self.builder, self._words_before)
                 self._words_before = text
-                item = bool(self._find_style(paragraph).number) or _find_table(
-                    paragraph
-                ) is not _find_table(cell)
+                inner = word_tables.find_own_table(paragraph) is not table
+                item = bool(style.number) or inner
                 apart = "; " if (item or listed) and not "".join(parts[-1:]).endswith(":") else " "
                 parts += [apart if parts else "", text]
                 listed = item
@@ -233,52 +307,6 @@ def _parse_linked_part(package: Package, kind: str) -> Element | None:
     return root
 
 
-def read_styles(part: Element | None) -> dict[str, Style]:
-    """Read the paragraph styles, each with what it inherits."""
-    nodes = {read_attribute(node, "styleId"): node for node in _child_nodes(part, "style")}
-    return {name: _resolve_style(name, nodes, MOST_STYLE_PARENTS) for name in nodes}
-
-
-def _resolve_style(name: str, nodes: dict[str, Element], parents_left: int) -> Style:
-    node = nodes.get(name)
-    if node is None or not parents_left:
-        return Style()
-    style = _resolve_style(read_attribute(find_child(node, "basedOn")), nodes, parents_left - 1)
-    style_name = read_attribute(find_child(node, "name")).strip()
-    heading = _HEADING_STYLE.fullmatch(style_name)
-    if heading:
-        style = replace(style, level=int(heading[1]))
-    elif style_name.lower() in _TITLE_STYLES:
-        style = replace(style, level=0)
-    elif _CODE_STYLE.search(style_name):
-        style = replace(style, code=True)
-    return _apply_properties(style, find_child(node, "pPr"))
-
-
-def _apply_properties(style: Style, own: Element | None) -> Style:
-    """Apply a paragraph's own outline level and list over those of its style."""
-    level = read_attribute(find_child(own, "outlineLvl"))
-    if level.isdecimal() and style.level != 0:
-        style = replace(style, level=int(level) + 1 if int(level) < BODY_TEXT_LEVEL else None)
-    numbers = find_child(own, "numPr")
-    if numbers is not None:
-        number = read_attribute(find_child(numbers, "numId"))
-        depth = read_attribute(find_child(numbers, "ilvl"))
-        style = replace(
-            style,
-            number="" if number == "0" else number or style.number,
-            depth=int(depth) if depth.isdecimal() and len(depth) == 1 else style.depth,
-        )
-    return style
-
-
-def _child_nodes(node: Element | None, *names: str) -> Iterator[Element]:
-    return (inner for inner in node if local_name(inner) in names) if node is not None else iter(())
-
-
-def _find_table(node: Element) -> Element | None:
-    return next(node.iterancestors("{*}tbl"), None)
-
-
-def _is_header_row(row: Element) -> bool:
-    return is_on(find_child(row, "trPr", "tblHeader"))
+def _has_anchored(node: Element) -> bool:
+    anchors = ("txbxContent", "footnoteReference", "endnoteReference", "relIds", "chart")
+    return next(node.iter(*(f"{{*}}{name}" for name in anchors)), None) is not None

@@ -1,8 +1,11 @@
 """Read the visible words of an office document's paragraph."""
 
 from collections.abc import Callable, Iterator
+from string import hexdigits
 
+from ingest.parse.office import symbol_fonts
 from ingest.parse.office.package import is_on
+from ingest.parse.office.word_styles import MOST_SIZE_DIGITS
 from ingest.parse.text_cleaning import read_alt_text
 from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
 
@@ -13,10 +16,10 @@ _SKIPPED_NAMES = (
     " footnoteRef endnoteRef txbxContent txBody naryPr dPr fPr radPr deg"
 )
 _SKIPPED_TAGS = frozenset(_SKIPPED_NAMES.split())
+_MOST_CODE_DIGITS = 6  # of a character's number
 TINY_HALF_POINTS = 4  # half points
-MOST_SIZE_DIGITS = 3  # of a font size in half points; longer ones are nonsense
 WHITE_CODES = {"FFFFFF", "FEFEFE", "FDFDFD"}
-_SPACE_TAGS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "sym": ""}
+_SPACE_TAGS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _FORMULAS = frozenset({"f", "rad", "d", "nary", "sSup", "sSub", "sSubSup"})
 
 
@@ -25,7 +28,7 @@ def read_paragraph(paragraph: Element) -> str:
     return "".join(iterate_words(paragraph))
 
 
-def iterate_words(  # noqa: C901, one branch a kind of element
+def iterate_words(
     node: Element,
     enter: Callable[[Element], None] | None = None,
     leave: Callable[[Element], None] | None = None,
@@ -35,23 +38,52 @@ def iterate_words(  # noqa: C901, one branch a kind of element
         name = local_name(inner)
         if enter is not None:
             enter(inner)
-        if name == "t":
-            yield inner.text or ""
+        if name in _WORD_READERS:
+            yield _WORD_READERS[name](inner)
         elif name in _SPACE_TAGS:
             yield _SPACE_TAGS[name]
         elif name == "r":
             if not is_hidden_run(inner):
                 yield from iterate_words(inner, enter, leave)
-        elif name == "docPr":
-            yield describe_picture(inner)
         elif name in _FORMULAS:
             yield _format_formula(inner, name)
-        elif name == "oMath":
-            yield "".join(iterate_words(inner)) + " "
         elif name not in _SKIPPED_TAGS:
             yield from iterate_words(inner, enter, leave)
         if leave is not None:
             leave(inner)
+
+
+def _read_text(node: Element) -> str:
+    text = node.text or ""
+    if not symbol_fonts.has_symbols(text):
+        return text
+    fonts = find_child(node.getparent(), "rPr", "rFonts")
+    return symbol_fonts.read_symbols(read_attribute(fonts, "ascii"), text)
+
+
+def _read_sign(node: Element) -> str:
+    """Return a character that is stored as a number of its font."""
+    code = read_attribute(node, "char")
+    known = len(code) <= _MOST_CODE_DIGITS and all(sign in hexdigits for sign in code)
+    if not code or not known:
+        return ""
+    return symbol_fonts.read_symbol(read_attribute(node, "font"), int(code, 16))
+
+
+def _read_check_box(node: Element) -> str:
+    """Return a form's box, empty or ticked, which is drawn and no text."""
+    ticked = find_child(node, "checked")
+    return "☒" if is_on(find_child(node, "default") if ticked is None else ticked) else "☐"
+
+
+def _read_choice(node: Element) -> str:
+    """Return what is chosen in a form's list, which is no text either."""
+    entries = [read_attribute(entry) for entry in node if local_name(entry) == "listEntry"]
+    chosen = read_attribute(find_child(node, "result")) or read_attribute(
+        find_child(node, "default")
+    )
+    at = int(chosen) if chosen.isdecimal() and len(chosen) <= _MOST_CODE_DIGITS else 0
+    return entries[at] if at < len(entries) else ""
 
 
 def is_hidden_run(run: Element) -> bool:
@@ -120,6 +152,20 @@ def _join_words(node: Element | None) -> str:
 def describe_picture(picture: Element) -> str:
     """Return a picture's alternative text, if it says anything."""
     return read_alt_text(read_attribute(picture, "descr"))
+
+
+def _read_formula_line(node: Element) -> str:
+    return _join_words(node) + " "
+
+
+_WORD_READERS = {
+    "t": _read_text,
+    "sym": _read_sign,
+    "checkBox": _read_check_box,
+    "ddList": _read_choice,
+    "docPr": describe_picture,
+    "oMath": _read_formula_line,
+}
 
 
 def find_text_boxes(paragraph: Element) -> Iterator[Element]:

@@ -1,23 +1,26 @@
 """PowerPoint presentations: a slide is a page, its title a heading; notes follow the slide."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ingest.document import Document
 from ingest.parse import table_rows
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.media_types import PPTX
-from ingest.parse.office import chart_data, paragraph_text
+from ingest.parse.office import chart_data, graphic_frames, paragraph_text
 from ingest.parse.office.package import Package
 from ingest.parse.office.paragraph_links import note_paragraph_links, set_addresses
+from ingest.parse.office.unread_parts import UnreadParts
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
 
 SLIDES_TYPE = PPTX
 
 _TITLE_PLACEHOLDERS = frozenset({"title", "ctrTitle"})
-_SKIPPED_PLACEHOLDERS = frozenset({"dt", "ftr", "sldNum", "hdr", "sldImg"})
+_MARGIN_PLACEHOLDERS = frozenset({"ftr", "hdr"})
+_SKIPPED_PLACEHOLDERS = frozenset({"dt", "sldNum", "sldImg", *_MARGIN_PLACEHOLDERS})
 # Placeholders whose paragraphs have bullets by themselves.
 _BODY_PLACEHOLDERS = frozenset({"body", "obj", ""})
 _SHAPE_TAGS = frozenset({"sp", "graphicFrame", "pic"})
@@ -27,18 +30,83 @@ NOTES_HEADING = "Notes"
 
 def parse(body: bytes, uri: str) -> Document:
     """Read a presentation. Raises Unreadable: damaged, encrypted, a bomb, or without text."""
-    package = Package(body)
-    builder = DocumentBuilder()
-    slides = package.read_relations(package.main)
-    listed = package.archive.parse_entry(package.main).iter("{*}sldId")
-    read: set[str] = set()  # no program lists a slide twice; thousands of times it fills a disk
-    for number, node in enumerate(listed, start=1):
-        kind, name = slides.get(_relation_id(node), ("", ""))
-        if kind == "slide" and package.has_part(name) and name not in read:
-            read.add(name)
-            _write_slide(package, name, number, builder)
-    title = builder.headline or package.find_title() or PurePosixPath(uri).stem
-    return builder.build_document(title=title, media_type=SLIDES_TYPE)
+    reader = _SlideReader(Package(body))
+    reader.read_slides()
+    title = reader.builder.headline or reader.package.find_title() or PurePosixPath(uri).stem
+    document = reader.builder.build_document(title=title, media_type=SLIDES_TYPE)
+    return replace(document, notes=reader.unread.list_notes())
+
+
+class _SlideReader:
+    def __init__(self, package: Package) -> None:
+        self.package = package
+        self.builder = DocumentBuilder()
+        self.unread = UnreadParts()
+        self._footers: set[str] = set()  # that were written: the slides repeat them
+
+    def read_slides(self) -> None:
+        """Read the slides in the order of the presentation."""
+        slides = self.package.read_relations(self.package.main)
+        listed = self.package.archive.parse_entry(self.package.main).iter("{*}sldId")
+        read: set[str] = set()  # no program lists a slide twice; thousands of times it fills a disk
+        for number, node in enumerate(listed, start=1):
+            kind, name = slides.get(_relation_id(node), ("", ""))
+            if kind == "slide" and self.package.has_part(name) and name not in read:
+                read.add(name)
+                self._write_slide(name, number)
+
+    def _write_slide(self, name: str, number: int) -> None:
+        self.builder.close_sections(1)
+        self.builder.begin_page(str(number))
+        root = self.package.archive.parse_entry(name)
+        set_addresses(root, self.package.read_addresses(name))
+        tree = find_child(root, "cSld", "spTree")
+        if tree is not None:
+            self.unread.count_content(tree)
+        drawn = list(_iterate_shapes(tree))
+        shapes = {s: _placeholder_type(s) for s in drawn if not _is_hidden_shape(s)}
+        self.unread.add("shape", len(drawn) - len(shapes))
+        titles = [shape for shape, holder in shapes.items() if holder in _TITLE_PLACEHOLDERS]
+        for shape in titles:
+            title = join_wrapped_lines(clean_text(" ".join(_list_paragraphs(shape))))
+            _note_links(shape, self.builder)
+            self.builder.add_heading(1, title)
+        for shape, holder in shapes.items():
+            if holder not in _SKIPPED_PLACEHOLDERS and holder not in _TITLE_PLACEHOLDERS:
+                self._write_shape(shape, name)
+        self._write_footers(shapes)
+        self._write_charts(name)
+        for notes in dict.fromkeys(self.package.find_related(name, "notesSlide")):
+            if self.package.has_part(notes):
+                page = self.package.archive.parse_entry(notes)
+                set_addresses(page, self.package.read_addresses(notes))
+                _write_notes(page, self.builder)
+        self.unread.count_comments(self.package, name)
+
+    def _write_shape(self, shape: Element, part: str) -> None:
+        drawn = local_name(shape) == "graphicFrame"
+        frames = graphic_frames.find_frames(shape, "relIds") if drawn else []
+        for frame in frames:
+            graphic_frames.write_frame(self.package, part, frame, self.builder, self.unread)
+        if not frames:
+            _write_shape(shape, self.builder)
+
+    def _write_charts(self, part: str) -> None:
+        for kind in ("chart", "chartEx"):
+            for name in dict.fromkeys(self.package.find_related(part, kind)):
+                if self.package.has_part(name):
+                    chart = self.package.archive.parse_entry(name)
+                    self.unread.add("chart", int(not chart_data.write_chart(chart, self.builder)))
+
+    def _write_footers(self, shapes: Mapping[Element, str | None]) -> None:
+        """Write what stands below the slides, on the first one that has it."""
+        for shape, holder in shapes.items():
+            if holder in _MARGIN_PLACEHOLDERS:
+                text = " ".join(_list_paragraphs(shape))
+                if text not in self._footers:
+                    self._footers.add(text)
+                    _note_links(shape, self.builder)
+                    self.builder.add_paragraph(text)
 
 
 def _relation_id(node: Element) -> str:
@@ -46,29 +114,6 @@ def _relation_id(node: Element) -> str:
     return next(
         (str(identifier) for key, identifier in node.attrib.items() if str(key).endswith("}id")), ""
     )
-
-
-def _write_slide(package: Package, name: str, number: int, builder: DocumentBuilder) -> None:
-    builder.close_sections(1)
-    builder.begin_page(str(number))
-    root = package.archive.parse_entry(name)
-    set_addresses(root, package.read_addresses(name))
-    shapes = list(_iterate_shapes(find_child(root, "cSld", "spTree")))
-    titles = [shape for shape in shapes if _placeholder_type(shape) in _TITLE_PLACEHOLDERS]
-    for shape in titles:
-        _note_links(shape, builder)
-        builder.add_heading(1, join_wrapped_lines(clean_text(" ".join(_list_paragraphs(shape)))))
-    for shape in shapes:
-        if shape not in titles:
-            _write_shape(shape, builder)
-    for chart in dict.fromkeys(package.find_related(name, "chart")):
-        if package.has_part(chart):
-            _write_chart(package.archive.parse_entry(chart), builder)
-    for notes in dict.fromkeys(package.find_related(name, "notesSlide")):
-        if package.has_part(notes):
-            notes_root = package.archive.parse_entry(notes)
-            set_addresses(notes_root, package.read_addresses(notes))
-            _write_notes(notes_root, builder)
 
 
 def _write_notes(root: Element, builder: DocumentBuilder) -> None:
@@ -82,17 +127,13 @@ def _write_notes(root: Element, builder: DocumentBuilder) -> None:
 
 
 def _iterate_shapes(tree: Element | None) -> Iterator[Element]:
-    """Yield the shapes of a slide, those in groups too, without dates, footers and numbers."""
+    """Yield the shapes of a slide, those in groups too; a hidden group is one."""
     for node in tree if tree is not None else ():
         name = local_name(node)
-        if name in {"grpSp", "AlternateContent", "Choice"}:
-            yield from _iterate_shapes(node)
-        elif (
-            name in _SHAPE_TAGS
-            and _placeholder_type(node) not in _SKIPPED_PLACEHOLDERS
-            and not _is_hidden_shape(node)
-        ):
+        if name in _SHAPE_TAGS or (name == "grpSp" and _is_hidden_shape(node)):
             yield node
+        elif name in {"grpSp", "AlternateContent", "Choice"}:
+            yield from _iterate_shapes(node)
 
 
 def _is_hidden_shape(node: Element) -> bool:
@@ -166,36 +207,48 @@ def _list_paragraphs(node: Element) -> list[str]:
 def _write_slide_table(table: Element, builder: DocumentBuilder) -> None:
     _note_links(table, builder)
     rows: list[list[str]] = []
-    for row in table.iter("{*}tr"):
-        if next(row.iterancestors("{*}tbl"), None) is not table:
-            continue  # of a table in a cell, which says it already
+    parts = [row for row in table.iter("{*}tr") if _find_table(row) is table]
+    for part in parts:
         above = rows[-1] if rows else []
-        cells = [element for element in row if local_name(element) == "tc"]
-        rows.append(
-            [
-                _read_slide_cell(cell, above[n] if n < len(above) else "")
-                for n, cell in enumerate(cells)
-            ]
-        )
-    headed = (
-        read_attribute(find_child(table, "tblPr"), "firstRow") in {"1", "true"} and len(rows) > 1
-    )
-    table_rows.write_table(
-        builder, rows[1:] if headed else rows, header=rows[0] if headed else None
-    )
+        row: list[str] = []
+        for n, cell in enumerate(inner for inner in part if local_name(inner) == "tc"):
+            text = _read_slide_cell(cell, above[n] if n < len(above) else "", row[-1] if n else "")
+            row.append(text)
+        rows.append(row)
+    head = int(len(rows) > 1 and _is_set(find_child(table, "tblPr"), "firstRow"))
+    if head and len(rows) > 2 and _has_merge(parts[0], "hMerge"):  # noqa: PLR2004
+        # Names over names, beside those that go on downwards, or an empty corner.
+        head = 2 if _has_merge(parts[1], "vMerge") or not rows[0][0] else 1
+    _write_rows(builder, rows, head)
 
 
-def _write_chart(root: Element, builder: DocumentBuilder) -> None:
-    builder.add_paragraph(chart_data.chart_title(root))
-    rows = chart_data.chart_rows(root)
-    if len(rows) > 1:
-        table_rows.write_table(builder, rows[1:], header=rows[0])
+def _write_rows(builder: DocumentBuilder, rows: list[list[str]], head: int) -> None:
+    """Write a table; head: the rows that its writer marked as its header."""
+    header: table_rows.TableRow | None = table_rows.guess_merged_header(rows)
+    if head > 1:
+        header = table_rows.merge_header_rows(rows[:head])
+    elif head == 1:
+        header = table_rows.show_names_once(rows[0])
+    elif header:
+        head = 1
+    table_rows.write_table(builder, rows[head:], header=header)
 
 
-def _read_slide_cell(cell: Element, above: str) -> str:
-    """Return a cell's words; one merged downwards repeats those above it."""
-    if read_attribute(cell, "vMerge") in {"1", "true"}:
-        return above if len(above) <= table_rows.LONGEST_REPEATED_CELL else ""
-    return (
-        "" if read_attribute(cell, "hMerge") in {"1", "true"} else " ".join(_list_paragraphs(cell))
-    )
+def _find_table(node: Element) -> Element | None:
+    return next(node.iterancestors("{*}tbl"), None)
+
+
+def _is_set(node: Element | None, name: str) -> bool:
+    return read_attribute(node, name) in {"1", "true"}
+
+
+def _has_merge(row: Element, name: str) -> bool:
+    return any(_is_set(cell, name) for cell in row)
+
+
+def _read_slide_cell(cell: Element, above: str, left: str) -> str:
+    """Return a cell's words; a merged one repeats those above it or left of it."""
+    merged = above if _is_set(cell, "vMerge") else left if _is_set(cell, "hMerge") else None
+    if merged is not None:
+        return merged if len(merged) <= table_rows.LONGEST_REPEATED_CELL else ""
+    return " ".join(_list_paragraphs(cell))

