@@ -29,7 +29,7 @@ _OFFICE = "application/vnd.openxmlformats-officedocument."
 PARSER_TABLE: dict[str, ParserRow] = {
     "text/csv": ParserRow("data.delimited", 3),
     "text/html": ParserRow("markup.html", 2),
-    "text/markdown": ParserRow("markup.markdown", 2),
+    "text/markdown": ParserRow("markup.markdown", 3),
     "text/plain": ParserRow("plain_text", 1),
     "application/jsonl": ParserRow("data.json_records", 1),
     "text/vtt": ParserRow("data.subtitles", 1),
