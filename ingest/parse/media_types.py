@@ -9,6 +9,12 @@ from pathlib import PurePosixPath
 from ingest.errors import Unreadable
 from ingest.parse import text_encoding
 from ingest.parse.data import delimited
+from ingest.parse.markup.template_code import (
+    TEMPLATE_SUFFIXES,
+    has_template_code,
+    remove_between,
+    remove_template_code,
+)
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -80,6 +86,13 @@ _XML = re.compile(r"\s*<\?xml\b|\s*<!DOCTYPE\s+(?!html)|\s*<svg\b", re.IGNORECAS
 _CLOSING_TAG = re.compile(
     r"</(?:p|div|h[1-6]|ul|ol|li|table|tr|td|section|article|span|a)>", re.IGNORECASE
 )
+_PAGE_PART = re.compile(
+    r"\s*+<(?:meta|link|title|style|script|div|table|section|main|header|nav|article|form|center"
+    r"|font|p|h[1-6]|ul|ol|img|a|span)\b",
+    re.IGNORECASE,
+)
+_COMMENT = (("<!--", "-->"),)
+_SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
 _MARKDOWN = (
     re.compile(r"\A---[ \t]*\n(?:.*\n){0,60}?---[ \t]*\n"),
     re.compile(r"^#{1,6} \S", re.MULTILINE),
@@ -99,7 +112,7 @@ _SUFFIX_TYPES = {
     ".html": "text/html",
     ".htm": "text/html",
     ".xhtml": "text/html",
-    ".erb": "text/html",
+    **dict.fromkeys(TEMPLATE_SUFFIXES, "text/html"),
     ".csv": "text/csv",
     ".tsv": "text/csv",
     ".tab": "text/csv",
@@ -166,6 +179,8 @@ def _detect_zip(body: bytes) -> str:
 
 def _detect_text(text: str, suffix: str) -> str:
     head = text.lstrip("\ufeff")
+    if has_template_code(head, suffix) and (page := _read_template(head, suffix)):
+        return page
     if _HTML.match(head):
         return "text/html"
     if _XML.match(head):
@@ -173,6 +188,19 @@ def _detect_text(text: str, suffix: str) -> str:
     if head.startswith("WEBVTT"):
         return "text/vtt"
     return _detect_mail(head) or _detect_json(head, text) or _weigh_marks(head, suffix)
+
+
+def _read_template(head: str, suffix: str) -> str:
+    """Tell a page among templates: what is left without their code is markup; "" for others."""
+    page = remove_template_code(head, suffix)
+    if _HTML.match(page) or (suffix in TEMPLATE_SUFFIXES and _CLOSING_TAG.search(page)):
+        return "text/html"
+    return "text/html" if _is_page_part(page) else ""
+
+
+def _is_page_part(head: str) -> bool:
+    """Tell whether a text is a part of a page: it begins with markup and closes some."""
+    return bool(_CLOSING_TAG.search(head) and _PAGE_PART.match(remove_between(head, _COMMENT)))
 
 
 def _detect_mail(head: str) -> str:
@@ -203,6 +231,13 @@ def _detect_json(head: str, text: str) -> str:
     return "application/jsonl"
 
 
+def _has_markdown_lines(head: str) -> bool:
+    """Tell whether lines without markup, outside of scripts, are Markdown's."""
+    lines = [line for line in _SCRIPT.sub("", head).splitlines() if "<" not in line]
+    prose = "\n".join(lines)
+    return sum(1 for mark in _MARKDOWN if mark.search(prose)) > 1
+
+
 def _weigh_marks(head: str, suffix: str) -> str:
     """Weigh the marks of Markdown, markup and tables; the name decides between close ones."""
     suffix_type = _SUFFIX_TYPES.get(suffix, "")
@@ -210,6 +245,10 @@ def _weigh_marks(head: str, suffix: str) -> str:
         2 if _TABLE_RULE.search(head) else 0
     )
     tags = len(_CLOSING_TAG.findall(head))
+    named = suffix_type == "text/markdown"
+    if marks > 1 and not named and _is_page_part(head) and not _has_markdown_lines(head):
+        marks = 0  # what looks like Markdown stands in its scripts
+        suffix_type = "text/html"
     if suffix_type == "text/html" and tags and marks < 3:  # noqa: PLR2004
         return "text/html"
     if suffix_type == "text/csv" and marks < 3 and delimited.find_delimiter(head):  # noqa: PLR2004

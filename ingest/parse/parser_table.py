@@ -28,9 +28,9 @@ _OFFICE = "application/vnd.openxmlformats-officedocument."
 
 PARSER_TABLE: dict[str, ParserRow] = {
     "text/csv": ParserRow("data.delimited", 3),
-    "text/html": ParserRow("markup.html", 2),
+    "text/html": ParserRow("markup.html", 3),
     "text/markdown": ParserRow("markup.markdown", 3),
-    "text/plain": ParserRow("plain_text", 1),
+    "text/plain": ParserRow("plain_text", 2),
     "application/jsonl": ParserRow("data.json_records", 1),
     "text/vtt": ParserRow("data.subtitles", 1),
     "application/pdf": ParserRow("pdf.reader", 1, frozenset({".pdf"})),

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from ingest.parse.markup.html_tree import Node, Tree, remove_between, walk_tree
+from ingest.parse.markup.html_tree import Node, Tree, walk_tree
+from ingest.parse.markup.template_code import remove_between
 
 # Text that no reader sees is where orders to a model hide. A panel that some control of the
 # page opens (aria-controls) is content all the same: accordions keep their answers there.

@@ -15,8 +15,8 @@ from ingest.parse.markup.html_tree import (
     expand_empty_elements,
     parse_html,
     read_line,
-    remove_between,
 )
+from ingest.parse.markup.template_code import remove_template_code
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 
 HTML_TYPE = "text/html"
@@ -25,8 +25,6 @@ _CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?+\s*+([\w.:-]{2,40})""", re.IGNORECASE
 )
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
-# Templates: Ruby, PHP and the like between <% and %>, which browsers never see.
-_TEMPLATES = (("<%", "%>"), ("<?php", "?>"), ("<?=", "?>"))
 HEAD_BYTES = 2048  # bytes in which a page may declare its encoding
 
 
@@ -36,10 +34,9 @@ def parse(body: bytes, uri: str) -> Document:
     source = text_encoding.decode_text(
         body, declared=declaration[1].decode("ascii") if declaration else ""
     )
-    source = remove_between(source, _TEMPLATES)
-    tree = parse_html(
-        expand_empty_elements(source) if source.lstrip().startswith("<?xml") else source
-    )
+    expands = source.lstrip().startswith("<?xml")
+    source = remove_template_code(source, PurePosixPath(uri.lower()).suffix)
+    tree = parse_html(expand_empty_elements(source) if expands else source)
     unseen = hidden_elements.find_hidden_elements(tree)
     root = boilerplate.find_main_content(tree, unseen)
     builder = DocumentBuilder()

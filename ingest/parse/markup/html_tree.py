@@ -74,35 +74,6 @@ def _long_tags(markup: str) -> Iterator[str]:
                 yield tag
 
 
-def remove_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
-    """Remove the text between marks, and the marks; an opening one that is not closed stays.
-
-    Each mark is looked for once from where the last one ended: a page of marks that are opened and
-    never closed takes an expression the square of its length.
-
-    >>> remove_between("a<% b %>c<?= d <% e", [("<%", "%>"), ("<?=", "?>")])
-    'ac<?= d <% e'
-    """
-    pieces: list[str] = []
-    at = 0
-    ahead = {pair: text.find(pair[0]) for pair in pairs}
-    while ahead := {
-        pair: place if place >= at else text.find(pair[0], at)
-        for pair, place in ahead.items()
-        if place >= 0
-    }:
-        pair, start = min(ahead.items(), key=lambda item: (item[1] < 0, item[1]))
-        if start < 0:
-            break
-        end = text.find(pair[1], start + len(pair[0]))
-        if end < 0:
-            del ahead[pair]  # what is not closed here is closed nowhere
-            continue
-        pieces.append(text[at:start])
-        at = end + len(pair[1])
-    return "".join([*pieces, text[at:]])
-
-
 def expand_empty_elements(source: str) -> str:
     """Expand XHTML's empty elements: in HTML, `<title/>` would swallow the page.
 

@@ -17,8 +17,9 @@ from ingest.parse import text_encoding
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.markup import hidden_elements, html, tree_writer
 from ingest.parse.markup.containers import ContainerWriter
-from ingest.parse.markup.html_tree import parse_html, remove_between
+from ingest.parse.markup.html_tree import parse_html
 from ingest.parse.markup.mdx import ComponentCleaner, has_modules, is_mdx
+from ingest.parse.markup.template_code import remove_between
 
 MARKDOWN_TYPE = "text/markdown"
 
@@ -49,7 +50,8 @@ _ATTRIBUTE_LIST = re.compile(
     r"|^[ \t]{0,8}\{:[^{}\n]{0,200}\}(?=[ \t]*+$)"
     r"|[ \t]\{:?[ \t]{0,4}#[\w-]{1,100}[^{}\n]{0,200}\}"
     r"(?=[ \t]*+$)"
-    r"|:(?:material|octicons|fontawesome|simple)-[a-z0-9-]{1,60}:|^[ \t]{0,8}-{1,3}8<-{1,3}[^\n]*+$",
+    r"|:(?:material|octicons|fontawesome|simple)-[a-z0-9-]{1,60}:"
+    r"|^[ \t]{0,8}-{1,3}8<-{1,3}[^\n]*+$",
     re.MULTILINE,
 )
 _COMMENTS = (("{/*", "*/}"),)

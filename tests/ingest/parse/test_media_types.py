@@ -9,6 +9,7 @@ from ingest.parse.media_types import DOCX, PPTX, XLSX, detect_media_type
 MARKDOWN = "# Title\n\nSome **bold** text with [a link](b.md).\n\n- one\n- two\n"
 CSV = "name,price\nPro,9\nBasic,4\nFree,0\n"
 MAIL = "Received: by x\nFrom: a@b.example\nTo: b@c.example\nSubject: x\n\nHello.\n"
+PART = '<div class="c">\n    <h2>Fees</h2>\n    <p>Two.</p>\n</div>'
 PAGE = "<!doctype html><html><body><p>Text</p></body></html>"
 
 
@@ -24,6 +25,13 @@ PAGE = "<!doctype html><html><body><p>Text</p></body></html>"
             "README.html",
             "text/markdown",
         ),
+        (f"<?php\ninclude 'head.php';\n?>\n{PART}", "shop.php", "text/html"),
+        (f"<?php go();\n?>\n\n{PART}\n<?php end();", "shop", "text/html"),
+        (f'<%@ page language="java" %>\n{PAGE}', "shop.jsp", "text/html"),
+        (f'{{% extends "base" %}}\n{{% block main %}}\n{PART}', "shop.html", "text/html"),
+        (f"{PART}<script>\n// a\n- b\n# c\n**d**\n</script>", "shop", "text/html"),
+        ("<?php\necho 'a';\n$b = ['c' => 1];\n", "code.php", "text/plain"),
+        (f"{PART}\n\n# Use\n\n- **a**\n", "readme.md", "text/markdown"),
         (MARKDOWN, "notes.txt", "text/markdown"),
         (MARKDOWN, "page.html", "text/markdown"),
         ("| a | b |\n|---|---|\n| 1 | 2 |\n", "x", "text/markdown"),
