@@ -32,14 +32,18 @@ def find_main_content(tree: Tree, unseen: Iterable[int]) -> Node | None:
     body = tree.body
     if body is None:
         return None
-    whole = _count_visible(body)
+    whole = None
     for selector in ("main,[role=main]", "article", "#content,#main-content,#main,.main-content"):
         candidates = [node for node in tree.css(selector) if node.mem_id not in unseen]
-        if len(candidates) == 1 and _count_visible(candidates[0]) >= SHORTEST_MAIN * whole:
+        if len(candidates) != 1:
+            continue
+        whole = _count_visible(body) if whole is None else whole
+        length = _count_visible(candidates[0])
+        if length >= SHORTEST_MAIN * whole:
             inner = [
                 node for node in candidates[0].css("article") if node.mem_id != candidates[0].mem_id
             ]
-            if len(inner) == 1 and _count_visible(inner[0]) > 0.6 * _count_visible(candidates[0]):
+            if len(inner) == 1 and _count_visible(inner[0]) > 0.6 * length:
                 return inner[0]
             return candidates[0]
     return body

@@ -37,17 +37,23 @@ def parse(body: bytes, uri: str) -> Document:
     expands = source.lstrip().startswith("<?xml")
     source = remove_template_code(source, PurePosixPath(uri.lower()).suffix)
     tree = parse_html(expand_empty_elements(source) if expands else source)
-    unseen = hidden_elements.find_hidden_elements(tree)
-    root = boilerplate.find_main_content(tree, unseen)
+    hidden = hidden_elements.find_hidden_parts(tree)
+    root = boilerplate.find_main_content(tree, hidden.unseen)
     builder = DocumentBuilder()
+    frame: set[int] = set()
     if root is not None:
-        unseen |= boilerplate.find_boilerplate(root)
+        frame = boilerplate.find_boilerplate(root)
         tree_writer.write_tree(
-            root, builder, unseen=unseen, questions=set(_structured_questions(tree))
+            root,
+            builder,
+            unseen=frame.union(hidden.unseen),
+            questions=hidden.answers.questions.union(_structured_questions(tree)),
+            panels=hidden.answers.panels,
         )
     name = find_page_title(tree) or PurePosixPath(uri).stem
     document = builder.build_document(title=name, media_type=HTML_TYPE)
-    return replace(document, notes=describe_hidden_words(hidden_elements.count_veiled_words(tree)))
+    words = hidden_elements.count_hidden_words(hidden.unseen, frame)
+    return replace(document, notes=describe_hidden_words(words))
 
 
 def find_page_title(tree: Tree) -> str:

@@ -87,13 +87,12 @@ def parse(body: bytes, uri: str) -> Document:
     builder = DocumentBuilder()
     markup, notes = _render_source(source, PurePosixPath(uri.lower()).suffix)
     tree = parse_html(markup)
+    hidden = hidden_elements.find_hidden_parts(tree).unseen
     if tree.body is not None:
-        tree_writer.write_tree(
-            tree.body, builder, unseen=hidden_elements.find_hidden_elements(tree)
-        )
+        tree_writer.write_tree(tree.body, builder, unseen=hidden)
     title = facts.get("title") or html.find_page_title(tree) or PurePosixPath(uri).stem
     document = builder.build_document(title=title, media_type=MARKDOWN_TYPE)
-    notes += describe_hidden_words(hidden_elements.count_veiled_words(tree))
+    notes += describe_hidden_words(hidden_elements.count_hidden_words(hidden))
     return replace(document, validity=validity.parse_validity(facts), notes=notes)
 
 

@@ -3,9 +3,10 @@
 One way for every format that is markup or becomes it: web pages, Markdown, books, e-mail.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from textwrap import dedent
+from types import MappingProxyType
 
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.faq_detection import could_be_question, is_question
@@ -43,21 +44,29 @@ def write_tree(
     *,
     unseen: Collection[int] = (),
     questions: Collection[str] = (),
+    panels: Mapping[int, str] = MappingProxyType({}),
 ) -> None:
     """Write what a reader of the tree would see.
 
-    unseen: memory ids of elements to pass over. questions: lines known to be questions.
+    unseen: memory ids of elements to pass over. questions: lines known to be questions. panels: by
+    memory id, names of elements that a reader opens; "" where it is written above them.
     """
-    writer = _TreeWriter(builder, unseen, questions)
+    writer = _TreeWriter(builder, unseen, questions, panels)
     walk_tree(root, writer.enter_node, writer.leave_node)
     writer.end_block()
 
 
 class _TreeWriter:
     def __init__(
-        self, builder: DocumentBuilder, unseen: Collection[int], questions: Collection[str]
+        self,
+        builder: DocumentBuilder,
+        unseen: Collection[int],
+        questions: Collection[str],
+        panels: Mapping[int, str],
     ) -> None:
         self._builder = builder
+        self._panels = panels
+        self._open_panels: set[int] = set()
         self._unseen = unseen
         self._questions = questions
         self._buffer: list[str] = []
@@ -96,9 +105,14 @@ class _TreeWriter:
             return False
         if tag in INVISIBLE_TAGS or (self._unseen and node.mem_id in self._unseen):
             return tag == "button" and self._write_button(node)
+        if self._panels and node.mem_id in self._panels:
+            self._open_panel(node)
         act = self._enter.get(tag or "")
         if act is not None:
-            return act(node)
+            goes_on = act(node)
+            if not goes_on and node.mem_id in self._open_panels:
+                self._close_details()  # what is passed over is not left
+            return goes_on
         if tag in BLOCK_TAGS:
             self.write_buffer()
         if name := component_label(node):
@@ -115,6 +129,22 @@ class _TreeWriter:
                 act()
         if component_label(node):
             self._close_details()
+        if self._panels and node.mem_id in self._open_panels:
+            self._close_details()
+
+    def _open_panel(self, node: Node) -> None:
+        """Begin what a reader opens: its name, or the question above it, leads it to its end."""
+        name = self._panels[node.mem_id]
+        asked = self._builder.path[-1:] and self._builder.path[-1] in self._questions
+        if not (name or asked):
+            return
+        self._open_panels.add(node.mem_id)
+        if asked and not name:
+            self.end_block()
+            self._details.append(self._builder.next_level - 1)
+            return
+        self._open_details(node)
+        self._builder.add_heading(self._details[-1], name)
 
     def write_buffer(self) -> None:
         """Write the words gathered so far as a paragraph, or as lines of a list."""
@@ -157,11 +187,13 @@ class _TreeWriter:
 
     def _write_button(self, node: Node) -> bool:
         """Keep the button that opens an answer; others are no text."""
-        if (
-            node.mem_id not in self._unseen
-            and "aria-controls" in node.attributes
-            and could_be_question(text := read_line(node, self._unseen))
+        if node.mem_id in self._unseen or not (
+            self._questions or "aria-controls" in node.attributes
         ):
+            return False
+        text = read_line(node, self._unseen)
+        controls = "aria-controls" in node.attributes and could_be_question(text)
+        if controls or text in self._questions:
             self.end_block()
             self._builder.add_heading(QUESTION_LEVEL, text, asks=True)
         return False
