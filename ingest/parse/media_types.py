@@ -78,11 +78,20 @@ _HEADER_FIELD = re.compile(
     r"(?:From|To|Subject|Date|Received|MIME-Version|Message-ID|Return-Path|Content-Type|Delivered-To|X-[\w-]{1,100}+|DKIM-Signature|Reply-To|Cc)\s*:",
     re.IGNORECASE,
 )
+_RELATED = re.compile(r"^Content-Type:\s{1,8}multipart/related\b", re.IGNORECASE | re.MULTILINE)
+_LOCATION = re.compile(r"^(?:Snapshot-)?Content-Location:", re.IGNORECASE | re.MULTILINE)
+_RECEIVED = re.compile(
+    r"^(?:To|Received|Delivered-To|Cc|Return-Path):", re.IGNORECASE | re.MULTILINE
+)
+_YAML_LINE = re.compile(r"[ \t]*+(?:#|-[ \t]|---|[\w\"'][^:\n]{0,200}:(?:[ \t]|$))")
 _HTML = re.compile(
     r"(?:\s++|<!--.*?-->|<\?xml[^>]*+>(?<=\?>))*+<(?:!doctype\s+html|html|head|body|frameset)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _XML = re.compile(r"\s*<\?xml\b|\s*<!DOCTYPE\s+(?!html)|\s*<svg\b", re.IGNORECASE)
+_XML_SUFFIXES = frozenset({".xml", ".dita", ".dbk", ".rss", ".atom"})
+_ROOT = re.compile(r"\s*+<[A-Za-z!]")
+_FIRST_TAG = re.compile(r"<([A-Za-z][\w:.-]*+)")
 _CLOSING_TAG = re.compile(
     r"</(?:p|div|h[1-6]|ul|ol|li|table|tr|td|section|article|span|a)>", re.IGNORECASE
 )
@@ -183,11 +192,17 @@ def _detect_text(text: str, suffix: str) -> str:
         return page
     if _HTML.match(head):
         return "text/html"
-    if _XML.match(head):
-        return "text/html" if "<html" in head[:2000].lower() else "application/xml"
+    if _XML.match(head) or (suffix in _XML_SUFFIXES and _ROOT.match(head)):
+        root = _FIRST_TAG.search(remove_between(head, _COMMENT))
+        return "text/html" if root and root[1].lower() == "html" else "application/xml"
     if head.startswith("WEBVTT"):
         return "text/vtt"
-    return _detect_mail(head) or _detect_json(head, text) or _weigh_marks(head, suffix)
+    return (
+        _detect_mail(head)
+        or _detect_json(head, text)
+        or ("application/yaml" if _is_yaml(head, suffix) else "")
+        or _weigh_marks(head, suffix)
+    )
 
 
 def _read_template(head: str, suffix: str) -> str:
@@ -213,8 +228,28 @@ def _detect_mail(head: str) -> str:
         if line[:1].strip()
     ]
     known = {name[0].lower() for line in fields if (name := _HEADER_FIELD.match(line))}
+    if known and _is_saved_page(head):
+        return "multipart/related"
     rest = sum(1 for line in fields if re.match(r"[\w-]+\s*:", line))
     return "message/rfc822" if len(known) > 2 and rest == len(fields) else ""  # noqa: PLR2004
+
+
+def _is_saved_page(head: str) -> bool:
+    """Tell a page saved with its files from a mail with them: no one receives it."""
+    fields, _, parts = head.partition("\n\n") if "\r\n" not in head else head.partition("\r\n\r\n")
+    return bool(
+        _RELATED.search(fields)
+        and _LOCATION.search(fields + parts)
+        and not _RECEIVED.search(fields)
+    )
+
+
+def _is_yaml(head: str, suffix: str) -> bool:
+    """Tell YAML by its name, if most of its lines are keys, items or comments."""
+    if suffix not in {".yaml", ".yml"}:
+        return False
+    lines = [line for line in head.splitlines()[:500] if line.strip()]
+    return 2 * sum(1 for line in lines if _YAML_LINE.match(line)) > len(lines)
 
 
 def _detect_json(head: str, text: str) -> str:

@@ -29,8 +29,10 @@ _OFFICE = "application/vnd.openxmlformats-officedocument."
 PARSER_TABLE: dict[str, ParserRow] = {
     "text/csv": ParserRow("data.delimited", 3),
     "text/html": ParserRow("markup.html", 3),
+    "application/xml": ParserRow("markup.xml_text", 1),
     "text/markdown": ParserRow("markup.markdown", 3),
     "text/plain": ParserRow("plain_text", 2),
+    "application/yaml": ParserRow("data.yaml_lines", 1),
     "application/jsonl": ParserRow("data.json_records", 1),
     "text/vtt": ParserRow("data.subtitles", 1),
     "application/pdf": ParserRow("pdf.reader", 1, frozenset({".pdf"})),
@@ -41,8 +43,9 @@ PARSER_TABLE: dict[str, ParserRow] = {
         "office.pptx", 2, frozenset({".pptx", ".pptm", ".ppsx"})
     ),
     f"{_OFFICE}spreadsheetml.sheet": ParserRow("office.xlsx", 2, frozenset({".xlsx", ".xlsm"})),
-    "application/epub+zip": ParserRow("markup.epub", 2, frozenset({".epub"})),
-    "message/rfc822": ParserRow("mail.message", 2, frozenset({".eml", ".mht", ".mhtml"})),
+    "application/epub+zip": ParserRow("markup.epub", 3, frozenset({".epub"})),
+    "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml"})),
+    "multipart/related": ParserRow("markup.mhtml", 1, frozenset({".mht", ".mhtml", ".doc"})),
 }
 
 

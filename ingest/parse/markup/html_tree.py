@@ -160,19 +160,17 @@ def read_line(root: Node, unseen: Collection[int] = ()) -> str:
 
     def enter(node: Node) -> bool:
         tag = node.tag or ""
+        if (tag in INVISIBLE_TAGS and tag != "button") or node.mem_id in unseen:
+            return False
         if tag == TEXT_NODE:
             parts.append(node.text_content or "")
-        elif (tag in INVISIBLE_TAGS and tag != "button") or node.mem_id in unseen:
-            return False
         elif tag == "img":
             parts.append(read_alt_text(node.attributes.get("alt") or ""))
-        elif tag in {"li", "tr"} and any(map(str.strip, parts)):
-            parts.append("; ")
         elif tag == "sup":
             parts.append(read_superscript(node))
             return False
-        elif tag == "br" or tag in BLOCK_TAGS:
-            parts.append(" ")
+        elif node.mem_id != root.mem_id:
+            _set_apart(node, tag, parts)
         return tag != TEXT_NODE
 
     def leave(node: Node) -> None:
@@ -181,3 +179,23 @@ def read_line(root: Node, unseen: Collection[int] = ()) -> str:
 
     walk_tree(root, enter, leave)
     return join_wrapped_lines("".join(parts)).replace(" ; ", "; ")
+
+
+def _set_apart(node: Node, tag: str, parts: list[str]) -> None:
+    """Set an element apart from the words before it: items, rows and cells by signs."""
+    if tag in {"li", "tr"} and any(map(str.strip, parts)):
+        parts.append("; ")
+    elif tag in {"td", "th"} and _follows_cell(node):
+        while parts and not parts[-1].strip():
+            parts.pop()
+        if parts and not parts[-1].endswith("; "):
+            parts.append(", ")
+    elif tag == "br" or tag in BLOCK_TAGS:
+        parts.append(" ")
+
+
+def _follows_cell(node: Node) -> bool:
+    before = node.prev
+    while before is not None and not before.is_element_node:
+        before = before.prev
+    return before is not None

@@ -9,6 +9,10 @@ from ingest.parse.media_types import DOCX, PPTX, XLSX, detect_media_type
 MARKDOWN = "# Title\n\nSome **bold** text with [a link](b.md).\n\n- one\n- two\n"
 CSV = "name,price\nPro,9\nBasic,4\nFree,0\n"
 MAIL = "Received: by x\nFrom: a@b.example\nTo: b@c.example\nSubject: x\n\nHello.\n"
+SAVED = (
+    'Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary="b"\n\n--b\n'
+    "Content-Type: text/html\nContent-Location: file:///a.html\n\n<p>Hi</p>\n--b--\n"
+)
 PART = '<div class="c">\n    <h2>Fees</h2>\n    <p>Two.</p>\n</div>'
 PAGE = "<!doctype html><html><body><p>Text</p></body></html>"
 
@@ -49,6 +53,12 @@ PAGE = "<!doctype html><html><body><p>Text</p></body></html>"
         ("From: me\n\nDear all,", "letter.txt", "text/plain"),
         ("WEBVTT\n\n00:01 --> 00:02\nHi", "x.txt", "text/vtt"),
         ("<?xml version='1.0'?><feed/>", "x.xml", "application/xml"),
+        ("<?xml version='1.0'?><a><![CDATA[<html>]]></a>", "x", "application/xml"),
+        ("<feed><a>One</a></feed>", "x.xml", "application/xml"),
+        ("limits:\n  burst: 40\n# of a key\n", "x.yml", "application/yaml"),
+        ("Just a line with words.\nAnd another.", "x.yaml", "text/plain"),
+        (SAVED, "wiki.doc", "multipart/related"),
+        (f"To: a@b.example\nFrom: c@d.example\n{SAVED}", "mail.eml", "message/rfc822"),
     ],
 )
 def test_content_decides_and_the_name_only_where_content_leaves_it_open(body, name, kind):
@@ -95,7 +105,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
         (b"From a@b Mon\nSubject: x\n\nHi", "inbox", "mailbox"),
         (bytes(range(256)) * 9, "x.pdf", "binary"),
         (b"PK\x03\x04 cut", "x.docx", "damaged"),
-        (b"<svg xmlns='u'><text>a</text></svg>", "x.svg", "XML"),
+        (b"<svg xmlns='u'><text>a</text></svg>", "x.svg", "drawing"),
     ],
 )
 def test_what_is_not_read_is_refused_with_a_reason(body, name, reason):
@@ -113,12 +123,18 @@ def test_every_parser_names_its_type():
     made = {
         "text/markdown": MARKDOWN, "text/csv": CSV, "message/rfc822": MAIL, "text/html": PAGE,
         "text/plain": "Words.", "application/jsonl": '{"text": "a"}', "text/vtt": "WEBVTT\n\n00:01 --> 00:02\nHi",
+        "application/xml": "<?xml version='1.0'?><a>Hi</a>", "multipart/related": SAVED,
     }  # fmt: skip
     for kind, body in made.items():
         assert sound(registry.parse_document(body.encode(), "x")).media_type == kind
-    assert set(made) | {DOCX, PPTX, XLSX, "application/pdf", "application/epub+zip"} == set(
-        registry.PARSERS
-    )
+    assert set(made) | {
+        DOCX,
+        PPTX,
+        XLSX,
+        "application/pdf",
+        "application/epub+zip",
+        "application/yaml",
+    } == set(registry.PARSERS)
 
 
 def test_nesting_beyond_all_measure_is_refused():
