@@ -9,7 +9,8 @@ from ingest.parse.markup.html_tree import Node, Tree, iterate_descendants, walk_
 
 _BOILERPLATE = (
     "nav,[role=navigation],[role=banner],[role=contentinfo],[role=search],[role=menu],[role=dialog],"
-    "a.headerlink,a.header-anchor,a.anchor"
+    "a.headerlink,a.header-anchor,a.anchor,"
+    "#breadcrumb-section,.page-metadata,.toc-macro"  # of Confluence, whose pages are saved whole
 )
 _FRAME_TAGS = "header,footer,aside,[role=complementary]"
 _MENU_NAME = re.compile(
@@ -57,6 +58,11 @@ def find_boilerplate(root: Node) -> set[int]:
         node.mem_id
         for node in root.css(_FRAME_TAGS)
         if _is_page_frame(node, root, heading_ancestors)
+    }
+    boilerplate_ids |= {
+        node.parent.parent.mem_id  # Confluence's list of attached files
+        for node in root.css("h2#attachments.pageSectionTitle")
+        if node.parent is not None and node.parent.parent is not None
     }
     boilerplate_ids |= {node.mem_id for node in root.css("form") if not _wraps_content(node)}
     sizes = _measure_elements(root)

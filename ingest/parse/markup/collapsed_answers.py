@@ -38,7 +38,7 @@ _GENERIC = re.compile(
     re.IGNORECASE,
 )
 _STATE = re.compile(
-    r"(?:^|\s)\S*(?:active|open|close|current|first|last|show|hid|collapsed|odd|even|\d)\S*"
+    r"(?:^|\s)\S*(?:active|open|close|current|first|last|show|hid|collapsed|odd\b|even\b|\d)\S*"
 )
 _CONTROL_TAGS = frozenset({"button", "summary", "label", "dt", "h1", "h2", "h3", "h4", "h5", "h6"})
 _LABELLED = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"})
@@ -86,11 +86,17 @@ def find_collapsed_answers(tree: Tree, hidden: HiddenElements) -> CollapsedAnswe
 
 
 def _add_details(answers: CollapsedAnswers, hidden: HiddenElements) -> None:
-    """Add what is hidden right in an element that its summary opens."""
+    """Add what is hidden in an element that its summary opens, or below Confluence's control."""
     for key, node in hidden.closed.items():
         above = node.parent
         if above is not None and above.tag == "details" and node.tag != "summary":
             answers.panels.setdefault(key, "")
+            continue
+        lead = _find_lead(node, hidden) if "expand-content" in _read_shape(node) else None
+        if lead is not None and "expand-control" in _read_shape(lead):
+            answers.panels.setdefault(key, "")
+            if could_be_question(line := _read_short(lead, hidden)):
+                answers.questions.add(line)
 
 
 def _add_controlled(tree: Tree, answers: CollapsedAnswers, hidden: HiddenElements) -> None:

@@ -236,11 +236,12 @@ class _TreeWriter:
         if not self._lists:
             self.end_block()
 
-    def _open_item(self, _node: Node) -> bool:
+    def _open_item(self, node: Node) -> bool:
         self.write_buffer()
         if self._lists:
             inner_list = self._lists[-1]
             inner_list.marker = "- " if inner_list.number is None else f"{inner_list.number}. "
+            inner_list.marker += _read_task_mark(node)
             inner_list.number = None if inner_list.number is None else inner_list.number + 1
         return True
 
@@ -307,6 +308,22 @@ class _TreeWriter:
             self._terms[-1] if self._terms else self._builder.next_level, text
         )
         return False
+
+
+def _read_task_mark(item: Node) -> str:
+    """Return the box of an item in a list of tasks, ticked or not; "" for other items.
+
+    Of Confluence, Notion and GitHub: each marks the list, and ticks in a way of its own.
+    """
+    parent = item.parent
+    names = f"{item.attributes.get('class') or ''} " + (
+        (parent.attributes.get("class") or "") if parent is not None else ""
+    )
+    if "task-list" not in names and "to-do-list" not in names:
+        return ""
+    own = (item.attributes.get("class") or "").split()
+    ticked = "checked" in own or item.css_first(".checkbox-on,input[checked]") is not None
+    return "[x] " if ticked else "[ ] "
 
 
 def _continues_definition(node: Node) -> bool:
