@@ -13,7 +13,7 @@ from ingest.parse.document_builder import DocumentBuilder
 
 YAML_TYPE = "application/yaml"
 
-MOST_LEADS = 8  # keys above a line
+MOST_KEYS_ABOVE = 8  # keys above a line
 LONGEST_COMMENT_LEAD = 120  # characters of a comment that leads what is below it
 _ITEM = re.compile(r"-(?:\s+|$)")
 _KEY = re.compile(
@@ -129,7 +129,7 @@ class _YamlWriter:
             return
         self._builder.close_sections(1)
         level = 1
-        for _, key, comment in self._keys[-MOST_LEADS:]:
+        for _, key, comment in self._keys[-MOST_KEYS_ABOVE:]:
             self._builder.add_heading(level, key, visible=False)
             if comment:
                 self._builder.add_heading(level + 1, comment, visible=False)

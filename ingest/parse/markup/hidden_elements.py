@@ -112,7 +112,7 @@ def find_veiled_elements(tree: Tree) -> list[Node]:
     return nodes
 
 
-def count_hidden_words(unseen: Mapping[int, Node], passed: Collection[int] = ()) -> int:
+def count_unseen_words(unseen: Mapping[int, Node], passed: Collection[int] = ()) -> int:
     """Count the words of a page that no reader sees nor can open, each once.
 
     passed: memory ids of the page's frame, of which nothing is read. Labels for screen readers

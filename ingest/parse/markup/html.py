@@ -71,7 +71,7 @@ def read_page(source: str, uri: str) -> Document:
         document = builder.build_document(title=name, media_type=HTML_TYPE)
     except Unreadable as error:
         raise Unreadable(SCRIPT_REASON if by_script else str(error)) from error
-    words = hidden_elements.count_hidden_words(hidden.unseen, frame)
+    words = hidden_elements.count_unseen_words(hidden.unseen, frame)
     notes = describe_hidden_words(words)
     if by_script and len(document.text) < LEAST_TEXT:
         notes = (*notes, SCRIPT_NOTE)

@@ -92,7 +92,7 @@ def parse(body: bytes, uri: str) -> Document:
         tree_writer.write_tree(tree.body, builder, unseen=hidden)
     title = facts.get("title") or html.find_page_title(tree) or PurePosixPath(uri).stem
     document = builder.build_document(title=title, media_type=MARKDOWN_TYPE)
-    notes += describe_hidden_words(hidden_elements.count_hidden_words(hidden))
+    notes += describe_hidden_words(hidden_elements.count_unseen_words(hidden))
     return replace(document, validity=validity.parse_validity(facts), notes=notes)
 
 

@@ -14,14 +14,14 @@ from ingest.parse.markup import html
 MHTML_TYPE = "multipart/related"
 
 _MULTIPART = re.compile(rb"^content-type:\s*+multipart/", re.IGNORECASE | re.MULTILINE)
-MOST_MULTIPARTS = 20  # each line of a part is held against the end of every part around it
+MOST_PART_GROUPS = 20  # each line of a part is held against the end of every part around it
 _PAGE_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 
 
 def parse(body: bytes, uri: str) -> Document:
     """Read the page of an MHTML file. Raises Unreadable when it holds none."""
-    if len(_MULTIPART.findall(body)) > MOST_MULTIPARTS:
-        raise Unreadable(f"more than {MOST_MULTIPARTS} groups of parts within one another")
+    if len(_MULTIPART.findall(body)) > MOST_PART_GROUPS:
+        raise Unreadable(f"more than {MOST_PART_GROUPS} groups of parts within one another")
     message = email.message_from_bytes(body, policy=compat32)
     pages = [part for part in message.walk() if part.get_content_type() in _PAGE_TYPES]
     if not pages:
