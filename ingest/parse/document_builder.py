@@ -15,7 +15,12 @@ from ingest.document import Block, BlockKind, Document, Page
 from ingest.errors import Unreadable
 from ingest.parse.faq_detection import is_question, merge_faq_blocks
 from ingest.parse.link_spans import LinkPlacer, LinkSpan
-from ingest.parse.text_cleaning import clean_text, format_row, join_wrapped_lines
+from ingest.parse.text_cleaning import (
+    clean_text,
+    drop_export_id,
+    format_row,
+    join_wrapped_lines,
+)
 
 # A parser runs in a limited child; these keep an ordinary process safe from its result too.
 MOST_CHARACTERS = 32_000_000
@@ -146,7 +151,7 @@ class DocumentBuilder:
             raise Unreadable("the document contains no text")
         links = self._links.list_links()
         return Document(
-            title=join_wrapped_lines(clean_text(title))[:LONGEST_TITLE].rstrip(),
+            title=drop_export_id(join_wrapped_lines(clean_text(title)))[:LONGEST_TITLE].rstrip(),
             text=text,
             blocks=tuple(merge_faq_blocks(self._blocks, self._question_headings, text)),
             media_type=media_type,

@@ -9,6 +9,12 @@ from pathlib import PurePosixPath
 from ingest.errors import Unreadable
 from ingest.parse import text_encoding
 from ingest.parse.data import delimited
+from ingest.parse.markup.template_code import (
+    TEMPLATE_SUFFIXES,
+    has_template_code,
+    remove_between,
+    remove_template_code,
+)
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -76,14 +82,30 @@ _HEADER_FIELD = re.compile(
     r"(?:From|To|Subject|Date|Received|MIME-Version|Message-ID|Return-Path|Content-Type|Delivered-To|X-[\w-]{1,100}+|DKIM-Signature|Reply-To|Cc)\s*:",
     re.IGNORECASE,
 )
+_RELATED = re.compile(r"^Content-Type:\s{1,8}multipart/related\b", re.IGNORECASE | re.MULTILINE)
+_LOCATION = re.compile(r"^(?:Snapshot-)?Content-Location:", re.IGNORECASE | re.MULTILINE)
+_RECEIVED = re.compile(
+    r"^(?:To|Received|Delivered-To|Cc|Return-Path):", re.IGNORECASE | re.MULTILINE
+)
+_YAML_LINE = re.compile(r"[ \t]*+(?:#|-[ \t]|---|[\w\"'][^:\n]{0,200}:(?:[ \t]|$))")
 _HTML = re.compile(
     r"(?:\s++|<!--.*?-->|<\?xml[^>]*+>(?<=\?>))*+<(?:!doctype\s+html|html|head|body|frameset)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _XML = re.compile(r"\s*<\?xml\b|\s*<!DOCTYPE\s+(?!html)|\s*<svg\b", re.IGNORECASE)
+_XML_SUFFIXES = frozenset({".xml", ".dita", ".dbk", ".rss", ".atom"})
+_ROOT = re.compile(r"\s*+<[A-Za-z!]")
+_FIRST_TAG = re.compile(r"<([A-Za-z][\w:.-]*+)")
 _CLOSING_TAG = re.compile(
     r"</(?:p|div|h[1-6]|ul|ol|li|table|tr|td|section|article|span|a)>", re.IGNORECASE
 )
+_PAGE_PART = re.compile(
+    r"\s*+<(?:meta|link|title|style|script|div|table|section|main|header|nav|article|form|center"
+    r"|font|p|h[1-6]|ul|ol|img|a|span)\b",
+    re.IGNORECASE,
+)
+_COMMENT = (("<!--", "-->"),)
+_SCRIPT = re.compile(r"<(script|style)\b.*?(?:</\1>|\Z)", re.IGNORECASE | re.DOTALL)
 _MARKDOWN = (
     re.compile(r"\A---[ \t]*\n(?:.*\n){0,60}?---[ \t]*\n"),
     re.compile(r"^#{1,6} \S", re.MULTILINE),
@@ -103,7 +125,7 @@ _SUFFIX_TYPES = {
     ".html": "text/html",
     ".htm": "text/html",
     ".xhtml": "text/html",
-    ".erb": "text/html",
+    **dict.fromkeys(TEMPLATE_SUFFIXES, "text/html"),
     ".xls": "text/html",  # what is text under this name: a table of a web page, mostly
     ".csv": "text/csv",
     ".tsv": "text/csv",
@@ -171,13 +193,34 @@ def _detect_zip(body: bytes) -> str:
 
 def _detect_text(text: str, suffix: str) -> str:
     head = text.lstrip("\ufeff")
+    if has_template_code(head, suffix) and (page := _read_template(head, suffix)):
+        return page
     if _HTML.match(head):
         return "text/html"
-    if _XML.match(head):
-        return "text/html" if "<html" in head[:2000].lower() else "application/xml"
+    if _XML.match(head) or (suffix in _XML_SUFFIXES and _ROOT.match(head)):
+        root = _FIRST_TAG.search(remove_between(head, _COMMENT))
+        return "text/html" if root and root[1].lower() == "html" else "application/xml"
     if head.startswith("WEBVTT"):
         return "text/vtt"
-    return _detect_mail(head) or _detect_json(head, text) or _weigh_marks(head, suffix)
+    return (
+        _detect_mail(head)
+        or _detect_json(head, text)
+        or ("application/yaml" if _is_yaml(head, suffix) else "")
+        or _weigh_marks(head, suffix)
+    )
+
+
+def _read_template(head: str, suffix: str) -> str:
+    """Tell a page among templates: what is left without their code is markup; "" for others."""
+    page = remove_template_code(head, suffix)
+    if _HTML.match(page) or (suffix in TEMPLATE_SUFFIXES and _CLOSING_TAG.search(page)):
+        return "text/html"
+    return "text/html" if _is_page_part(page) else ""
+
+
+def _is_page_part(head: str) -> bool:
+    """Tell whether a text is a part of a page: it begins with markup and closes some."""
+    return bool(_CLOSING_TAG.search(head) and _PAGE_PART.match(remove_between(head, _COMMENT)))
 
 
 def _detect_mail(head: str) -> str:
@@ -190,8 +233,28 @@ def _detect_mail(head: str) -> str:
         if line[:1].strip()
     ]
     known = {name[0].lower() for line in fields if (name := _HEADER_FIELD.match(line))}
+    if known and _is_saved_page(head):
+        return "multipart/related"
     rest = sum(1 for line in fields if re.match(r"[\w-]+\s*:", line))
     return "message/rfc822" if len(known) > 2 and rest == len(fields) else ""  # noqa: PLR2004
+
+
+def _is_saved_page(head: str) -> bool:
+    """Tell a page saved with its files from a mail with them: no one receives it."""
+    fields, _, parts = head.partition("\n\n") if "\r\n" not in head else head.partition("\r\n\r\n")
+    return bool(
+        _RELATED.search(fields)
+        and _LOCATION.search(fields + parts)
+        and not _RECEIVED.search(fields)
+    )
+
+
+def _is_yaml(head: str, suffix: str) -> bool:
+    """Tell YAML by its name, if most of its lines are keys, items or comments."""
+    if suffix not in {".yaml", ".yml"}:
+        return False
+    lines = [line for line in head.splitlines()[:500] if line.strip()]
+    return 2 * sum(1 for line in lines if _YAML_LINE.match(line)) > len(lines)
 
 
 def _detect_json(head: str, text: str) -> str:
@@ -208,6 +271,13 @@ def _detect_json(head: str, text: str) -> str:
     return "application/jsonl"
 
 
+def _has_markdown_lines(head: str) -> bool:
+    """Tell whether lines without markup, outside of scripts, are Markdown's."""
+    lines = [line for line in _SCRIPT.sub("", head).splitlines() if "<" not in line]
+    prose = "\n".join(lines)
+    return sum(1 for mark in _MARKDOWN if mark.search(prose)) > 1
+
+
 def _weigh_marks(head: str, suffix: str) -> str:
     """Weigh the marks of Markdown, markup and tables; the name decides between close ones."""
     suffix_type = _SUFFIX_TYPES.get(suffix, "")
@@ -215,6 +285,10 @@ def _weigh_marks(head: str, suffix: str) -> str:
         2 if _TABLE_RULE.search(head) else 0
     )
     tags = len(_CLOSING_TAG.findall(head))
+    named = suffix_type == "text/markdown"
+    if marks > 1 and not named and _is_page_part(head) and not _has_markdown_lines(head):
+        marks = 0  # what looks like Markdown stands in its scripts
+        suffix_type = "text/html"
     if suffix_type == "text/html" and tags and marks < 3:  # noqa: PLR2004
         return "text/html"
     if suffix_type == "text/csv" and marks < 3 and delimited.find_delimiter(head):  # noqa: PLR2004

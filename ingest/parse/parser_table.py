@@ -41,8 +41,10 @@ def _convert_to(row: ParserRow, *suffixes: str) -> ParserRow:
 PARSER_TABLE: dict[str, ParserRow] = {
     "text/csv": ParserRow("data.delimited", 4),
     "text/html": ParserRow("markup.html", 3),
+    "application/xml": ParserRow("markup.xml_text", 1),
     "text/markdown": ParserRow("markup.markdown", 3),
-    "text/plain": ParserRow("plain_text", 1),
+    "text/plain": ParserRow("plain_text", 2),
+    "application/yaml": ParserRow("data.yaml_lines", 1),
     "application/jsonl": ParserRow("data.json_records", 1),
     "text/vtt": ParserRow("data.subtitles", 1),
     "application/pdf": ParserRow("pdf.reader", 2, frozenset({".pdf"})),
@@ -67,6 +69,7 @@ PARSER_TABLE: dict[str, ParserRow] = {
     ),
     "application/epub+zip": ParserRow("markup.epub", 3, frozenset({".epub"})),
     "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml"})),
+    "multipart/related": ParserRow("markup.mhtml", 1, frozenset({".mht", ".mhtml", ".doc"})),
 }
 
 

@@ -35,7 +35,6 @@ _REASONS = {
     "application/x-encrypted-office": "encrypted: it asks for a password",
     "application/x-iwork": "an Apple iWork file; export it as .docx, .xlsx, .pptx or PDF",
     "application/postscript": "a PostScript file; save it as PDF",
-    "application/xml": "an XML file; export it as HTML, CSV or text",
     "application/vnd.sqlite3": "a SQLite database; export its tables as CSV",
     "application/x-executable": "a program, not a document",
     "application/java-archive": "a program, not a document",

@@ -19,6 +19,7 @@ _SILENT = re.compile(
     r"\S+\.(?:png|jpe?g|gif|svg|webp|bmp|emf|wmf)|(?:image|img|picture|screenshot|photo|图片)?[\s_-]*\d*",
     re.IGNORECASE,
 )
+_EXPORT_ID = re.compile(r"(?<=\S)[ _-][0-9a-f]{32}(?:_all)?$")
 _GUESSED = re.compile(r"automatically generated|AI-generated|自动生成", re.IGNORECASE)
 
 
@@ -43,6 +44,15 @@ def clean_text(text: str) -> str:
     """
     text = _BLANK_RUN.sub(" ", strip_invisible(text).replace("\r\n", "\n").replace("\r", "\n"))
     return _LINE_ENDS.sub("\n", text).strip() if "\n" in text else text.strip()
+
+
+def drop_export_id(name: str) -> str:
+    """Drop the id that Notion's export puts behind the name of each page.
+
+    >>> drop_export_id("Onboarding 0f1e2d3c000044448888abcdefabcdef")
+    'Onboarding'
+    """
+    return _EXPORT_ID.sub("", name)
 
 
 def format_row(cells: Sequence[str]) -> str:

@@ -9,7 +9,8 @@ from ingest.parse.markup.html_tree import Node, Tree, iterate_descendants, walk_
 
 _BOILERPLATE = (
     "nav,[role=navigation],[role=banner],[role=contentinfo],[role=search],[role=menu],[role=dialog],"
-    "a.headerlink,a.header-anchor,a.anchor"
+    "a.headerlink,a.header-anchor,a.anchor,"
+    "#breadcrumb-section,.page-metadata,.toc-macro"  # of Confluence, whose pages are saved whole
 )
 _FRAME_TAGS = "header,footer,aside,[role=complementary]"
 _MENU_NAME = re.compile(
@@ -32,14 +33,18 @@ def find_main_content(tree: Tree, unseen: Iterable[int]) -> Node | None:
     body = tree.body
     if body is None:
         return None
-    whole = _count_visible(body)
+    whole = None
     for selector in ("main,[role=main]", "article", "#content,#main-content,#main,.main-content"):
         candidates = [node for node in tree.css(selector) if node.mem_id not in unseen]
-        if len(candidates) == 1 and _count_visible(candidates[0]) >= SHORTEST_MAIN * whole:
+        if len(candidates) != 1:
+            continue
+        whole = _count_visible(body) if whole is None else whole
+        length = _count_visible(candidates[0])
+        if length >= SHORTEST_MAIN * whole:
             inner = [
                 node for node in candidates[0].css("article") if node.mem_id != candidates[0].mem_id
             ]
-            if len(inner) == 1 and _count_visible(inner[0]) > 0.6 * _count_visible(candidates[0]):
+            if len(inner) == 1 and _count_visible(inner[0]) > 0.6 * length:
                 return inner[0]
             return candidates[0]
     return body
@@ -53,6 +58,11 @@ def find_boilerplate(root: Node) -> set[int]:
         node.mem_id
         for node in root.css(_FRAME_TAGS)
         if _is_page_frame(node, root, heading_ancestors)
+    }
+    boilerplate_ids |= {
+        node.parent.parent.mem_id  # Confluence's list of attached files
+        for node in root.css("h2#attachments.pageSectionTitle")
+        if node.parent is not None and node.parent.parent is not None
     }
     boilerplate_ids |= {node.mem_id for node in root.css("form") if not _wraps_content(node)}
     sizes = _measure_elements(root)

@@ -1,7 +1,8 @@
 """EPUB books: the chapters in reading order."""
 
 import posixpath
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -10,7 +11,7 @@ from ingest.errors import Unreadable
 from ingest.parse import text_encoding
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.markup import hidden_elements, tree_writer
-from ingest.parse.markup.html_tree import expand_empty_elements, parse_html
+from ingest.parse.markup.html_tree import Node, expand_empty_elements, parse_html
 from ingest.parse.xml_tree import Element, local_name, read_attribute
 from ingest.parse.zip_archive import Archive
 
@@ -18,6 +19,9 @@ EPUB_TYPE = "application/epub+zip"
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"
+_LINK = re.compile(r"""<a\b[^<>]{0,500}?\bhref=["']([^"'<>#]{1,300})#""")
+_NOTE_MARK = re.compile(r"""<a\b[^<>]{0,500}?epub:type=["']noteref["'][^<>]{0,500}>(\d{1,4})</a>""")
+_NOTE = re.compile(r"\b(?:footnote|endnote|rearnote|note)s?\b")
 _OBFUSCATED = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")  # fonts
 
 
@@ -34,9 +38,17 @@ def parse(body: bytes, uri: str) -> Document:
     book = archive.parse_entry(name)
     builder = DocumentBuilder()
     names = set(archive.entry_names)
-    for chapter in dict.fromkeys(_list_chapters(book, posixpath.dirname(name))):  # each once
-        if chapter in names:
-            _write_chapter(archive.read_entry(chapter), builder)
+    folder = posixpath.dirname(name)
+    sources = {
+        chapter: text_encoding.decode_text(archive.read_entry(chapter))
+        for chapter in dict.fromkeys(_list_chapters(book, folder))  # each once
+        if chapter in names
+    }
+    for extra in _list_linked_pages(book, folder, sources):
+        if extra in names:
+            sources[extra] = text_encoding.decode_text(archive.read_entry(extra))
+    for source in sources.values():
+        _write_chapter(source, builder)
     titles = (node.text or "" for node in book.iter() if local_name(node) == "title")
     title = next(titles, "").strip() or PurePosixPath(uri).stem
     return builder.build_document(title=title, media_type=EPUB_TYPE)
@@ -66,11 +78,34 @@ def _list_chapters(book: Element, folder: str) -> Iterator[str]:
             yield posixpath.normpath(posixpath.join(folder, unquote(read_attribute(item, "href"))))
 
 
-def _write_chapter(source: bytes, builder: DocumentBuilder) -> None:
-    tree = parse_html(expand_empty_elements(text_encoding.decode_text(source)))
+def _list_linked_pages(book: Element, folder: str, sources: Mapping[str, str]) -> list[str]:
+    """Return pages out of the reading order that chapters link to: notes, as a rule."""
+    linked = {
+        posixpath.normpath(posixpath.join(posixpath.dirname(chapter), unquote(target)))
+        for chapter, source in sources.items()
+        for target in _LINK.findall(source)
+    }
+    pages = []
+    for node in book.iter():
+        if local_name(node) == "item" and "html" in read_attribute(node, "media-type"):
+            page = posixpath.normpath(posixpath.join(folder, unquote(read_attribute(node, "href"))))
+            own = "nav" in read_attribute(node, "properties").split()
+            if page in linked and page not in sources and not own:
+                pages.append(page)
+    return pages
+
+
+def _write_chapter(source: str, builder: DocumentBuilder) -> None:
+    """Write a page. Notes that a reader opens by their marks are text, hidden or not."""
+    tree = parse_html(expand_empty_elements(_NOTE_MARK.sub(r"<sup>\1</sup>", source)))
     builder.close_sections(0)
-    if tree.body is not None:
-        unseen = hidden_elements.find_hidden_elements(tree) | {
-            node.mem_id for node in tree.css("nav")
-        }
-        tree_writer.write_tree(tree.body, builder, unseen=unseen)
+    if tree.body is None:
+        return
+    notes = {node.mem_id for node in tree.css("aside") if _NOTE.search(_read_kind(node))}
+    unseen = hidden_elements.find_hidden_elements(tree) - notes
+    unseen |= {node.mem_id for node in tree.css("nav")}
+    tree_writer.write_tree(tree.body, builder, unseen=unseen)
+
+
+def _read_kind(node: Node) -> str:
+    return f"{node.attributes.get('epub:type') or ''} {node.attributes.get('role') or ''}"

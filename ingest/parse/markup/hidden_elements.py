@@ -1,24 +1,31 @@
 """Find the elements of an HTML page that a reader does not see."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 
-from ingest.parse.markup.html_tree import Node, Tree, remove_between, walk_tree
-
-# Text that no reader sees is where orders to a model hide. A panel that some control of the
-# page opens (aria-controls) is content all the same: accordions keep their answers there.
-_HIDDEN = "[hidden],[aria-hidden=true],[style],.sr-only,.visually-hidden,.screen-reader-text"
-_INVISIBLE_STYLE = re.compile(
-    r"display:none|visibility:(?:hidden|collapse)|opacity:0(?:\.0\d*)?(?:;|$|!)"
-    r"|font-size:(?:[01](?:\.\d+)?(?:px|pt)?|0?\.[0-4]\d*r?em|0%?)(?:;|$|!)"
-    r"|text-indent:-\d{3,}|(?:left|top|right):-\d{4,}|clip:rect\(0|clip-path:inset\((?:50|100)%"
-    r"|(?:max-)?height:0(?:px)?(?:;|$|!)"
+from ingest.parse.markup.collapsed_answers import (
+    CollapsedAnswers,
+    HiddenElements,
+    find_collapsed_answers,
 )
-_FAINT = re.compile(
-    r"opacity:0(?:\.0\d*)?(?:;|$|!)"
-    r"|font-size:(?:[01](?:\.\d+)?(?:px|pt)?|0?\.[0-4]\d*r?em|0%?)(?:;|$|!)"
+from ingest.parse.markup.html_tree import INVISIBLE_TAGS, Node, Tree, read_line, walk_tree
+from ingest.parse.markup.template_code import remove_between
+
+# Text that no reader sees is where orders to a model hide. What a reader opens is content all the
+# same (``collapsed_answers.py``), if it is closed and no more than that: neither off the screen,
+# nor without size, nor without colour.
+_HIDDEN = "[hidden],[aria-hidden=true],[style],.sr-only,.visually-hidden,.screen-reader-text"
+_CLOSED = re.compile(r"display:none|visibility:(?:hidden|collapse)")
+_NO_SIZE = re.compile(r"(?:^|;)(?:max-)?(?:height|width):0(?:px)?(?:;|$|!)")
+_TRANSPARENT = re.compile(r"opacity:0(?:\.0\d*)?(?:;|$|!)")
+_ASTRAY = re.compile(
+    r"font-size:(?:[01](?:\.\d+)?(?:px|pt)?|0?\.[0-4]\d*r?em|0%?)(?:;|$|!)"
+    r"|text-indent:-\d{3,}|(?:left|top|right|bottom):-\d{4,}|clip:rect\(0"
+    r"|clip-path:inset\((?:50|100)%|transform:(?:scale\(0[,)]|translate[xy]?\(-\d{4,})"
 )
 _READERS = re.compile(r"\b(?:sr-only|visually-hidden|screen-reader-text)\b")  # for screen readers
+MOST_SIGN_WORDS = 3  # of an icon's name, or a sign such as "×"
 _PAPER = "#ffffff"
 _UNKNOWN = "?"  # a ground that a style sheet may give
 _CLEAR = {"transparent", "#ffffff00", "#00000000", "#fff0", "#0000"}
@@ -36,27 +43,44 @@ _OPENED_CLASS = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class HiddenParts:
+    """What of a page no reader sees nor can open (by memory id), and what a reader opens."""
+
+    unseen: Mapping[int, Node]
+    answers: CollapsedAnswers
+
+
 def find_hidden_elements(tree: Tree) -> set[int]:
-    """Find elements that a reader does not see, as memory ids."""
-    opened = {
-        name
-        for node in tree.css("[aria-controls]")
-        for name in (node.attributes.get("aria-controls") or "").split()
-    }
-    hidden_ids = {
-        node.mem_id
-        for node in tree.css(_HIDDEN)
-        if _is_hidden_element(node) and node.id not in opened
-    }
-    hidden_ids |= {node.mem_id for node in find_veiled_elements(tree)}
-    hidden_selectors = set(_hidden_selectors(tree))
-    if hidden_selectors:
-        hidden_ids |= {
-            node.mem_id
-            for node in tree.css("[class],[id]")
-            if node.id not in opened and not hidden_selectors.isdisjoint(_selector_names(node))
-        }
-    return hidden_ids
+    """Find elements that a reader does not see and cannot open, as memory ids."""
+    return set(find_hidden_parts(tree).unseen)
+
+
+def find_hidden_parts(tree: Tree) -> HiddenParts:
+    """Find what a reader does not see, and what a reader opens."""
+    hidden = _list_hidden(tree)
+    answers = find_collapsed_answers(tree, hidden)
+    closed = {key: node for key, node in hidden.closed.items() if key not in answers.panels}
+    return HiddenParts({**closed, **hidden.never}, answers)
+
+
+def _list_hidden(tree: Tree) -> HiddenElements:
+    closed: dict[int, Node] = {}
+    never = {node.mem_id: node for node in find_veiled_elements(tree)}
+    opened: set[int] = set()
+    for node in tree.css(_HIDDEN):
+        hiding = _tell_hiding(node)
+        if hiding:
+            (closed if hiding == "closed" else never)[node.mem_id] = node
+    selectors = dict(_hidden_selectors(tree))
+    for node in tree.css("[class],[id]") if selectors else ():
+        for name in _selector_names(node):
+            hiding = selectors.get(name, "")
+            if hiding:
+                (closed if hiding == "closed" else never)[node.mem_id] = node
+            if hiding == "closed" and _OPENED_CLASS.search(name.lower()):
+                opened.add(node.mem_id)
+    return HiddenElements(closed, never, opened, frozenset({*closed, *never}))
 
 
 def find_veiled_elements(tree: Tree) -> list[Node]:
@@ -88,22 +112,38 @@ def find_veiled_elements(tree: Tree) -> list[Node]:
     return nodes
 
 
-def count_veiled_words(tree: Tree) -> int:
-    """Count the words that a page hides by colour, by size or by transparency, each once."""
-    veiled_ids = {n.mem_id for n in tree.css("[style]") if _FAINT.search(_compact_style(n))}
-    veiled_ids |= {n.mem_id for n in find_veiled_elements(tree)}
+def count_unseen_words(unseen: Mapping[int, Node], passed: Collection[int] = ()) -> int:
+    """Count the words of a page that no reader sees nor can open, each once.
+
+    passed: memory ids of the page's frame, of which nothing is read. Labels for screen readers
+    and what is closed and short, as signs are, is no text that is missed.
+    """
     count = 0
-
-    def enter(node: Node) -> bool:
-        nonlocal count
-        if node.mem_id not in veiled_ids:
-            return True
-        count += len(node.text().split())
-        return False
-
-    if veiled_ids and tree.root is not None:
-        walk_tree(tree.root, enter, lambda _: None)
+    inside = {*unseen, *passed}
+    outside: set[int] = set()
+    for key, node in unseen.items():
+        if key in passed or node.tag in INVISIBLE_TAGS or _lies_within(node, inside, outside):
+            continue
+        words = len(read_line(node).split())
+        sign = words <= MOST_SIGN_WORDS and _tell_hiding(node) == "closed"
+        count += 0 if sign or _READERS.search(node.attributes.get("class") or "") else words
     return count
+
+
+def _lies_within(node: Node, inside: Collection[int], outside: set[int]) -> bool:
+    """Tell whether an element lies in a hidden one, in the page's frame or in its head.
+
+    outside: elements known not to, so that no way up is gone twice.
+    """
+    way: list[int] = []
+    above = node.parent
+    while above is not None and above.mem_id not in outside:
+        if above.mem_id in inside or above.tag in INVISIBLE_TAGS:
+            return True
+        way.append(above.mem_id)
+        above = above.parent
+    outside.update(way)
+    return False
 
 
 def _compact_style(node: Node) -> str:
@@ -154,26 +194,43 @@ def _selector_names(node: Node) -> Iterator[str]:
     yield f"#{node.id}"
 
 
-def _is_hidden_element(node: Node) -> bool:
+def _tell_hiding(node: Node) -> str:
+    """Tell how an element itself is hidden: "closed" until a click, "never" seen; "" if not."""
     names = node.attributes
-    if "hidden" in names and names["hidden"] != "until-found":
-        return True
-    if names.get("aria-hidden") == "true" or _READERS.search(names.get("class") or ""):
-        return True
-    return bool(_INVISIBLE_STYLE.search(_compact_style(node)))
+    if _READERS.search(names.get("class") or ""):
+        return "never"
+    style = _compact_style(node)
+    shown = "hidden" not in names or names["hidden"] == "until-found"
+    if shown and names.get("aria-hidden") != "true":
+        return _tell_style(style)
+    return "never" if _ASTRAY.search(style) or _TRANSPARENT.search(style) else "closed"
 
 
-def _hidden_selectors(tree: Tree) -> Iterator[str]:
-    """Yield the selectors that the page's own style sheets hide."""
+def _tell_style(style: str) -> str:
+    if _ASTRAY.search(style) or _TRANSPARENT.search(style):
+        return "never"
+    if _CLOSED.search(style):
+        return "closed"
+    return "never" if _NO_SIZE.search(style) else ""
+
+
+def _hidden_selectors(tree: Tree) -> Iterator[tuple[str, str]]:
+    """Yield the selectors that the page's own style sheets hide, and how.
+
+    Classes that scripts open have no height until then, and are no less content for it.
+    """
     for style in tree.css("style"):
         sheet = remove_between(style.text(), _COMMENT)
         for selectors, rule in _iterate_css_rules(
             _MEDIA.sub(lambda m: "" if "{" in m[0] else m[0], sheet)
         ):
-            if _INVISIBLE_STYLE.search(re.sub(r"\s+", "", rule).lower()):
-                for selector in map(str.strip, selectors.split(",")):
-                    if _SIMPLE.fullmatch(selector) and not _OPENED_CLASS.search(selector.lower()):
-                        yield selector
+            compact = re.sub(r"\s+", "", rule).lower()
+            hiding = _tell_style(compact)
+            for selector in map(str.strip, selectors.split(",")) if hiding else ():
+                if _SIMPLE.fullmatch(selector):
+                    opens = _OPENED_CLASS.search(selector.lower()) and not _ASTRAY.search(compact)
+                    flat = _NO_SIZE.search(compact) or _CLOSED.search(compact)
+                    yield selector, "closed" if opens and flat else hiding
 
 
 def _iterate_css_rules(sheet: str) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from ingest.document import Document, describe_hidden_words
+from ingest.errors import Unreadable
 from ingest.parse import text_encoding
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.markup import boilerplate, hidden_elements, tree_writer
@@ -15,8 +16,8 @@ from ingest.parse.markup.html_tree import (
     expand_empty_elements,
     parse_html,
     read_line,
-    remove_between,
 )
+from ingest.parse.markup.template_code import remove_template_code
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 
 HTML_TYPE = "text/html"
@@ -25,8 +26,15 @@ _CHARSET = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*+=\s*+["']?+\s*+([\w.:-]{2,40})""", re.IGNORECASE
 )
 _DECLARED = re.compile(rb"""<\?xml[^>]{0,100}?encoding\s*=\s*["']([\w.:-]{2,40})""")
-# Templates: Ruby, PHP and the like between <% and %>, which browsers never see.
-_TEMPLATES = (("<%", "%>"), ("<?php", "?>"), ("<?=", "?>"))
+# What the frameworks fill: React, Vue, Next, Nuxt, Gatsby, Angular, Svelte, Quasar.
+_SCRIPT_ROOTS = "#root,#app,#__next,#__nuxt,#___gatsby,app-root,#svelte,#q-app,#application"
+_NEEDS_SCRIPT = re.compile(r"javascript|java script", re.IGNORECASE)
+LEAST_TEXT = 200  # characters below which a page that a script fills may have its text there
+SCRIPT_REASON = (
+    "its text is written by a script when a browser opens it (JavaScript); save the page from a "
+    "browser, or export its text"
+)
+SCRIPT_NOTE = "more of its text may be written by a script when a browser opens it (JavaScript)"
 HEAD_BYTES = 2048  # bytes in which a page may declare its encoding
 
 
@@ -36,23 +44,49 @@ def parse(body: bytes, uri: str) -> Document:
     source = text_encoding.decode_text(
         body, declared=declaration[1].decode("ascii") if declaration else ""
     )
-    source = remove_between(source, _TEMPLATES)
-    tree = parse_html(
-        expand_empty_elements(source) if source.lstrip().startswith("<?xml") else source
-    )
-    unseen = hidden_elements.find_hidden_elements(tree)
-    root = boilerplate.find_main_content(tree, unseen)
+    return read_page(source, uri)
+
+
+def read_page(source: str, uri: str) -> Document:
+    """Read a web page that is text already. Raises Unreadable as ``parse`` does."""
+    expands = source.lstrip().startswith("<?xml")
+    source = remove_template_code(source, PurePosixPath(uri.lower()).suffix)
+    tree = parse_html(expand_empty_elements(source) if expands else source)
+    hidden = hidden_elements.find_hidden_parts(tree)
+    root = boilerplate.find_main_content(tree, hidden.unseen)
     builder = DocumentBuilder()
     for node in tree.css("head base[href]")[:1]:
         builder.set_base_address(node.attributes.get("href") or "")
+    frame: set[int] = set()
     if root is not None:
-        unseen |= boilerplate.find_boilerplate(root)
+        frame = boilerplate.find_boilerplate(root)
         tree_writer.write_tree(
-            root, builder, unseen=unseen, questions=set(_structured_questions(tree))
+            root,
+            builder,
+            unseen=frame.union(hidden.unseen),
+            questions=hidden.answers.questions.union(_structured_questions(tree)),
+            panels=hidden.answers.panels,
         )
     name = find_page_title(tree) or PurePosixPath(uri).stem
-    document = builder.build_document(title=name, media_type=HTML_TYPE)
-    return replace(document, notes=describe_hidden_words(hidden_elements.count_veiled_words(tree)))
+    by_script = _is_written_by_script(tree)
+    try:
+        document = builder.build_document(title=name, media_type=HTML_TYPE)
+    except Unreadable as error:
+        raise Unreadable(SCRIPT_REASON if by_script else str(error)) from error
+    words = hidden_elements.count_unseen_words(hidden.unseen, frame)
+    notes = describe_hidden_words(words)
+    if by_script and len(document.text) < LEAST_TEXT:
+        notes = (*notes, SCRIPT_NOTE)
+    return replace(document, notes=notes)
+
+
+def _is_written_by_script(tree: Tree) -> bool:
+    """Tell whether a page is but a frame that a script fills in a browser."""
+    if tree.css_first("script") is None:
+        return False
+    if any(not node.text(strip=True) for node in tree.css(_SCRIPT_ROOTS)):
+        return True
+    return any(_NEEDS_SCRIPT.search(node.text()) for node in tree.css("noscript"))
 
 
 def find_page_title(tree: Tree) -> str:

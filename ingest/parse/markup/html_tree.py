@@ -77,35 +77,6 @@ def _long_tags(markup: str) -> Iterator[str]:
                 yield tag
 
 
-def remove_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
-    """Remove the text between marks, and the marks; an opening one that is not closed stays.
-
-    Each mark is looked for once from where the last one ended: a page of marks that are opened and
-    never closed takes an expression the square of its length.
-
-    >>> remove_between("a<% b %>c<?= d <% e", [("<%", "%>"), ("<?=", "?>")])
-    'ac<?= d <% e'
-    """
-    pieces: list[str] = []
-    at = 0
-    ahead = {pair: text.find(pair[0]) for pair in pairs}
-    while ahead := {
-        pair: place if place >= at else text.find(pair[0], at)
-        for pair, place in ahead.items()
-        if place >= 0
-    }:
-        pair, start = min(ahead.items(), key=lambda item: (item[1] < 0, item[1]))
-        if start < 0:
-            break
-        end = text.find(pair[1], start + len(pair[0]))
-        if end < 0:
-            del ahead[pair]  # what is not closed here is closed nowhere
-            continue
-        pieces.append(text[at:start])
-        at = end + len(pair[1])
-    return "".join([*pieces, text[at:]])
-
-
 def expand_empty_elements(source: str) -> str:
     """Expand XHTML's empty elements: in HTML, `<title/>` would swallow the page.
 
@@ -227,19 +198,17 @@ def read_line(root: Node, unseen: Collection[int] = (), note_links: NoteLinks | 
 
     def enter(node: Node) -> bool:
         tag = node.tag or ""
+        if (tag in INVISIBLE_TAGS and tag != "button") or node.mem_id in unseen:
+            return False
         if tag == TEXT_NODE:
             parts.append(node.text_content or "")
-        elif (tag in INVISIBLE_TAGS and tag != "button") or node.mem_id in unseen:
-            return False
         elif tag == "img":
             parts.append(read_alt_text(node.attributes.get("alt") or ""))
-        elif tag in {"li", "tr"} and any(map(str.strip, parts)):
-            parts.append("; ")
         elif tag == "sup":
             parts.append(read_superscript(node))
             return False
-        elif tag == "br" or tag in BLOCK_TAGS:
-            parts.append(" ")
+        elif node.mem_id != root.mem_id:
+            _set_apart(node, tag, parts)
         links.enter_element(tag, len(parts))
         return tag != TEXT_NODE
 
@@ -251,3 +220,23 @@ def read_line(root: Node, unseen: Collection[int] = (), note_links: NoteLinks | 
     walk_tree(root, enter, leave)
     links.note_spans(parts, note_links)
     return join_wrapped_lines("".join(parts)).replace(" ; ", "; ")
+
+
+def _set_apart(node: Node, tag: str, parts: list[str]) -> None:
+    """Set an element apart from the words before it: items, rows and cells by signs."""
+    if tag in {"li", "tr"} and any(map(str.strip, parts)):
+        parts.append("; ")
+    elif tag in {"td", "th"} and _follows_cell(node):
+        while parts and not parts[-1].strip():
+            parts.pop()
+        if parts and not parts[-1].endswith("; "):
+            parts.append(", ")
+    elif tag == "br" or tag in BLOCK_TAGS:
+        parts.append(" ")
+
+
+def _follows_cell(node: Node) -> bool:
+    before = node.prev
+    while before is not None and not before.is_element_node:
+        before = before.prev
+    return before is not None

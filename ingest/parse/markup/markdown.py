@@ -16,7 +16,10 @@ from ingest.errors import Unreadable
 from ingest.parse import text_encoding
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.markup import hidden_elements, html, tree_writer
+from ingest.parse.markup.containers import ContainerWriter
 from ingest.parse.markup.html_tree import parse_html
+from ingest.parse.markup.mdx import ComponentCleaner, has_modules, is_mdx
+from ingest.parse.markup.template_code import remove_between
 
 MARKDOWN_TYPE = "text/markdown"
 
@@ -25,26 +28,40 @@ MOST_MARKDOWN_COLUMNS = 500
 MOST_FILLED_CELLS = 100_000  # cells
 
 _FRONT = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-_FACT = re.compile(r"^(title|valid_from|valid_to|version)[ \t]*+:([^\n]+)$", re.MULTILINE)
+_TOML_FRONT = re.compile(r"\ufeff?\s*\+\+\+[ \t]*\r?\n(.*?\n)\+\+\+[ \t]*(?:\r?\n|\Z)", re.DOTALL)
+_FACT = re.compile(r"^(title|version)[ \t]*+(=)([^\n]+)$", re.MULTILINE)
+_FACT = re.compile(r"^(title|valid_from|valid_to|version)[ \t]*+[:=]([^\n]+)$", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})", re.MULTILINE)
-# Template marks: {{< copyable >}}, {% include x %}, {#id} after a heading, MDX comments. None may
-# hold a brace, so that a page full of opened ones costs no more than its length.
+# Template marks: {{< copyable >}}, {% include x %}, {#id} after a heading. None may hold a brace,
+# so that a page full of opened ones costs no more than its length.
 _TEMPLATE_MARKS = re.compile(
-    r"\{\{[<%][^{}]{0,400}[>%]\}\}|\{%[^{}]{0,400}%\}|\{/\*[^*]{0,4000}\*/\}"
+    r"\{\{[<%][^{}]{0,400}[>%]\}\}|\{%[^{}]{0,400}%\}"
     r"|(?<![ \t])[ \t]*+\{#[\w-]++\}(?=[ \t]*+$)",
     re.MULTILINE,
 )
-# A link whose address is a variable.
-_TARGET = re.compile(r"\]\(\{\{[^{}\n]{0,200}\}\}[^)\n]{0,200}\)")
-_MODULE = re.compile(
-    r"^(?:import\s.+?from\s*['\"].+|import\s+['\"].+|export\s+(?:default|const|let|function)\b.+)$",
+_TAB_MARK = re.compile(
+    r"\{(?:%|\{[<%])[ \t]*tab[ \t]+(?:(?:title|name|header)=)?"
+    r"\"([^\"{}<>\n]{1,200})\"[^{}]{0,200}\}\}?"
+)
+_TAB_END = re.compile(r"\{%[ \t]*endtab[ \t]*%\}|\{\{[<%][ \t]*/tab[ \t]*[>%]\}\}")
+# Of MkDocs: classes and ids after links and headings, icons by name, files that are put in.
+_ATTRIBUTE_LIST = re.compile(
+    r"(?<=[)\]])\{[ \t]{0,4}:?[ \t]{0,4}(?:[.#][\w-]|[\w-]{1,40}=)[^{}\n]{0,200}\}"
+    r"|^[ \t]{0,8}\{:[^{}\n]{0,200}\}(?=[ \t]*+$)"
+    r"|[ \t]\{:?[ \t]{0,4}#[\w-]{1,100}[^{}\n]{0,200}\}"
+    r"(?=[ \t]*+$)"
+    r"|:(?:material|octicons|fontawesome|simple)-[a-z0-9-]{1,60}:"
+    r"|^[ \t]{0,8}-{1,3}8<-{1,3}[^\n]*+$",
     re.MULTILINE,
 )
-# A component without content: a browser would take all that follows for its content.
-_EMPTY_TAG = re.compile(r"<[A-Z][\w.]*(?:\s[^<>]*)?/>")
+_COMMENTS = (("{/*", "*/}"),)
+# Callouts of types that CommonMark's own alerts do not know: the words after the mark stay.
+_CALLOUT = re.compile(r"^((?:[ \t]{0,8}>){1,9}[ \t]{0,8})\[!(\w{1,40})\][+-]?", re.MULTILINE)
+_ALERTS = frozenset({"note", "tip", "important", "warning", "caution"})
+# A link whose address is a variable.
+_TARGET = re.compile(r"\]\(\{\{[^{}\n]{0,200}\}\}[^)\n]{0,200}\)")
 # A line that opens quotes in quotes, or lists in lists: 100,000 of them took half a minute.
 _NESTED = re.compile(r"^(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])){500}", re.MULTILINE)
-_ADMONITION = re.compile(r"^:::[ \t]*\w*[ \t]*(.*)$", re.MULTILINE)
 
 
 def _make_extensions() -> comrak.ExtensionOptions:
@@ -68,14 +85,14 @@ def parse(body: bytes, uri: str) -> Document:
     source = text_encoding.decode_text(body)
     facts, source = split_front_matter(source)
     builder = DocumentBuilder()
-    tree = parse_html(render_markup(source))
+    markup, notes = _render_source(source, PurePosixPath(uri.lower()).suffix)
+    tree = parse_html(markup)
+    hidden = hidden_elements.find_hidden_parts(tree).unseen
     if tree.body is not None:
-        tree_writer.write_tree(
-            tree.body, builder, unseen=hidden_elements.find_hidden_elements(tree)
-        )
+        tree_writer.write_tree(tree.body, builder, unseen=hidden)
     title = facts.get("title") or html.find_page_title(tree) or PurePosixPath(uri).stem
     document = builder.build_document(title=title, media_type=MARKDOWN_TYPE)
-    notes = describe_hidden_words(hidden_elements.count_veiled_words(tree))
+    notes += describe_hidden_words(hidden_elements.count_unseen_words(hidden))
     return replace(document, validity=validity.parse_validity(facts), notes=notes)
 
 
@@ -85,7 +102,7 @@ def split_front_matter(source: str) -> tuple[dict[str, str], str]:
     >>> split_front_matter("---\ntitle: 'Refunds'\ntags: [a]\nversion: 2\n---\nText")
     ({'title': 'Refunds', 'version': '2'}, 'Text')
     """
-    block = _FRONT.match(source)
+    block = _FRONT.match(source) or _TOML_FRONT.match(source)
     if not block:
         return {}, source
     facts: dict[str, str] = {}
@@ -108,15 +125,47 @@ def render_markup(source: str) -> str:
 
     Raises Unreadable for absurd tables or nesting.
     """
+    return _render_source(source, ".md")[0]
+
+
+def _render_source(source: str, suffix: str) -> tuple[str, tuple[str, ...]]:
+    """Return the markup of a source, and notes on what of it is no text."""
     if "|" in source:
         _check_tables(source)
     if _NESTED.search(source):
         raise Unreadable("quotes or lists nested more than 500 deep")
-    prose = "".join(
-        part if code else _strip_template_marks(part)
-        for code, part in _split_fenced_code(source.replace("\r\n", "\n"))
+    parts = _split_fenced_code(source.replace("\r\n", "\n"))
+    prose = "\n".join(part for code, part in parts if not code)
+    cleaner = None
+    if is_mdx(prose, suffix):
+        cleaner = ComponentCleaner(strict=suffix == ".mdx" or has_modules(prose))
+    source = "".join(part if code else _strip_template_marks(part, cleaner) for code, part in parts)
+    writer = ContainerWriter()
+    source = writer.rewrite(source)
+    if _NESTED.search(source):
+        raise Unreadable("quotes or lists nested more than 500 deep")
+    markup = comrak.render_markdown(
+        source, extension_options=_EXTENSIONS, render_options=_RENDERING
     )
-    return comrak.render_markdown(prose, extension_options=_EXTENSIONS, render_options=_RENDERING)
+    return markup, describe_code_left_out(writer.diagrams, cleaner.expressions if cleaner else 0)
+
+
+def describe_code_left_out(diagrams: int, expressions: int) -> tuple[str, ...]:
+    """Return notes on code that is no text: diagrams, and expressions of MDX; none for 0.
+
+    >>> describe_code_left_out(1, 2)
+    ('1 diagram written as code was left out', '2 expressions of code were left out')
+    """
+    notes = []
+    for count, name in ((diagrams, "diagram written as code"), (expressions, "expression of code")):
+        if count:
+            first, _, rest = name.partition(" ")
+            notes.append(
+                f"1 {name} was left out"
+                if count == 1
+                else f"{count:,} {first}s {rest} were left out"
+            )
+    return tuple(notes)
 
 
 def _check_tables(source: str) -> None:
@@ -135,15 +184,22 @@ def _check_tables(source: str) -> None:
             )
 
 
-def _strip_template_marks(prose: str) -> str:
+def _strip_template_marks(prose: str, cleaner: ComponentCleaner | None) -> str:
     """Remove what is neither Markdown nor text: template marks, modules, components."""
     if "{" in prose:
+        prose = remove_between(prose, _COMMENTS)
+        prose = _TAB_MARK.sub(r'\n\n<div label="\1">\n\n', prose)
+        prose = _TAB_END.sub("\n\n</div>\n\n", prose)
         prose = _TARGET.sub("](#)", _TEMPLATE_MARKS.sub("", prose))
-    if "import" in prose or "export" in prose:
-        prose = _MODULE.sub("", prose)
-    if ":::" in prose:
-        prose = _ADMONITION.sub(r"\n\1\n", prose)
-    return _EMPTY_TAG.sub("", prose) if "/>" in prose else prose
+    if "{" in prose or ":" in prose or "8<" in prose:
+        prose = _ATTRIBUTE_LIST.sub("", prose)
+    if "[!" in prose:
+        prose = _CALLOUT.sub(_keep_alert, prose)
+    return cleaner.clean(prose) if cleaner else prose
+
+
+def _keep_alert(mark: re.Match[str]) -> str:
+    return f"{mark[1]}[!{mark[2]}]" if mark[2].lower() in _ALERTS else mark[1]
 
 
 def _split_fenced_code(source: str) -> list[tuple[bool, str]]:

@@ -3,9 +3,10 @@
 One way for every format that is markup or becomes it: web pages, Markdown, books, e-mail.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from textwrap import dedent
+from types import MappingProxyType
 
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.faq_detection import could_be_question, is_question
@@ -45,21 +46,29 @@ def write_tree(
     *,
     unseen: Collection[int] = (),
     questions: Collection[str] = (),
+    panels: Mapping[int, str] = MappingProxyType({}),
 ) -> None:
     """Write what a reader of the tree would see.
 
-    unseen: memory ids of elements to pass over. questions: lines known to be questions.
+    unseen: memory ids of elements to pass over. questions: lines known to be questions. panels: by
+    memory id, names of elements that a reader opens; "" where it is written above them.
     """
-    writer = _TreeWriter(builder, unseen, questions)
+    writer = _TreeWriter(builder, unseen, questions, panels)
     walk_tree(root, writer.enter_node, writer.leave_node)
     writer.end_block()
 
 
 class _TreeWriter:
     def __init__(
-        self, builder: DocumentBuilder, unseen: Collection[int], questions: Collection[str]
+        self,
+        builder: DocumentBuilder,
+        unseen: Collection[int],
+        questions: Collection[str],
+        panels: Mapping[int, str],
     ) -> None:
         self._builder = builder
+        self._panels = panels
+        self._open_panels: set[int] = set()
         self._unseen = unseen
         self._questions = questions
         self._buffer: list[str] = []
@@ -101,9 +110,14 @@ class _TreeWriter:
             return False
         if tag in INVISIBLE_TAGS or (self._unseen and node.mem_id in self._unseen):
             return tag == "button" and self._write_button(node)
+        if self._panels and node.mem_id in self._panels:
+            self._open_panel(node)
         act = self._enter.get(tag or "")
         if act is not None:
-            return act(node)
+            goes_on = act(node)
+            if not goes_on and node.mem_id in self._open_panels:
+                self._close_details()  # what is passed over is not left
+            return goes_on
         if tag in BLOCK_TAGS:
             self.write_buffer()
         if name := component_label(node):
@@ -122,6 +136,22 @@ class _TreeWriter:
             self._close_link()
         if component_label(node):
             self._close_details()
+        if self._panels and node.mem_id in self._open_panels:
+            self._close_details()
+
+    def _open_panel(self, node: Node) -> None:
+        """Begin what a reader opens: its name, or the question above it, leads it to its end."""
+        name = self._panels[node.mem_id]
+        asked = self._builder.path[-1:] and self._builder.path[-1] in self._questions
+        if not (name or asked):
+            return
+        self._open_panels.add(node.mem_id)
+        if asked and not name:
+            self.end_block()
+            self._details.append(self._builder.next_level - 1)
+            return
+        self._open_details(node)
+        self._builder.add_heading(self._details[-1], name)
 
     def write_buffer(self) -> None:
         """Write the words gathered so far as a paragraph, or as lines of a list."""
@@ -191,11 +221,13 @@ class _TreeWriter:
 
     def _write_button(self, node: Node) -> bool:
         """Keep the button that opens an answer; others are no text."""
-        if (
-            node.mem_id not in self._unseen
-            and "aria-controls" in node.attributes
-            and could_be_question(text := read_line(node, self._unseen))
+        if node.mem_id in self._unseen or not (
+            self._questions or "aria-controls" in node.attributes
         ):
+            return False
+        text = read_line(node, self._unseen)
+        controls = "aria-controls" in node.attributes and could_be_question(text)
+        if controls or text in self._questions:
             self.end_block()
             self._builder.add_heading(QUESTION_LEVEL, text, asks=True)
         return False
@@ -238,11 +270,12 @@ class _TreeWriter:
         if not self._lists:
             self.end_block()
 
-    def _open_item(self, _node: Node) -> bool:
+    def _open_item(self, node: Node) -> bool:
         self.write_buffer()
         if self._lists:
             inner_list = self._lists[-1]
             inner_list.marker = "- " if inner_list.number is None else f"{inner_list.number}. "
+            inner_list.marker += _read_task_mark(node)
             inner_list.number = None if inner_list.number is None else inner_list.number + 1
         return True
 
@@ -309,6 +342,22 @@ class _TreeWriter:
             self._terms[-1] if self._terms else self._builder.next_level, text
         )
         return False
+
+
+def _read_task_mark(item: Node) -> str:
+    """Return the box of an item in a list of tasks, ticked or not; "" for other items.
+
+    Of Confluence, Notion and GitHub: each marks the list, and ticks in a way of its own.
+    """
+    parent = item.parent
+    names = f"{item.attributes.get('class') or ''} " + (
+        (parent.attributes.get("class") or "") if parent is not None else ""
+    )
+    if "task-list" not in names and "to-do-list" not in names:
+        return ""
+    own = (item.attributes.get("class") or "").split()
+    ticked = "checked" in own or item.css_first(".checkbox-on,input[checked]") is not None
+    return "[x] " if ticked else "[ ] "
 
 
 def _continues_definition(node: Node) -> bool:

@@ -10,6 +10,11 @@ from ingest.parse.office.conversions import CONVERSIONS
 MARKDOWN = "# Title\n\nSome **bold** text with [a link](b.md).\n\n- one\n- two\n"
 CSV = "name,price\nPro,9\nBasic,4\nFree,0\n"
 MAIL = "Received: by x\nFrom: a@b.example\nTo: b@c.example\nSubject: x\n\nHello.\n"
+SAVED = (
+    'Subject: x\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary="b"\n\n--b\n'
+    "Content-Type: text/html\nContent-Location: file:///a.html\n\n<p>Hi</p>\n--b--\n"
+)
+PART = '<div class="c">\n    <h2>Fees</h2>\n    <p>Two.</p>\n</div>'
 PAGE = "<!doctype html><html><body><p>Text</p></body></html>"
 
 
@@ -25,6 +30,13 @@ PAGE = "<!doctype html><html><body><p>Text</p></body></html>"
             "README.html",
             "text/markdown",
         ),
+        (f"<?php\ninclude 'head.php';\n?>\n{PART}", "shop.php", "text/html"),
+        (f"<?php go();\n?>\n\n{PART}\n<?php end();", "shop", "text/html"),
+        (f'<%@ page language="java" %>\n{PAGE}', "shop.jsp", "text/html"),
+        (f'{{% extends "base" %}}\n{{% block main %}}\n{PART}', "shop.html", "text/html"),
+        (f"{PART}<script>\n// a\n- b\n# c\n**d**\n</script>", "shop", "text/html"),
+        ("<?php\necho 'a';\n$b = ['c' => 1];\n", "code.php", "text/plain"),
+        (f"{PART}\n\n# Use\n\n- **a**\n", "readme.md", "text/markdown"),
         (MARKDOWN, "notes.txt", "text/markdown"),
         (MARKDOWN, "page.html", "text/markdown"),
         ("| a | b |\n|---|---|\n| 1 | 2 |\n", "x", "text/markdown"),
@@ -42,6 +54,12 @@ PAGE = "<!doctype html><html><body><p>Text</p></body></html>"
         ("From: me\n\nDear all,", "letter.txt", "text/plain"),
         ("WEBVTT\n\n00:01 --> 00:02\nHi", "x.txt", "text/vtt"),
         ("<?xml version='1.0'?><feed/>", "x.xml", "application/xml"),
+        ("<?xml version='1.0'?><a><![CDATA[<html>]]></a>", "x", "application/xml"),
+        ("<feed><a>One</a></feed>", "x.xml", "application/xml"),
+        ("limits:\n  burst: 40\n# of a key\n", "x.yml", "application/yaml"),
+        ("Just a line with words.\nAnd another.", "x.yaml", "text/plain"),
+        (SAVED, "wiki.doc", "multipart/related"),
+        (f"To: a@b.example\nFrom: c@d.example\n{SAVED}", "mail.eml", "message/rfc822"),
     ],
 )
 def test_content_decides_and_the_name_only_where_content_leaves_it_open(body, name, kind):
@@ -88,7 +106,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
         (b"From a@b Mon\nSubject: x\n\nHi", "inbox", "mailbox"),
         (bytes(range(256)) * 9, "x.pdf", "binary"),
         (b"PK\x03\x04 cut", "x.docx", "damaged"),
-        (b"<svg xmlns='u'><text>a</text></svg>", "x.svg", "XML"),
+        (b"<svg xmlns='u'><text>a</text></svg>", "x.svg", "drawing"),
     ],
 )
 def test_what_is_not_read_is_refused_with_a_reason(body, name, reason):
@@ -106,11 +124,14 @@ def test_every_parser_names_its_type():
     made = {
         "text/markdown": MARKDOWN, "text/csv": CSV, "message/rfc822": MAIL, "text/html": PAGE,
         "text/plain": "Words.", "application/jsonl": '{"text": "a"}', "text/vtt": "WEBVTT\n\n00:01 --> 00:02\nHi",
+        "application/xml": "<?xml version='1.0'?><a>Hi</a>", "multipart/related": SAVED,
     }  # fmt: skip
     for kind, body in made.items():
         assert sound(registry.parse_document(body.encode(), "x")).media_type == kind
     office = {DOCX, PPTX, XLSX, XLS, XLSB, ODS}
-    others = office | {"application/pdf", "application/epub+zip"} | set(CONVERSIONS)
+    others = (
+        office | {"application/pdf", "application/epub+zip", "application/yaml"} | set(CONVERSIONS)
+    )
     assert set(made) | others == set(registry.PARSERS)
 
 

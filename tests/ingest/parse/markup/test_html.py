@@ -191,6 +191,31 @@ def test_absurd_pages_are_refused(body, reason):
         page(body)
 
 
+def test_tables_in_tables_and_answers_in_cells():
+    inner = "<table><tr><th>Size<th>Price<tr><td>S<td>9<tr><td>M<td>10</table>"
+    document = page(
+        f"<table><tr><th>Zone<th>Detail<tr><td>A<td>{inner}<tr><td>B<td><details><summary>More</summary><p>By ship.</p></details></table>"
+        f"<table><tr><td>{inner}<td>Beside.</table>"
+    )
+    assert said(document) == [
+        "Zone | Detail\nA | Size, Price; S, 9; M, 10\nB | More By ship.",
+        "Size | Price\nS | 9\nM | 10",
+        "Beside.",
+    ]
+
+
+FRAME = '<div id="root"></div><script src="a.js"></script>'
+
+
+def test_a_page_that_a_script_writes_says_so():
+    with pytest.raises(Unreadable, match="written by a script"):
+        page(f"{FRAME}<noscript>Please turn on JavaScript.</noscript>")
+    note = "more of its text may be written by a script when a browser opens it (JavaScript)"
+    assert page(f"<p>Loading</p>{FRAME}").notes == (note,)
+    assert page(f"<p>{'Long enough. ' * 30}</p>{FRAME}").notes == ()
+    assert page("<p>Short.</p><script>count()</script>").notes == ()
+
+
 SOUP = (
     "<p> </p> <ul> <li> </ul> <table> <tr> <td> <th> </table> <h2> </h2> <dl> <dt> <dd> </dl> <details> <summary>"
     " </details> <pre> </pre> <br> <div> </div> <b> </b> <td&colspan=3> <td&rowspan=2> Ask? words 订单"
