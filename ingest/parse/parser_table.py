@@ -42,8 +42,14 @@ PARSER_TABLE: dict[str, ParserRow] = {
     ),
     f"{_OFFICE}spreadsheetml.sheet": ParserRow("office.xlsx", 2, frozenset({".xlsx", ".xlsm"})),
     "application/epub+zip": ParserRow("markup.epub", 2, frozenset({".epub"})),
-    "message/rfc822": ParserRow("mail.message", 2, frozenset({".eml", ".mht", ".mhtml"})),
+    "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml"})),
 }
+
+CONTEXT_TYPES = frozenset({"message/rfc822", "application/vnd.ms-outlook"})
+"""Containers that lead what lies in them: a mail says what its attachments are about."""
+
+CONTAINER_TYPES = CONTEXT_TYPES | {"application/mbox"}
+"""Types of files that may hold further documents."""
 
 
 def list_parser_versions() -> dict[str, int]:

@@ -81,12 +81,15 @@ def read_media_type(body: bytes, uri: str) -> str:
     return media_types.detect_media_type(body, uri)
 
 
-def parse_document(body: bytes, uri: str, *, prepared: Collection[str] | None = None) -> Document:
+def parse_document(
+    body: bytes, uri: str, *, prepared: Collection[str] | None = None, known_type: str = ""
+) -> Document:
     """Read a document of any type known here. Raises Unreadable with a reason for people.
 
     prepared: types that may be read in this process; for others it raises ParserNotPrepared.
+    known_type: its media type, where its container knows it; else it is found by the content.
     """
-    kind = read_media_type(body, uri)
+    kind = known_type if known_type in PARSERS else read_media_type(body, uri)
     parser = PARSERS.get(kind)
     if parser and prepared is not None and kind not in prepared:
         raise ParserNotPrepared(kind)

@@ -5,6 +5,7 @@ reads hostile files, which may make it send anything, so the job checks every nu
 """
 
 import json
+import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
@@ -12,12 +13,15 @@ from typing import Any, get_args
 
 from indexes.chunk import Chunk, ChunkKind, DocumentRecord, Validity
 from indexes.text.sentences import Span
-from ingest.document import Document, Raw
+from ingest.document import Document, Member, ParsedDocument, Raw
 
 Header = Mapping[str, Any]
 MOST_NOTES = 8
 LONGEST_NOTE = 300
+LONGEST_CONTEXT = 300  # characters
+CONTENT_PARTS = 2  # of a frame: text and boxes; then come the bytes of its members
 _LENGTH = struct.Struct(">I")
+_MEMBER_NAME = re.compile(r"\d{1,9}(?:-[^/\0]{1,200})?")
 _KINDS = frozenset(get_args(ChunkKind))
 
 
@@ -54,14 +58,13 @@ def pack_document(document: Document, chunks: Sequence[Chunk]) -> list[bytes]:
     Chunk texts are spans, so only spans travel.
     """
     pages = [(page.start, page.end, page.label) for page in document.pages]
-    return _pack_content(document, pages, chunks, document.notes)
+    return _pack_content(document, pages, chunks, document.notes, document.members)
 
 
-def pack_record(
-    record: DocumentRecord, chunks: Sequence[Chunk], notes: Sequence[str] = ()
-) -> list[bytes]:
+def pack_record(parsed: ParsedDocument) -> list[bytes]:
     """Encode a decoded document again, to send it from a Ray worker to the driver."""
-    return _pack_content(record, record.pages, chunks, notes)
+    record = parsed.record
+    return _pack_content(record, record.pages, parsed.chunks, parsed.notes, parsed.members)
 
 
 def _pack_content(
@@ -69,6 +72,7 @@ def _pack_content(
     pages: Sequence[tuple[int, int, str]],
     chunks: Sequence[Chunk],
     notes: Sequence[str],
+    members: Sequence[Member],
 ) -> list[bytes]:
     header = {
         "notes": list(notes),
@@ -81,8 +85,10 @@ def _pack_content(
             (c.start, c.end, c.lead, c.path, c.page, c.section, c.question, c.kind, c.language)
             for c in chunks
         ],
+        "members": [(member.name, member.media_type, member.context) for member in members],
     }
-    return pack_frame(header, document.text.encode(), document.boxes)
+    bodies = [member.body for member in members]
+    return pack_frame(header, document.text.encode(), document.boxes, *bodies)
 
 
 def unpack_document(
@@ -92,7 +98,7 @@ def unpack_document(
 
     Raises ValueError, KeyError or TypeError when it makes no sense.
     """
-    content, boxes = parts
+    content, boxes = parts[:CONTENT_PARTS]
     starts, ends, version = map(_check_text, header["validity"])
     own_validity = Validity(starts=starts, ends=ends, version=version)
     text = content.decode()
@@ -119,6 +125,29 @@ def unpack_document(
 def unpack_notes(header: Header) -> tuple[str, ...]:
     """Read the notes of a parsed document, a few short ones. Raises ValueError or TypeError."""
     return tuple(_check_text(note)[:LONGEST_NOTE] for note in header.get("notes", [])[:MOST_NOTES])
+
+
+def unpack_members(header: Header, parts: Sequence[bytes]) -> tuple[Member, ...]:
+    """Read the documents that lie in the file of a parsed one.
+
+    Raises ValueError or TypeError when they make no sense.
+    """
+    members = [
+        Member(
+            name=_check_text(name),
+            body=body,
+            media_type=_check_text(media_type),
+            context=_check_text(context)[:LONGEST_CONTEXT],
+        )
+        for (name, media_type, context), body in zip(
+            header.get("members", []), parts[CONTENT_PARTS:], strict=True
+        )
+    ]
+    if len({member.name for member in members}) < len(members):
+        raise ValueError("two members of one name")
+    if not all(_MEMBER_NAME.fullmatch(member.name) for member in members):
+        raise ValueError("a member with a name that is no part of a uri")
+    return tuple(members)
 
 
 def _unpack_chunk(row: Sequence[Any], record: DocumentRecord) -> Chunk:

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from indexes.embedding.tokenizer import Tokenizer
+from ingest.document import place_in_context
 from ingest.errors import Unreadable
 from ingest.parse.registry import ParserNotPrepared, parse_document, prepare_parsers
 from ingest.safe_open import open_regular_file
-from ingest.sandbox.child_protocol import pack_document, pack_frame, unpack_frame
+from ingest.sandbox.child_protocol import CONTENT_PARTS, pack_document, pack_frame, unpack_frame
 from ingest.split import SplitOptions, split_document
 from ingest.versions import list_code_versions
 
@@ -80,7 +81,10 @@ def answer_request(
     """
     try:
         body = _read_document(Path(request["file"]), real=request.get("real", False))
-        document = parse_document(body, request["uri"], prepared=prepared)
+        document = parse_document(
+            body, request["uri"], prepared=prepared, known_type=request.get("media_type", "")
+        )
+        document = place_in_context(document, request.get("context", ""))
         del body
         chunks = split_document(
             document,
@@ -102,7 +106,7 @@ def answer_request(
         return pack_frame(
             {"unreadable": f"damaged, or in a form not read here ({type(error).__name__})"}
         )
-    if sum(map(len, frame)) > output:
+    if sum(map(len, frame[: 2 + CONTENT_PARTS])) > output:
         return pack_frame({"unreadable": f"holds more than {output >> 20} MiB of text"})
     return frame
 

@@ -27,10 +27,11 @@ from ingest.sandbox.guard import GuardOptions
 
 ROOT = Path(__file__).parents[2]
 MARKDOWN = "text/markdown"
+MARKDOWN_VERSION = PARSER_TABLE[MARKDOWN].version
 NEWER_MARKDOWN = f"""
 from dataclasses import replace
 from ingest.parse.parser_table import PARSER_TABLE
-PARSER_TABLE["{MARKDOWN}"] = replace(PARSER_TABLE["{MARKDOWN}"], version=2)
+PARSER_TABLE["{MARKDOWN}"] = replace(PARSER_TABLE["{MARKDOWN}"], version={MARKDOWN_VERSION + 1})
 """
 
 
@@ -51,7 +52,9 @@ def other_stems(monkeypatch):
 
 
 def raise_markdown(monkeypatch) -> None:
-    monkeypatch.setitem(PARSER_TABLE, MARKDOWN, replace(PARSER_TABLE[MARKDOWN], version=2))
+    monkeypatch.setitem(
+        PARSER_TABLE, MARKDOWN, replace(PARSER_TABLE[MARKDOWN], version=MARKDOWN_VERSION + 1)
+    )
 
 
 def start_newer_children(monkeypatch, folder: Path, program: str) -> None:
@@ -91,7 +94,9 @@ def test_a_newer_parser_reads_the_documents_of_its_type_again_wherever_they_are(
     assert (report.changed, report.unchanged, report.embedded) == (4, 1, 0)
     assert report.reread == plan.reread
     assert report.reread.count == 4
-    assert report.reread.reasons == (f"parser of {MARKDOWN} version 1 is now 2",)
+    assert report.reread.reasons == (
+        f"parser of {MARKDOWN} version {MARKDOWN_VERSION} is now {MARKDOWN_VERSION + 1}",
+    )
     assert report.to_json()["reread"]["count"] == 4
     assert set(job.embedder.asked) == {CANARY_TEXT}
     after = published(job)
@@ -150,7 +155,7 @@ def test_a_process_older_than_a_parser_does_not_turn_documents_back(
         raise_markdown(newer)
         job.run([kb])  # by children of this version, whose answers are alike
     before = published(job)
-    with pytest.raises(ProgramOutdated, match=r"parser of text/markdown of version 2.* Start it"):
+    with pytest.raises(ProgramOutdated, match=r"parser of text/markdown of version .* Start it"):
         list_writes(job, kb)[write_name]()
     assert published(job) == before
 
@@ -200,10 +205,10 @@ def test_what_has_to_stay_as_it_was_is_tried_again_by_the_next_job(
     report = job.put("up.md", broken)
     assert [skip.uri for skip in report.skipped] == ["up.md"]
     assert report.reread.count == 3  # those of kb; the former version of this one stays
-    assert reading_of(job)["parsers"][MARKDOWN] == 1
+    assert reading_of(job)["parsers"][MARKDOWN] == MARKDOWN_VERSION
 
     assert job.delete("none.md").reread.count == 1
-    assert reading_of(job)["parsers"][MARKDOWN] == 2
+    assert reading_of(job)["parsers"][MARKDOWN] == MARKDOWN_VERSION + 1
     assert job.delete("none.md").is_quiet
 
 
@@ -245,11 +250,11 @@ def test_documents_of_other_sources_stay_when_they_cannot_be_read_again(
     assert skip.uri == "refunds.md"
     assert skip.reason.endswith("; what was read of it before stays")
     assert published(job)["refunds.md"] == before["refunds.md"]
-    assert reading_of(job)["parsers"][MARKDOWN] == 1
+    assert reading_of(job)["parsers"][MARKDOWN] == MARKDOWN_VERSION
 
     again = job.run([kb])  # its own source has the bytes
     assert (again.changed, again.removed, again.skipped) == (1, 0, ())
-    assert reading_of(job)["parsers"][MARKDOWN] == 2
+    assert reading_of(job)["parsers"][MARKDOWN] == MARKDOWN_VERSION + 1
 
 
 def test_what_a_newer_parser_refuses_stays_in_other_sources(fresh_job, kb, tmp_path, monkeypatch):
