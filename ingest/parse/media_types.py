@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from ingest.errors import Unreadable
 from ingest.parse import text_encoding
 from ingest.parse.data import delimited
+from ingest.parse.mail import mailbox
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PPTX = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
@@ -54,12 +55,12 @@ _FILE_SIGNATURES = (
 SHORT_MARK = 3  # bytes of a mark that a text may begin with, too
 # Names of streams in a compound file, in UTF-16: what each tells.
 _STREAMS = (
+    ("__nameid_version1.0", "application/vnd.ms-outlook"),  # first: others may be attached to it
     ("EncryptedPackage", "application/x-encrypted-office"),
     ("WordDocument", "application/msword"),
     ("PowerPoint Document", "application/vnd.ms-powerpoint"),
     ("Workbook", "application/vnd.ms-excel"),
     ("Book", "application/vnd.ms-excel"),
-    ("__nameid_version1.0", "application/vnd.ms-outlook"),
 )
 _ENTRIES = (
     ("word/", DOCX),
@@ -127,6 +128,8 @@ def _detect_binary(body: bytes) -> str:
     if body.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         named = (kind for name, kind in _STREAMS if name.encode("utf-16-le") in body)
         return next(named, "application/x-ole-storage")
+    if mailbox.begins_mailbox(body):
+        return "application/mbox"
     return _detect_recording(body) or _detect_magic(body)
 
 
@@ -172,13 +175,13 @@ def _detect_text(text: str, suffix: str) -> str:
         return "text/html" if "<html" in head[:2000].lower() else "application/xml"
     if head.startswith("WEBVTT"):
         return "text/vtt"
+    if head[:15].upper() == "BEGIN:VCALENDAR":
+        return "text/calendar"
     return _detect_mail(head) or _detect_json(head, text) or _weigh_marks(head, suffix)
 
 
 def _detect_mail(head: str) -> str:
     """Detect an e-mail by its header: three known fields or more before the first blank line."""
-    if head.startswith("From ") and _HEADER_FIELD.search(head[:500]):
-        return "application/mbox"
     fields = [
         line
         for line in re.split(r"\n[ \t]*\r?\n", head, maxsplit=1)[0].splitlines()

@@ -42,7 +42,10 @@ PARSER_TABLE: dict[str, ParserRow] = {
     ),
     f"{_OFFICE}spreadsheetml.sheet": ParserRow("office.xlsx", 2, frozenset({".xlsx", ".xlsm"})),
     "application/epub+zip": ParserRow("markup.epub", 2, frozenset({".epub"})),
-    "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml"})),
+    "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml", ".mbox"})),
+    "application/mbox": ParserRow("mail.mailbox", 1, frozenset({".mbox"})),
+    "application/vnd.ms-outlook": ParserRow("mail.outlook", 1, frozenset({".msg"})),
+    "text/calendar": ParserRow("mail.calendar_entry", 1),
 }
 
 CONTEXT_TYPES = frozenset({"message/rfc822", "application/vnd.ms-outlook"})

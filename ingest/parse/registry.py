@@ -30,9 +30,7 @@ _REASONS = {
     "application/msword": "a legacy Word file (.doc); save it as .docx",
     "application/vnd.ms-powerpoint": "a legacy PowerPoint file (.ppt); save it as .pptx",
     "application/vnd.ms-excel": "a legacy Excel file (.xls); save it as .xlsx",
-    "application/vnd.ms-outlook": "an Outlook message (.msg); save it as .eml",
     "application/vnd.ms-outlook-pst": "an Outlook mailbox (.pst); save its messages as .eml",
-    "application/mbox": "a mailbox; save its messages as .eml files",
     "application/x-encrypted-office": "encrypted: it asks for a password",
     "application/vnd.oasis.opendocument.text": "an OpenDocument text (.odt); save it as .docx",
     "application/vnd.oasis.opendocument.spreadsheet": (

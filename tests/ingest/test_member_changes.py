@@ -9,6 +9,8 @@ from mail_files import mail
 
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
+from indexes.text import tokens
+from indexes.upkeep.verify import list_damage
 from ingest.errors import Unreadable
 from ingest.job import IngestJob
 from ingest.parse.parser_table import PARSER_TABLE
@@ -151,3 +153,22 @@ def test_a_mail_that_is_put_brings_its_attachments_and_takes_them_along(job, tmp
     assert set(held(job)) == {"put.eml", "put.eml/1-prices.csv"}
     job.delete("put.eml")
     assert held(job) == {}
+
+
+def test_a_mailbox_that_grows_leaves_its_former_mails_as_they_are(job, tmp_path):
+    box = tmp_path / "box"
+    box.mkdir()
+    line = b"From ann@shop.example Mon Mar 02 09:00:00 2026\n"
+    first = mail("Call 3390.", subject="Lost token", files={"rules.md": RULES}).as_bytes()
+    (box / "desk.mbox").write_bytes(line + first)
+    assert counts(job.run([box])) == (3, 0, 0, 0)
+    second = mail("Toner TN-247.", subject="Printer").as_bytes()
+    (box / "desk.mbox").write_bytes(line + first + b"\n" + line + second)
+    assert counts(job.run([box])) == (1, 1, 0, 2)
+    documents = held(job)
+    assert set(documents) == {f"desk.mbox{end}" for end in ("", "/1", "/2", "/1/1-rules.md")}
+    assert documents["desk.mbox/2"].title == "Printer"
+    assert documents["desk.mbox"].count == 0
+    with Index.open(job.collection) as index:
+        assert len(index.search_lexical(tokens.tokenize_text("mailbox"), k=9).rows) == 0
+    assert list_damage(job.collection, 2) == []

@@ -73,6 +73,23 @@ class MailParts:
         """Note one more part that is not read."""
         self.unread[word] = self.unread.get(word, 0) + 1
 
+    def add_file(self, name: str, body: bytes, kind: str) -> None:
+        """Add a file that came with the mail, unless its media type says that it is not read."""
+        general = kind if kind != "application/octet-stream" else mimetypes.guess_type(name)[0]
+        if kind in _SEALED:
+            self.count_unread("encrypted or sealed text")
+        elif kind == "application/ms-tnef":
+            self.count_unread("file winmail.dat, Outlook's own form of a mail,")
+        elif word := _UNREAD_KINDS.get((general or "").partition("/")[0]):
+            self.count_unread(word)
+        elif not body:
+            self.count_unread("empty attachment")
+        elif len(self.attachments) >= MOST_ATTACHMENTS:
+            self.count_unread("further attachment")
+        else:
+            ending = mimetypes.guess_extension(kind) or ""
+            self.attachments.append(Attachment(name or f"attachment{ending}", body))
+
     def describe_unread(self) -> list[str]:
         """Return a note for each kind of part that is not read."""
         return [
@@ -182,23 +199,13 @@ def _is_file(part: MIMEPart) -> bool:
 
 
 def _sort_file(part: MIMEPart, parts: MailParts) -> None:
-    """Sort a part that is no text of the mail itself."""
+    """Sort a part that is no text of the mail itself.
+
+    Signatures say nothing; a report of delivery repeats what the text before it says.
+    """
     kind = part.get_content_type()
-    if kind in _SIGNATURES or part.get_content_maintype() == "message":
-        return  # signatures say nothing; a report of delivery repeats what the text before it says
-    if kind in _SEALED:
-        parts.count_unread("encrypted or sealed text")
-    elif kind == "application/ms-tnef":
-        parts.count_unread("winmail.dat (Outlook's own form of a mail)")
-    elif part.get_content_maintype() in _UNREAD_KINDS:
-        parts.count_unread(_UNREAD_KINDS[part.get_content_maintype()])
-    elif not (body := _read_payload(part)):
-        parts.count_unread("empty attachment")
-    elif len(parts.attachments) >= MOST_ATTACHMENTS:
-        parts.count_unread("further attachment")
-    else:
-        ending = mimetypes.guess_extension(kind) or ""
-        parts.attachments.append(Attachment(_read_name(part) or f"attachment{ending}", body))
+    if kind not in _SIGNATURES and part.get_content_maintype() != "message":
+        parts.add_file(_read_name(part), _read_payload(part), kind)
 
 
 def _read_payload(part: MIMEPart) -> bytes:

@@ -86,7 +86,7 @@ _WROTE = ("wrote:", "写道：", "写道:", "寫道：", "寫道:", "schrieb:", 
 _WROTE_STARTS = ("on ", "在", "于", "於", "am ", "le ", "el ")
 _LONGEST_ATTRIBUTION = 300
 _LONGEST_QUESTION = 400  # characters of a quoted question that is answered right below
-_LEAST_REPEATED = 20  # characters; shorter paragraphs, as "Thanks", may be said again
+_LEAST_REPEATED = 20  # characters; shorter lines, as "Thanks", may be said again
 _MOST_HEADER_LINES = 12
 _MOST_MARKS = 20
 
@@ -136,24 +136,14 @@ def _asks_last(words: str) -> bool:
 
 
 def _drop_repeated(words: str, said: set[str]) -> str:
-    """Leave out the paragraphs that were said before, and note the others."""
+    """Leave out the lines that were said before, and note the others."""
     kept = []
-    for paragraph in _split_paragraphs(words):
-        key = "".join(paragraph.split()).casefold()
-        if len(key) < _LEAST_REPEATED or key not in said:
-            kept.append(paragraph)
-        said.add(key)
-    return "\n\n".join(kept)
-
-
-def _split_paragraphs(words: str) -> list[str]:
-    paragraphs: list[list[str]] = [[]]
     for line in words.split("\n"):
-        if line.strip():
-            paragraphs[-1].append(line)
-        elif paragraphs[-1]:
-            paragraphs.append([])
-    return ["\n".join(lines) for lines in paragraphs if lines]
+        key = "".join(line.split()).casefold()
+        if len(key) < _LEAST_REPEATED or key not in said:
+            kept.append(line)
+        said.add(key)
+    return "\n".join(kept).strip("\n")
 
 
 def _iter_runs(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[bool, str]]:
