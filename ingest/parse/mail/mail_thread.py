@@ -13,80 +13,29 @@ from ingest.parse.document_builder import DocumentBuilder
 
 # What stands between dashes above a mail that is quoted or forwarded.
 _RULES = frozenset(
-    {
-        *(
-            "original message",
-            "forwarded message",
-            "begin forwarded message",
-            "original appointment",
-        ),
-        *(
-            "原始邮件",
-            "原始邮件信息",
-            "转发的邮件",
-            "转发邮件信息",
-            "转发邮件",
-            "原邮件",
-            "邮件原件",
-            "原始郵件",
-            "轉寄郵件",
-        ),
-        *("ursprüngliche nachricht", "weitergeleitete nachricht", "message d'origine"),
-        *("message transféré", "mensaje original", "mensaje reenviado"),
-    }
+    (
+        "original message|forwarded message|begin forwarded message|original appointment"
+        "|原始邮件|原始邮件信息|转发的邮件|转发邮件|转发邮件信息|原邮件|邮件原件|原始郵件|轉寄郵件"
+        "|ursprüngliche nachricht|weitergeleitete nachricht|message d'origine|message transféré"
+        "|mensaje original|mensaje reenviado"
+    ).split("|")
 )
-_FROM = ("from", "发件人", "寄件者", "寄件人", "von", "de")
-_OTHER_FIELDS = frozenset(
-    {
-        *("sent", "date", "to", "cc", "subject", "importance", "reply-to", "when", "where"),
-        *(
-            "发送时间",
-            "日期",
-            "时间",
-            "收件人",
-            "抄送",
-            "主题",
-            "发件时间",
-            "寄件日期",
-            "收件者",
-            "副本",
-            "主旨",
-        ),
-        *(
-            "gesendet",
-            "datum",
-            "an",
-            "betreff",
-            "envoyé",
-            "à",
-            "objet",
-            "enviado",
-            "para",
-            "asunto",
-        ),
-    }
-)
-_SUBJECTS = frozenset({"subject", "主题", "主旨", "betreff", "objet", "asunto"})
+_SENDERS = frozenset("from|发件人|寄件者|寄件人|von|de".split("|"))
+_SUBJECTS = frozenset("subject|主题|主旨|betreff|objet|asunto".split("|"))
 _DATES = frozenset(
-    {
-        "sent",
-        "date",
-        "发送时间",
-        "日期",
-        "时间",
-        "发件时间",
-        "寄件日期",
-        "gesendet",
-        "datum",
-        "envoyé",
-        "enviado",
-    }
+    "sent|date|发送时间|日期|时间|发件时间|寄件日期|gesendet|datum|envoyé|enviado".split("|")
+)
+_FIELDS = (
+    _SENDERS
+    | _SUBJECTS
+    | _DATES
+    | frozenset("to|cc|importance|reply-to|when|where|收件人|抄送|收件者|副本|an|à|para".split("|"))
 )
 _WROTE = ("wrote:", "写道：", "写道:", "寫道：", "寫道:", "schrieb:", "a écrit :", "escribió:")
 _WROTE_STARTS = ("on ", "在", "于", "於", "am ", "le ", "el ")
 _LONGEST_ATTRIBUTION = 300
 _LONGEST_QUESTION = 400  # characters of a quoted question that is answered right below
-_LEAST_REPEATED = 20  # characters; shorter lines, as "Thanks", may be said again
+_LEAST_REPEATED = 20  # characters; shorter lines, as "Thanks", may be written again
 _MOST_HEADER_LINES = 12
 _MOST_MARKS = 20
 
@@ -101,11 +50,14 @@ class _Quotation:
 
 def write_mail_text(text: str, builder: DocumentBuilder) -> None:
     """Write a mail's plain text: its own words, then what it quotes or forwards."""
-    said = set[str]()
+    earlier_lines = set[str]()
     level = builder.next_level
     for quotation in _split_quotations(text.replace("\r\n", "\n").replace("\r", "\n")):
         builder.close_sections(level)
-        runs = [(quoted, _drop_repeated(run, said)) for quoted, run in _iter_runs(quotation.lines)]
+        runs = [
+            (quoted, _drop_repeated(run, earlier_lines))
+            for quoted, run in _iter_runs(quotation.lines)
+        ]
         if quotation.heading and any(words for _, words in runs):
             builder.add_heading(level, quotation.heading, asks=False)
         _write_runs(runs, builder)
@@ -135,14 +87,14 @@ def _asks_last(words: str) -> bool:
     return last.endswith(("?", "？")) and len(last) <= _LONGEST_QUESTION
 
 
-def _drop_repeated(words: str, said: set[str]) -> str:
+def _drop_repeated(words: str, earlier_lines: set[str]) -> str:
     """Leave out the lines that were said before, and note the others."""
     kept = []
     for line in words.split("\n"):
         key = "".join(line.split()).casefold()
-        if len(key) < _LEAST_REPEATED or key not in said:
+        if len(key) < _LEAST_REPEATED or key not in earlier_lines:
             kept.append(line)
-        said.add(key)
+        earlier_lines.add(key)
     return "\n".join(kept).strip("\n")
 
 
@@ -223,9 +175,9 @@ def _read_header(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:
             break
         values[name] = value
         size += 1
-    if not any(name in _FROM for name in values) or len(values) < 2:  # noqa: PLR2004
+    if not any(name in _SENDERS for name in values) or len(values) < 2:  # noqa: PLR2004
         return "", 0
-    sender = next(value for name, value in values.items() if name in _FROM)
+    sender = next(value for name, value in values.items() if name in _SENDERS)
     dates = [value for name, value in values.items() if name in _DATES]
     subjects = [value for name, value in values.items() if name in _SUBJECTS]
     return ", ".join(filter(None, [*subjects[:1], sender, *dates[:1]])), size
@@ -235,8 +187,7 @@ def _read_field(line: str) -> tuple[str, str]:
     """Return the name of a header's field in small letters and its value; none for other lines."""
     name, colon, value = line.strip().replace("：", ":", 1).partition(":")
     name = name.strip("* \xa0").casefold()
-    known = name in _FROM or name in _OTHER_FIELDS
-    return (name, value.strip("* \xa0")) if colon and known else ("", "")
+    return (name, value.strip("* \xa0")) if colon and name in _FIELDS else ("", "")
 
 
 def _read_attribution(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:

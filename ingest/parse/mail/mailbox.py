@@ -71,7 +71,8 @@ def _begins_mail(body: bytes, at: int) -> int:
     words = body[at:end].split()
     has_year = any(len(word) == _YEAR_DIGITS and word.isdigit() for word in words)
     has_time = any(word.count(b":") in {1, 2} and word[:1].isdigit() for word in words)
-    if not (has_year and has_time):
+    has_address = words[1:] and b"@" in words[1] and body[max(at - 2, 0) : at] in {b"", b"\n\n"}
+    if not (has_year and has_time) and not has_address:
         return -1
     return end + 1 if _FIELD.match(body, end + 1) or body.startswith(b">", end + 1) else -1
 
