@@ -1,14 +1,13 @@
 """Detect a file's media type by its content, and by its name where the content is ambiguous."""
 
 import io
-import json
 import re
 import zipfile
 from pathlib import PurePosixPath
 
 from ingest.errors import Unreadable
 from ingest.parse import text_encoding
-from ingest.parse.data import delimited
+from ingest.parse.data import delimited, json_values
 from ingest.parse.mail import mailbox
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -116,7 +115,7 @@ def detect_media_type(body: bytes, uri: str) -> str:
     if not body.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise Unreadable("the file is empty")
     return _detect_binary(body) or _detect_text(
-        text_encoding.decode_text(body)[:HEAD_CHARACTERS], PurePosixPath(uri.lower()).suffix
+        text_encoding.decode_text(body)[: HEAD_CHARACTERS + 1], PurePosixPath(uri.lower()).suffix
     )
 
 
@@ -169,6 +168,16 @@ def _detect_zip(body: bytes) -> str:
 
 def _detect_text(text: str, suffix: str) -> str:
     head = text.lstrip("\ufeff")
+    is_whole = len(text) <= HEAD_CHARACTERS
+    if kind := _detect_markup(head) or _detect_mail(head):
+        return kind
+    if json_values.looks_like_json(head, suffix, is_whole=is_whole):
+        return "application/jsonl"
+    return _weigh_marks(head, suffix)
+
+
+def _detect_markup(head: str) -> str:
+    """Detect a text by how it begins."""
     if _HTML.match(head):
         return "text/html"
     if _XML.match(head):
@@ -177,7 +186,7 @@ def _detect_text(text: str, suffix: str) -> str:
         return "text/vtt"
     if head[:15].upper() == "BEGIN:VCALENDAR":
         return "text/calendar"
-    return _detect_mail(head) or _detect_json(head, text) or _weigh_marks(head, suffix)
+    return ""
 
 
 def _detect_mail(head: str) -> str:
@@ -190,20 +199,6 @@ def _detect_mail(head: str) -> str:
     known = {name[0].lower() for line in fields if (name := _HEADER_FIELD.match(line))}
     rest = sum(1 for line in fields if re.match(r"[\w-]+\s*:", line))
     return "message/rfc822" if len(known) > 2 and rest == len(fields) else ""  # noqa: PLR2004
-
-
-def _detect_json(head: str, text: str) -> str:
-    start = head.lstrip()
-    if not start.startswith(("{", "[")):
-        return ""
-    try:
-        json.loads(start.split("\n", 1)[0].rstrip("\r"))
-    except RecursionError:
-        return "application/jsonl"
-    except ValueError:
-        quoted = re.match(r'[\[{]\s*(?:"|\{|\[|\]|\}|\d)', start)
-        return "application/jsonl" if quoted and re.search(r'"\s*:', text) else ""
-    return "application/jsonl"
 
 
 def _weigh_marks(head: str, suffix: str) -> str:

@@ -30,8 +30,8 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "text/csv": ParserRow("data.delimited", 3),
     "text/html": ParserRow("markup.html", 2),
     "text/markdown": ParserRow("markup.markdown", 2),
-    "text/plain": ParserRow("plain_text", 1),
-    "application/jsonl": ParserRow("data.json_records", 1),
+    "text/plain": ParserRow("plain_text", 2),
+    "application/jsonl": ParserRow("data.json_records", 2),
     "text/vtt": ParserRow("data.subtitles", 1),
     "application/pdf": ParserRow("pdf.reader", 1, frozenset({".pdf"})),
     f"{_OFFICE}wordprocessingml.document": ParserRow(

@@ -12,68 +12,21 @@ from ingest.parse import plain_text
 from ingest.parse.document_builder import DocumentBuilder
 
 # What stands between dashes above a mail that is quoted or forwarded.
-_RULES = frozenset(
-    [
-        "original message",
-        "forwarded message",
-        "begin forwarded message",
-        "original appointment",
-        "原始邮件",
-        "原始邮件信息",
-        "转发的邮件",
-        "转发邮件",
-        "转发邮件信息",
-        "原邮件",
-        "邮件原件",
-        "原始郵件",
-        "轉寄郵件",
-        "ursprüngliche nachricht",
-        "weitergeleitete nachricht",
-        "message d'origine",
-        "message transféré",
-        "mensaje original",
-        "mensaje reenviado",
-    ]
+_RULE_WORDS = (
+    "original message|forwarded message|begin forwarded message|original appointment"
+    "|原始邮件|原始邮件信息|转发的邮件|转发邮件|转发邮件信息|原邮件|邮件原件|原始郵件|轉寄郵件"
+    "|ursprüngliche nachricht|weitergeleitete nachricht|message d'origine|message transféré"
+    "|mensaje original|mensaje reenviado"
 )
-_SENDERS = frozenset(["from", "发件人", "寄件者", "寄件人", "von", "de"])
-_SUBJECTS = frozenset(["subject", "主题", "主旨", "betreff", "objet", "asunto"])
-_DATES = frozenset(
-    [
-        "sent",
-        "date",
-        "发送时间",
-        "日期",
-        "时间",
-        "发件时间",
-        "寄件日期",
-        "gesendet",
-        "datum",
-        "envoyé",
-        "enviado",
-    ]
-)
-_FIELDS = (
-    _SENDERS
-    | _SUBJECTS
-    | _DATES
-    | frozenset(
-        [
-            "to",
-            "cc",
-            "importance",
-            "reply-to",
-            "when",
-            "where",
-            "收件人",
-            "抄送",
-            "收件者",
-            "副本",
-            "an",
-            "à",
-            "para",
-        ]
-    )
-)
+_SENDER_WORDS = "from|发件人|寄件者|寄件人|von|de"
+_SUBJECT_WORDS = "subject|主题|主旨|betreff|objet|asunto"
+_DATE_WORDS = "sent|date|发送时间|日期|时间|发件时间|寄件日期|gesendet|datum|envoyé|enviado"
+_OTHER_WORDS = "to|cc|importance|reply-to|when|where|收件人|抄送|收件者|副本|an|à|para"
+_RULES = frozenset(_RULE_WORDS.split("|"))
+_SENDERS = frozenset(_SENDER_WORDS.split("|"))
+_SUBJECTS = frozenset(_SUBJECT_WORDS.split("|"))
+_DATES = frozenset(_DATE_WORDS.split("|"))
+_FIELDS = _SENDERS | _SUBJECTS | _DATES | frozenset(_OTHER_WORDS.split("|"))
 _WROTE = ("wrote:", "写道：", "写道:", "寫道：", "寫道:", "schrieb:", "a écrit :", "escribió:")
 _WROTE_STARTS = ("on ", "在", "于", "於", "am ", "le ", "el ")
 _LONGEST_ATTRIBUTION = 300

@@ -6,10 +6,10 @@ from pathlib import PurePosixPath
 
 from ingest.document import Document, Member
 from ingest.errors import Unreadable
-from ingest.parse.mail.mail_parts import MAIL_TYPE
 
 MAILBOX_TYPE = "application/mbox"
 
+_MAIL_TYPE = "message/rfc822"
 MOST_MAILS = 50_000
 _BEGINNING = b"From "
 _LONGEST_LINE = 300  # bytes of a line between two mails
@@ -28,7 +28,7 @@ def parse(body: bytes, uri: str) -> Document:
     for mail in _iter_mails(body):
         if len(members) < MOST_MAILS:
             number = str(len(members) + 1)
-            members.append(Member(name=number, body=mail, media_type=MAIL_TYPE))
+            members.append(Member(name=number, body=mail, media_type=_MAIL_TYPE))
         else:
             unread += 1
     if not members:
