@@ -115,7 +115,8 @@ def detect_media_type(body: bytes, uri: str) -> str:
     if not body.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise Unreadable("the file is empty")
     return _detect_binary(body) or _detect_text(
-        text_encoding.decode_text(body)[: HEAD_CHARACTERS + 1], PurePosixPath(uri.lower()).suffix
+        text_encoding.decode_text(body, lenient=True)[: HEAD_CHARACTERS + 1],
+        PurePosixPath(uri.lower()).suffix,
     )
 
 
