@@ -14,6 +14,7 @@ _COMMON_PAIRS = {
     "big5": re.compile(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]|\xf9[\xd6-\xfe]"),
 }
 _BYTE_PAIR = re.compile(rb"[\x81-\xfe][\x40-\xfe]|[\x80-\xff]")
+_LETTER_AND_HIGH = re.compile(rb"(?<=[a-z]{2})[\x80-\xff]")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _HIGH_RUN = re.compile(rb"[\x80-\xff]{3,}+")
 _KANA = re.compile("[\u3041-\u30fe]")
@@ -105,6 +106,8 @@ def _guess_cyrillic(sample: bytes, high: int) -> str:
 
 def _guess_chinese(sample: bytes) -> str:
     pairs = _BYTE_PAIR.findall(sample)
+    if 2 * len(_LETTER_AND_HIGH.findall(sample)) > len(pairs):
+        return ""  # in the words of others
     shares = {
         name: sum(map(bool, map(common.fullmatch, pairs))) / len(pairs)
         for name, common in _COMMON_PAIRS.items()

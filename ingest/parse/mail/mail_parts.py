@@ -4,6 +4,7 @@ import email
 import mimetypes
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage, MIMEPart
 from email.policy import EmailPolicy
@@ -165,12 +166,11 @@ def _sort_alternatives(children: Sequence[MIMEPart], parts: MailParts) -> None:
     plain = _find_form(forms, "plain")
     markup = _find_form(forms, "markup")
     if plain and markup:
-        size = sum(len(decode_part(part).strip()) for _, part in plain.texts)
-        marked = sum(len(decode_part(part)) for kind, part in markup.texts if kind == "markup")
+        size = _count_letters(plain, "plain")
+        marked = _count_letters(markup, "markup")
         is_stub = size < _RICH_LENGTH and marked > 20 * max(size, 20)
-        chosen = markup if is_stub or not size else plain
-    else:
-        chosen = plain or markup
+        plain = None if is_stub or not size else plain
+    chosen = plain or markup
     for form in forms:
         is_chosen = form is chosen
         parts.texts += [
@@ -181,6 +181,16 @@ def _sort_alternatives(children: Sequence[MIMEPart], parts: MailParts) -> None:
         parts.attachments += form.attachments
         for word, count in form.unread.items():
             parts.unread[word] = parts.unread.get(word, 0) + count
+
+
+def _count_letters(form: MailParts, kind: PartKind) -> int:
+    """Count the letters of one kind of text; those that cannot be decoded are none."""
+    count = 0
+    for own_kind, part in form.texts:
+        if own_kind == kind:
+            with suppress(Unreadable):
+                count += len(decode_part(part).strip())
+    return count
 
 
 def _find_form(forms: list[MailParts], kind: PartKind) -> MailParts | None:

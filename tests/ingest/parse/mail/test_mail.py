@@ -227,3 +227,27 @@ def test_an_outlook_message_of_markup_and_damaged_ones():
     for damaged in (body[:700], body[:512] + bytes(len(body) - 512)):
         with pytest.raises(Unreadable):
             outlook.parse(damaged, "b.msg")
+
+
+def test_a_text_of_a_mail_in_no_known_encoding_is_noted_and_the_rest_read():
+    body = (
+        HEAD.format("Signs").encode()
+        + b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\nHi.\n"
+        + b"--b\nContent-Type: text/plain; charset=x-none\nContent-Transfer-Encoding: 8bit\n\n"
+        + bytes(range(0xA0, 0x100)) * 9
+        + b"\n--b--\n"
+    )
+    document = sound(message.parse(body, "a.eml"))
+    assert document.notes == ("1 text in an encoding that cannot be told was not read",)
+    assert "Hi." in document.text
+
+
+def test_hostile_mails_end_soon():
+    many = "".join(f"From: a\nSent: {n}\n> On x, y wrote:\n" for n in range(4_000))
+    long = ">" * 50_000 + "\n" + "On " + "a" * 50_000
+    for text in (many, long, "_" * 50_000, "- " * 50_000):
+        assert read(f"FYI\n\n{text}").text.startswith("FW: Tides")
+    lines = b"From a@b Mon Mar 02 09:00:00 2026\nX: y\n" * 5_000
+    assert len(mailbox.parse(lines, "x.mbox").members) == 5_000
+    with pytest.raises(Unreadable):
+        outlook.parse(outlook_file({"a": {"b": {"c": b"x"}}}), "x.msg")
