@@ -1,9 +1,13 @@
-"""Count what a job does: to all sources, and to the one document of a put or delete."""
+"""Count what a job does: to all sources, and to the one document of a put or delete.
 
-from collections.abc import Sequence
+A job that would remove too much is refused by these counts.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ingest.document import DocumentNote, Skipped
+from ingest.errors import MassRemoval
 from ingest.job_report import ChangeCounts, DocumentResult
 from ingest.source_changes import SourceChanges
 
@@ -56,3 +60,26 @@ def note_retained(
         else item
         for item in skipped
     ]
+
+
+def find_refusal(source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]) -> str | None:
+    """Return why a job needs --allow-removals, or None."""
+    return next(filter(None, (change.find_refusal(skipped) for change in source_changes)), None)
+
+
+def collect_change_marks(
+    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
+) -> Iterator[tuple[str, str]]:
+    """Yield every change with its mark, by uri."""
+    marks: dict[str, str] = {}
+    for change in source_changes:
+        marks |= change.change_marks(skipped)
+    yield from ((mark, uri) for uri, mark in sorted(marks.items()))
+
+
+def refuse_mass_removal(
+    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
+) -> None:
+    """Raise MassRemoval where a job would remove more than half of a source."""
+    if reason := find_refusal(source_changes, skipped):
+        raise MassRemoval(f"{reason} Nothing was changed.")

@@ -1,7 +1,7 @@
 """What a source yields (Raw), and what a parser makes of it: Block, Document or Skipped."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +18,9 @@ class Raw:
     groups: who may see it; empty means everyone who may ask the collection.
     validity: what a sidecar says of it, instead of the document itself; None without one.
     real: ``file`` is a real path, of which no part may have become a link when it is opened.
+    A member of a container (an attachment of a mail, say) also has: media_type, what its container
+    knows it to be, or nothing; context, a heading that says what it came with; container, the id
+    of the document that the context is of; depth, in how many containers it lies.
     """
 
     uri: str
@@ -28,6 +31,10 @@ class Raw:
     groups: frozenset[str] = frozenset()
     validity: Validity | None = None
     real: bool = False
+    media_type: str = ""
+    context: str = ""
+    container: str = ""
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +67,20 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A document that lies in the file of another one: an attachment, a mail of a mailbox.
+
+    name: the last part of its uri, ``<n>`` or ``<n>-<name>``, of which no two are the same.
+    media_type, context: as in ``Raw``.
+    """
+
+    name: str
+    body: bytes
+    media_type: str = ""
+    context: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A parsed document: one text, and the blocks that cover it in order.
 
@@ -67,6 +88,7 @@ class Document:
     validity: when it holds, and its version, where it says so itself.
     notes: what a person should know of how it was taken in, for the job's report.
     links: where its words lead, in order. lost_links: how many more there were.
+    members: documents of their own that its file holds.
     """
 
     title: str
@@ -80,6 +102,15 @@ class Document:
     notes: tuple[str, ...] = ()
     links: tuple[DocumentLink, ...] = ()
     lost_links: int = 0
+    members: tuple[Member, ...] = ()
+
+
+def place_in_context(document: Document, context: str) -> Document:
+    """Put a heading above all of a document that is no part of its text, but leads it."""
+    if not context:
+        return document
+    blocks = tuple(replace(block, path=(context, *block.path)) for block in document.blocks)
+    return replace(document, blocks=blocks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +165,7 @@ class ParsedDocument:
     record: DocumentRecord
     chunks: tuple[Chunk, ...]
     notes: tuple[str, ...] = ()
+    members: tuple[Member, ...] = ()
 
 
 ParseOutcome = ParsedDocument | Skipped

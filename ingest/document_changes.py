@@ -5,16 +5,23 @@ in, by an id made of all that decides its text. A second book beside it could on
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import astuple, dataclass, field, replace
+from pathlib import Path
 from typing import Self
 
 from indexes.store.access_log import intersect_groups
 from indexes.store.document_table import ListedDocument
 from ingest.document import Raw
+from ingest.parse.parser_table import CONTAINER_TYPES, CONTEXT_TYPES
 from ingest.versions import ReadingVersions
 
+DocumentFinder = Callable[[str], ListedDocument | None]
+"""Finds the published document of a uri in one source."""
+
 _NO_LIMITS: Mapping[str, frozenset[str]] = {}
+_MEMBER_NAME = re.compile(r"\d{1,9}(?:-|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +63,66 @@ def make_document_id(raw: Raw, media_type: str, reading: ReadingVersions) -> str
     """Return the id of a version of a document.
 
     It is made of source, uri, bytes, validity and the versions that documents of its media type are
-    read by. The embedder takes no part: embedding anew keeps every id.
+    read by; of an attachment, the id of its mail too, as that leads it. The embedder takes no part:
+    embedding anew keeps every id.
     """
     text = f"{raw.source}\x1f{raw.uri}\x1f{raw.digest}\x1f{reading.name_for(media_type)}"
     if raw.validity:
         text += "".join(f"\x1f{part}" for part in astuple(raw.validity))
+    if raw.container:
+        text += f"\x1f\x1f{raw.container}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def find_container(uri: str, find_document: DocumentFinder) -> ListedDocument | None:
+    """Return the published document whose file a member lies in; None for a file of its own."""
+    above, _, name = uri.rpartition("/")
+    if not above or not _MEMBER_NAME.match(name):
+        return None
+    container = find_document(above)
+    return container if container and container.media_type in CONTAINER_TYPES else None
+
+
+def find_root(uri: str, find_document: DocumentFinder) -> str | None:
+    """Return the uri of the file that a member lies in, however deep; None for no member."""
+    root = None
+    while container := find_container(uri, find_document):
+        root = uri = container.uri
+    return root
+
+
+def make_member_link(container_id: str, media_type: str) -> str:
+    """Return the id that a member's own id depends on; nothing where it has no context."""
+    return container_id if media_type in CONTEXT_TYPES else ""
+
+
+def is_current(
+    document: ListedDocument, reading: ReadingVersions, find_document: DocumentFinder
+) -> bool:
+    """Tell whether a published document was read by these versions, and in its container of now."""
+    container = find_container(document.uri, find_document)
+    raw = Raw(
+        uri=document.uri,
+        source=document.source,
+        file=Path(),
+        digest=document.digest,
+        size=0,
+        validity=document.validity if document.validity.from_sidecar else None,
+        container=make_member_link(container.id, container.media_type) if container else "",
+    )
+    return document.id == make_document_id(raw, document.media_type, reading)
+
+
+def group_members(
+    published: Mapping[str, ListedDocument], roots: Collection[str]
+) -> dict[str, list[ListedDocument]]:
+    """Return the published members of some files, by the uri of their file."""
+    members = dict[str, list[ListedDocument]]()
+    for uri, document in published.items():
+        root = None if uri in roots else find_root(uri, published.get)
+        if root is not None and root in roots:
+            members.setdefault(root, []).append(document)
+    return members
 
 
 def compare_files(
@@ -74,7 +135,9 @@ def compare_files(
 ) -> DocumentChanges:
     """Sort the files of one source into added, changed and unchanged.
 
-    Documents that have no file any more are its removed ones.
+    Documents that have no file any more are its removed ones. What lies in an unchanged file is
+    unchanged too; one whose members would be read otherwise now is changed. The members of a
+    changed file are in none of these: its parser tells what they are (``MemberChanges``).
 
     groups: who may see the documents from now on; None leaves each as it is. limits: by uri, to
     whom a document is cut down whatever its groups are.
@@ -82,9 +145,16 @@ def compare_files(
 
     def limited(document: ListedDocument) -> frozenset[str]:
         wanted = document.groups if groups is None else groups
-        return intersect_groups(wanted, limits.get(document.uri, frozenset()))
+        limit = limits.get(roots.get(document.uri, document.uri), frozenset())
+        return intersect_groups(wanted, limit)
 
+    files = list(files)
     published_by_uri = {document.uri: document for document in published}
+    find_document = dict(published_by_uri).get
+    members = group_members(published_by_uri, {raw.uri for raw in files})
+    roots = {member.uri: root for root, below in members.items() for member in below}
+    for uri in roots:
+        del published_by_uri[uri]
     added: list[Raw] = []
     changed: list[Raw] = []
     unchanged: list[ListedDocument] = []
@@ -92,8 +162,10 @@ def compare_files(
         document = published_by_uri.pop(raw.uri, None)
         if document is None:
             added.append(raw)
-        elif document.id == make_document_id(raw, document.media_type, reading):
-            unchanged.append(document)
+        elif document.id == make_document_id(raw, document.media_type, reading) and all(
+            is_current(member, reading, find_document) for member in members.get(raw.uri, ())
+        ):
+            unchanged += [document, *members.get(raw.uri, ())]
         else:
             changed.append(replace(raw, groups=limited(document)))
     return DocumentChanges(

@@ -9,7 +9,9 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from indexes.build import Build, Loss, PublishResult, measure_loss
@@ -23,14 +25,22 @@ from indexes.store.segments import refuse_newer_segments
 from indexes.upkeep.retention import Retention
 from ingest import document_changes, model_memory, source_files, sources
 from ingest.build_estimate import BuildEstimate
-from ingest.change_counts import count_changes, describe_document, note_retained
+from ingest.change_counts import (
+    collect_change_marks,
+    count_changes,
+    describe_document,
+    find_refusal,
+    note_retained,
+    refuse_mass_removal,
+)
 from ingest.document import ParseOutcome, Raw, Skipped
-from ingest.errors import MassRemoval, Unreadable
+from ingest.errors import Unreadable
 from ingest.job_forecast import ForecastCallback, forecast_job
 from ingest.job_report import JobReport, RereadDocuments
 from ingest.local_runner import LocalRunnerOpener
+from ingest.member_changes import MemberChanges
 from ingest.model_memory import ModelPlace
-from ingest.originals import FileDigest, Originals, digest_file
+from ingest.originals import FileDigest, Originals, digest_file, write_body
 from ingest.parse.parse_options import ParseOptions
 from ingest.progress import ProgressCallback, ProgressMeter, ignore_progress
 from ingest.runners import Runner, RunnerFactory
@@ -119,13 +129,15 @@ class IngestJob:
             detector = self._change_detector(build.base, known_sources)
             source_changes = detector.compare_sources(listing, groups)
             if not allow_removals:
-                _refuse_mass_removal(source_changes, ())
+                refuse_mass_removal(source_changes, ())
             if on_forecast:
                 on_forecast(forecast_job(build, source_changes))
             runner = self._remote_opener(build) or local_runner
-            skipped = self._add_documents(build, source_changes, meter, open_runner=runner)
+            source_changes, skipped = self._add_documents(
+                build, source_changes, meter, open_runner=runner
+            )
             if not allow_removals:
-                _refuse_mass_removal(source_changes, skipped)
+                refuse_mass_removal(source_changes, skipped)
             used_sources = [change.source for change in source_changes if change.is_named]
             sources.write_sources(
                 self.collection,
@@ -163,9 +175,11 @@ class IngestJob:
             detector = self._change_detector(base, sources.read_sources(self.collection))
             source_changes = detector.compare_sources(listing, groups)
             sink = BuildEstimate(self.collection, base, self.embedder)
-            skipped = self._add_documents(sink, source_changes, meter, keep_file=digest_file)
+            source_changes, skipped = self._add_documents(
+                sink, source_changes, meter, keep_file=digest_file
+            )
             report = self._publish(sink, detector, source_changes, skipped, started)
-            blocked = _find_refusal(source_changes, skipped)
+            blocked = find_refusal(source_changes, skipped)
             return replace(report, blocked=blocked, notes=tuple(meter.notes), loss=base_loss)
 
     def put(
@@ -234,7 +248,7 @@ class IngestJob:
                 _refuse_other_model(build)
             detector = self._change_detector(build.base, {})
             source_changes = detector.compare_document(source, uri, file, groups, admit)
-            skipped = self._add_documents(build, source_changes, meter)
+            source_changes, skipped = self._add_documents(build, source_changes, meter)
             self._remember_place()
             report = self._publish(build, detector, source_changes, skipped, started)
             result = describe_document(source_changes[0], skipped, meter.notes)
@@ -308,9 +322,10 @@ class IngestJob:
         *,
         keep_file: OriginalKeeper | None = None,
         open_runner: RunnerOpener | None = None,
-    ) -> list[Skipped]:
-        """Parse new and changed files and add them to the build; return the skipped ones.
+    ) -> tuple[list[SourceChanges], list[Skipped]]:
+        """Parse new and changed files and add them to the build.
 
+        Returns the changes with those of documents that lie in others, and what was skipped.
         keep_file: secures the bytes to parse; by default it copies them to the originals.
         """
         skipped = [entry for change in source_changes for entry in change.skipped]
@@ -318,27 +333,41 @@ class IngestJob:
         originals = Originals(self.collection)
         meter.start_work(len(files))
         open_runner = open_runner or self._local_opener()
-        for outcome in (
-            self._parse_files(files, keep_file or originals.keep, open_runner) if files else ()
-        ):
-            if isinstance(outcome, Skipped):
-                skipped.append(outcome)
-                meter.count_document(None)
-            else:
-                sink.add(outcome.record, outcome.chunks)
-                meter.count_document(len(outcome.chunks))
-                meter.add_notes(outcome.record, outcome.notes)
+        with TemporaryDirectory(prefix="ragdesk-") as folder:
+            keep_body = partial(write_body, Path(folder)) if keep_file else originals.keep_body
+            members = MemberChanges(source_changes, reading=self._reading(), keep_body=keep_body)
+            for outcome in (
+                self._parse_files(files, members, meter, keep_file or originals.keep, open_runner)
+                if files
+                else ()
+            ):
+                if isinstance(outcome, Skipped):
+                    skipped.append(outcome)
+                    meter.count_document(None)
+                else:
+                    sink.add(outcome.record, outcome.chunks)
+                    meter.count_document(len(outcome.chunks))
+                    meter.add_notes(outcome.record, outcome.notes)
         originals.sync()
-        return sorted(note_retained(source_changes, skipped), key=lambda skip: skip.uri)
+        settled = members.settle(skipped)
+        return settled, sorted(note_retained(settled, skipped), key=lambda skip: skip.uri)
 
     def _parse_files(
-        self, files: Sequence[Raw], keep_file: OriginalKeeper, open_runner: RunnerOpener
+        self,
+        files: Sequence[Raw],
+        members: MemberChanges,
+        meter: ProgressMeter,
+        keep_file: OriginalKeeper,
+        open_runner: RunnerOpener,
     ) -> Iterator[ParseOutcome]:
-        """Parse files in limited children, in their order; those whose bytes are gone come last."""
+        """Parse files in limited children, in their order; what lies in them comes after all.
+
+        Those whose bytes are gone come last.
+        """
         missing: list[Skipped] = []
 
-        def keep_files() -> Iterator[Raw]:
-            for raw in files:
+        def keep_files(raws: Sequence[Raw]) -> Iterator[Raw]:
+            for raw in raws:
                 try:
                     original: FileDigest = keep_file(
                         raw.file, limit=self.guard.file_size, real=raw.real
@@ -357,18 +386,19 @@ class IngestJob:
                         real=is_source_file,
                     )
 
-        reading = self._reading()
+        make_id = partial(document_changes.make_document_id, reading=self._reading())
         with open_runner([raw.uri for raw in files]) as active_runner:
-            for raw, outcome in active_runner.parse_files(
-                keep_files(),
-                make_id=lambda raw, media_type: document_changes.make_document_id(
-                    raw, media_type, reading
-                ),
-            ):
-                if isinstance(outcome, Skipped):
-                    yield replace(outcome, source=raw.source)
-                else:
-                    yield outcome
+            while files:
+                inner_files = list[Raw]()
+                for raw, outcome in active_runner.parse_files(keep_files(files), make_id=make_id):
+                    if isinstance(outcome, Skipped):
+                        yield replace(outcome, source=raw.source)
+                        continue
+                    parsed, inside = members.take_members(raw, outcome)
+                    inner_files += inside
+                    meter.add_work(len(inside))
+                    yield parsed
+                files = inner_files
         yield from missing
 
     def _check_original(self, raw: Raw, original: FileDigest) -> None:
@@ -421,7 +451,7 @@ class IngestJob:
             skipped=tuple(skipped),
             resumed=published.resumed,
             seconds=time.monotonic() - started,
-            changes=tuple(_collect_change_marks(source_changes, skipped)),
+            changes=tuple(collect_change_marks(source_changes, skipped)),
             reread=_count_rereads(detector, source_changes, skipped),
             words_rebuilt=published.words_rebuilt,
             embedder_change=published.stale_reason,
@@ -464,26 +494,3 @@ def _count_rereads(
                 count += 1
                 reasons.update(dict.fromkeys(differences))
     return RereadDocuments(count=count, reasons=tuple(reasons)) if count else None
-
-
-def _find_refusal(
-    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
-) -> str | None:
-    return next(filter(None, (change.find_refusal(skipped) for change in source_changes)), None)
-
-
-def _collect_change_marks(
-    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
-) -> Iterator[tuple[str, str]]:
-    """Yield every change with its mark, by uri."""
-    marks: dict[str, str] = {}
-    for change in source_changes:
-        marks |= change.change_marks(skipped)
-    yield from ((mark, uri) for uri, mark in sorted(marks.items()))
-
-
-def _refuse_mass_removal(
-    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
-) -> None:
-    if reason := _find_refusal(source_changes, skipped):
-        raise MassRemoval(f"{reason} Nothing was changed.")

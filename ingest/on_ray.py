@@ -29,7 +29,13 @@ from indexes.store.chunk_store import ChunkStore
 from ingest.document import MakeDocumentId, ParsedDocument, ParseOutcome, Raw, Skipped
 from ingest.errors import IngestError
 from ingest.runners import RayOptions, RunnerFactory
-from ingest.sandbox.child_protocol import pack_record, unpack_document, unpack_frame, unpack_notes
+from ingest.sandbox.child_protocol import (
+    pack_record,
+    unpack_document,
+    unpack_frame,
+    unpack_members,
+    unpack_notes,
+)
 from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.versions import list_code_versions
 
@@ -41,6 +47,7 @@ except ImportError as error:
     raise ModelMissing("Ray is not installed: pip install 'ragdesk[ray]'") from error
 
 _LARGEST_FRAME = 1 << 31  # bytes of one document on its way back
+_OF_MEMBER = ("media_type", "context", "container", "depth")  # fields of a Raw
 BatchColumns = dict[str, Any]
 
 
@@ -170,7 +177,15 @@ class RayRunner:
             header, parts = unpack_frame(_bytes_reader(row["frame"]), limit=_LARGEST_FRAME)
             record_id = make_id(raw, str(header["media_type"]))
             record, chunks = unpack_document(header, parts, raw=raw, record_id=record_id)
-            yield raw, ParsedDocument(record=record, chunks=chunks, notes=unpack_notes(header))
+            yield (
+                raw,
+                ParsedDocument(
+                    record=record,
+                    chunks=chunks,
+                    notes=unpack_notes(header),
+                    members=unpack_members(header, parts),
+                ),
+            )
 
     def _compute_rows(self, items: Sequence[Mapping[str, str]]) -> Any:
         options = self._options
@@ -258,7 +273,7 @@ def _stay_on_loopback() -> None:
 
 
 def _raw_to_json(raw: Raw) -> dict[str, Any]:
-    facts = {name: getattr(raw, name) for name in ("uri", "source", "digest", "size")}
+    facts = {name: getattr(raw, name) for name in ("uri", "source", "digest", "size", *_OF_MEMBER)}
     validity = raw.validity and asdict(raw.validity)
     return {**facts, "file": str(raw.file), "groups": sorted(raw.groups), "validity": validity}
 
@@ -273,6 +288,7 @@ def _raw_from_json(fields: Mapping[str, Any]) -> Raw:
         file=Path(fields["file"]),
         groups=frozenset(fields["groups"]),
         validity=Validity(**validity) if validity else None,
+        **{name: fields[name] for name in _OF_MEMBER},
     )
 
 
@@ -298,7 +314,7 @@ def _card_error(facts: Mapping[str, Any], card: EmbedderCard) -> IngestError:
 def _outcome_frame(outcome: ParseOutcome) -> bytes:
     if isinstance(outcome, Skipped):
         return b""
-    return b"".join(pack_record(outcome.record, outcome.chunks, outcome.notes))
+    return b"".join(pack_record(outcome))
 
 
 def _skip_reason(outcome: ParseOutcome) -> str:

@@ -5,7 +5,7 @@ A file may change while it is read. So it is copied first, and the copy is parse
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import FileIO
@@ -51,6 +51,13 @@ def digest_file(path: Path, *, limit: int, real: bool = False) -> FileDigest:
     return FileDigest(digest.hexdigest(), size, path, status)
 
 
+def write_body(folder: Path, body: bytes) -> Path:
+    """Write bytes to a file in a folder, under their digest; return the file."""
+    file = join_stored(folder, hashlib.sha256(body).hexdigest())
+    file.write_bytes(body)
+    return file
+
+
 class Originals:
     """The originals of a collection. A writer must hold its lock.
 
@@ -71,14 +78,28 @@ class Originals:
             return FileDigest(
                 file_digest.digest, file_digest.size, join_stored(self._folder, file_digest.digest)
             )
+        with _open_unchecked(path, real=real) as file:
+            return self._write_original(_read_limited(file, limit))
+
+    def keep_body(self, body: bytes) -> Path:
+        """Keep the bytes of a document that lies in the file of another; return their file.
+
+        Raises OSError when they cannot be written.
+        """
+        digest = hashlib.sha256(body).hexdigest()
+        if self._has_intact_copy(digest):
+            return join_stored(self._folder, digest)
+        return self._write_original([body]).file
+
+    def _write_original(self, pieces: Iterable[bytes]) -> FileDigest:
         durability.make_folder(self._folder)
         draft = self._folder / _DRAFT
         digest = hashlib.sha256()
         size = 0
         try:
             draft.unlink(missing_ok=True)
-            with draft.open("xb") as copy, _open_unchecked(path, real=real) as file:
-                for piece in _read_limited(file, limit):
+            with draft.open("xb") as copy:
+                for piece in pieces:
                     digest.update(piece)
                     size += len(piece)
                     copy.write(piece)

@@ -62,6 +62,11 @@ class ProgressMeter:
         self._started = time.monotonic()
         self._report_progress(replace(self.current, total=total))
 
+    def add_work(self, count: int) -> None:
+        """Note further documents to work on, which were found in others."""
+        if count:
+            self._report_progress(replace(self.current, total=self.current.total + count))
+
     def count_document(self, chunks: int | None) -> None:
         """Note one more document with its chunks; None for one that was skipped."""
         before, new_chunks = self.current, chunks or 0

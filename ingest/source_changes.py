@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path, PurePath
 
 from indexes.chunk import Validity
@@ -17,8 +18,9 @@ from indexes.store.paths import original_file
 from ingest import document_changes, sources
 from ingest.digest_cache import CACHE_FOLDER, DigestCache
 from ingest.document import Raw, Skipped
-from ingest.document_changes import DocumentChanges
+from ingest.document_changes import DocumentChanges, DocumentFinder
 from ingest.errors import IngestError, Unreadable, to_unreadable
+from ingest.parse.parser_table import CONTAINER_TYPES
 from ingest.source_files import Listing, SourceFile
 from ingest.sources import Source
 from ingest.validity import SIDECAR, read_sidecar
@@ -235,7 +237,9 @@ class ChangeDetector:
         source_changes = []
         for name, documents in sorted(documents_by_source.items()):
             outdated = filter(self.is_outdated, documents.values())
-            if changed := tuple(map(self._original_of, outdated)):
+            roots = dict.fromkeys(map(self._find_root, outdated))
+            known = (documents[uri] for uri in roots if uri in documents)
+            if changed := tuple(map(self._original_of, known)):
                 source = self.known_sources.get(name) or Source(name=name, prefix="")
                 changes = DocumentChanges(changed=changed)
                 source_changes.append(
@@ -266,10 +270,18 @@ class ChangeDetector:
         """
         if not self.list_differences(document):
             return False
-        original = self._original_of(document)
-        return document.id != document_changes.make_document_id(
-            original, document.media_type, self.reading
-        )
+        find_document = self._document_finder(document.source)
+        return not document_changes.is_current(document, self.reading, find_document)
+
+    def _find_root(self, document: ListedDocument) -> str:
+        """Return the uri of the file that a published document lies in, which may be its own."""
+        find_document = self._document_finder(document.source)
+        return document_changes.find_root(document.uri, find_document) or document.uri
+
+    def _document_finder(self, source: str) -> DocumentFinder:
+        if self.base is None:
+            return lambda _: None
+        return partial(self.base.documents.find_in_source, source)
 
     def _original_of(self, document: ListedDocument) -> Raw:
         file = original_file(self.collection, document.digest)
@@ -305,6 +317,9 @@ class ChangeDetector:
         if candidates and not own_documents:
             folder = PurePath(candidates[0].source).name
             raise Unreadable(f"{uri} belongs to the source {folder}; change it there.")
+        if own_documents and (root := self._find_root(own_documents[0])) != uri:
+            raise Unreadable(f"{uri} lies in {root}; change that.")
+        own_documents += self._list_members(own_documents)
         source = (
             own_documents[0].source
             if own_documents
@@ -325,6 +340,20 @@ class ChangeDetector:
             raws, own_documents if raws else (), reading=self.reading, groups=groups
         )
         return [replace(change, changes=changes, skipped=tuple(skipped)), *others]
+
+    def _list_members(self, documents: Sequence[ListedDocument]) -> list[ListedDocument]:
+        """List the published documents that lie in the files of some others."""
+        if self.base is None:
+            return []
+        members = list[ListedDocument]()
+        for document in documents:
+            if document.media_type in CONTAINER_TYPES:
+                below = self.base.documents.list_below(document.source, document.uri)
+                known = {one.uri: one for one in (document, *below)}
+                members += document_changes.group_members(known, [document.uri]).get(
+                    document.uri, ()
+                )
+        return members
 
     def _compare_source(  # noqa: PLR0913, each of them is another fact of the source
         self,

@@ -4,12 +4,14 @@ import os
 import stat
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from ingest.document import Skipped
 from ingest.errors import SourceUnreadable
+from ingest.parse.encoding_guess import guess_encoding
 from ingest.safe_open import LIST_FLAGS, open_real_path
 from ingest.validity import SIDECAR
 
@@ -188,15 +190,37 @@ def _is_private(name: str) -> bool:
 def encode_uri(name: str) -> str:
     r"""Write a file's name as a uri: what cannot be seen or is no Unicode is percent-encoded.
 
+    Names in an older encoding, as archives bring them, are read by it.
+
     >>> encode_uri("a b/退款.md"), encode_uri("a\nb\udcff")
     ('a b/退款.md', 'a%0Ab%FF')
+    >>> encode_uri(os.fsdecode("docs/报销须知.txt".encode("gbk")))
+    'docs/报销须知.txt'
     """
     if name.isascii() and name.isprintable():
         return name
+    if not name.isprintable():
+        name = "/".join(map(_decode_name, name.split("/")))
     return "".join(
         quote(os.fsencode(c), safe="") if unicodedata.category(c) in _INVISIBLE_CATEGORIES else c
         for c in name
     )
+
+
+def _decode_name(name: str) -> str:
+    """Decode a part of a path that is no Unicode, if an older encoding fits its bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        body = os.fsencode(name)
+        encoding = guess_encoding(body)
+        letters = sum(letter.isascii() and letter.isalpha() for letter in name.partition(".")[0])
+        if encoding == "cp1252" and letters * 2 < len(body) - letters:
+            return name  # hardly a word: anything is a Western text
+        with suppress(UnicodeDecodeError, LookupError):
+            text = body.decode(encoding)
+            return text if text.isprintable() else name
+    return name
 
 
 def _entry_name(entry: SourceFile | Skipped) -> str:

@@ -220,6 +220,13 @@ class DocumentTable:
         )
         return matches[0] if matches else None
 
+    def list_below(self, source: str, uri: str) -> list[ListedDocument]:
+        """Return the documents of a source whose uris begin with another one and a ``/``."""
+        values = {"source": source, "low": f"{uri}/", "high": f"{uri}0"}  # 0 comes after /
+        return self._query_documents(
+            "uri > :low AND uri < :high AND source = :source", values, "ORDER BY uri"
+        )
+
     def count_by_segment(self) -> dict[str, int]:
         """Count the documents of each segment."""
         counts: dict[str, int] = {}

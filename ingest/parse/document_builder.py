@@ -52,6 +52,11 @@ class DocumentBuilder:
         return tuple(text for _, text in self._path)
 
     @property
+    def text(self) -> str:
+        """The text so far."""
+        return "".join(self._parts)
+
+    @property
     def next_level(self) -> int:
         """The level of a heading right below the last one."""
         return self._path[-1][0] + 1 if self._path else 1

@@ -1,14 +1,14 @@
 """Detect a file's media type by its content, and by its name where the content is ambiguous."""
 
 import io
-import json
 import re
 import zipfile
 from pathlib import PurePosixPath
 
 from ingest.errors import Unreadable
 from ingest.parse import text_encoding
-from ingest.parse.data import delimited
+from ingest.parse.data import delimited, json_values
+from ingest.parse.mail import mailbox
 from ingest.parse.markup.template_code import (
     TEMPLATE_SUFFIXES,
     has_template_code,
@@ -63,12 +63,12 @@ _FILE_SIGNATURES = (
 SHORT_MARK = 3  # bytes of a mark that a text may begin with, too
 # Names of streams in a compound file, in UTF-16: what each tells.
 _STREAMS = (
+    ("__nameid_version1.0", "application/vnd.ms-outlook"),  # first: others may be attached to it
     ("EncryptedPackage", "application/x-encrypted-office"),
     ("WordDocument", "application/msword"),
     ("PowerPoint Document", "application/vnd.ms-powerpoint"),
     ("Workbook", XLS),
     ("Book", XLS),
-    ("__nameid_version1.0", "application/vnd.ms-outlook"),
 )
 _ENTRIES = (
     ("word/", DOCX),
@@ -142,7 +142,8 @@ def detect_media_type(body: bytes, uri: str) -> str:
     if not body.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise Unreadable("the file is empty")
     return _detect_binary(body) or _detect_text(
-        text_encoding.decode_text(body)[:HEAD_CHARACTERS], PurePosixPath(uri.lower()).suffix
+        text_encoding.decode_text(body, lenient=True)[: HEAD_CHARACTERS + 1],
+        PurePosixPath(uri.lower()).suffix,
     )
 
 
@@ -154,6 +155,8 @@ def _detect_binary(body: bytes) -> str:
     if body.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         named = (kind for name, kind in _STREAMS if name.encode("utf-16-le") in body)
         return next(named, "application/x-ole-storage")
+    if mailbox.begins_mailbox(body):
+        return "application/mbox"
     return _detect_recording(body) or _detect_magic(body)
 
 
@@ -195,6 +198,18 @@ def _detect_text(text: str, suffix: str) -> str:
     head = text.lstrip("\ufeff")
     if has_template_code(head, suffix) and (page := _read_template(head, suffix)):
         return page
+    is_whole = len(text) <= HEAD_CHARACTERS
+    if kind := _detect_markup(head, suffix) or _detect_mail(head):
+        return kind
+    if json_values.looks_like_json(head, suffix, is_whole=is_whole):
+        return "application/jsonl"
+    if _is_yaml(head, suffix):
+        return "application/yaml"
+    return _weigh_marks(head, suffix)
+
+
+def _detect_markup(head: str, suffix: str) -> str:
+    """Detect a text by how it begins."""
     if _HTML.match(head):
         return "text/html"
     if _XML.match(head) or (suffix in _XML_SUFFIXES and _ROOT.match(head)):
@@ -202,12 +217,9 @@ def _detect_text(text: str, suffix: str) -> str:
         return "text/html" if root and root[1].lower() == "html" else "application/xml"
     if head.startswith("WEBVTT"):
         return "text/vtt"
-    return (
-        _detect_mail(head)
-        or _detect_json(head, text)
-        or ("application/yaml" if _is_yaml(head, suffix) else "")
-        or _weigh_marks(head, suffix)
-    )
+    if head[:15].upper() == "BEGIN:VCALENDAR":
+        return "text/calendar"
+    return ""
 
 
 def _read_template(head: str, suffix: str) -> str:
@@ -225,8 +237,6 @@ def _is_page_part(head: str) -> bool:
 
 def _detect_mail(head: str) -> str:
     """Detect an e-mail by its header: three known fields or more before the first blank line."""
-    if head.startswith("From ") and _HEADER_FIELD.search(head[:500]):
-        return "application/mbox"
     fields = [
         line
         for line in re.split(r"\n[ \t]*\r?\n", head, maxsplit=1)[0].splitlines()
@@ -255,20 +265,6 @@ def _is_yaml(head: str, suffix: str) -> bool:
         return False
     lines = [line for line in head.splitlines()[:500] if line.strip()]
     return 2 * sum(1 for line in lines if _YAML_LINE.match(line)) > len(lines)
-
-
-def _detect_json(head: str, text: str) -> str:
-    start = head.lstrip()
-    if not start.startswith(("{", "[")):
-        return ""
-    try:
-        json.loads(start.split("\n", 1)[0].rstrip("\r"))
-    except RecursionError:
-        return "application/jsonl"
-    except ValueError:
-        quoted = re.match(r'[\[{]\s*(?:"|\{|\[|\]|\}|\d)', start)
-        return "application/jsonl" if quoted and re.search(r'"\s*:', text) else ""
-    return "application/jsonl"
 
 
 def _has_markdown_lines(head: str) -> bool:

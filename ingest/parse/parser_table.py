@@ -45,7 +45,7 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "text/markdown": ParserRow("markup.markdown", 3),
     "text/plain": ParserRow("plain_text", 2),
     "application/yaml": ParserRow("data.yaml_lines", 1),
-    "application/jsonl": ParserRow("data.json_records", 1),
+    "application/jsonl": ParserRow("data.json_records", 2),
     "text/vtt": ParserRow("data.subtitles", 1),
     "application/pdf": ParserRow("pdf.reader", 2, frozenset({".pdf"})),
     f"{_OFFICE}wordprocessingml.document": _WORD,
@@ -68,9 +68,18 @@ PARSER_TABLE: dict[str, ParserRow] = {
         "office.ods", 1, frozenset({".ods"}), takes_options=True
     ),
     "application/epub+zip": ParserRow("markup.epub", 3, frozenset({".epub"})),
-    "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml"})),
+    "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml", ".mbox"})),
     "multipart/related": ParserRow("markup.mhtml", 1, frozenset({".mht", ".mhtml", ".doc"})),
+    "application/mbox": ParserRow("mail.mailbox", 1, frozenset({".mbox"})),
+    "application/vnd.ms-outlook": ParserRow("mail.outlook", 1, frozenset({".msg"})),
+    "text/calendar": ParserRow("mail.calendar_entry", 1),
 }
+
+CONTEXT_TYPES = frozenset({"message/rfc822", "application/vnd.ms-outlook"})
+"""Containers that lead what lies in them: a mail says what its attachments are about."""
+
+CONTAINER_TYPES = CONTEXT_TYPES | {"application/mbox"}
+"""Types of files that may hold further documents."""
 
 
 def list_parser_versions() -> dict[str, int]:

@@ -15,6 +15,7 @@ _BLANK = re.compile(r"\n[^\S\n]*\n\s*")
 _ITEM_LINE = re.compile(
     r"\s*(?:[-*•·–]|\(?(?:\d{1,3}|[a-zA-Z]|[ivx]{1,5})[.)、])\s+\S|\s*[（(]?[一二三四五六七八九十]{1,3}[、)）]"
 )
+_STAMPED_LINE = re.compile(r"\s*+[\[(<]?\d{1,4}[-/.:]\d{1,2}[-/.: ]")  # of a log or a chat
 _RULE_LINE = re.compile(r"[\s=*_#~.-]{4,}")
 _QUESTION_LINE = re.compile(r"(?:Q|Question|问|問)\s*+\d*+\s*+[:：.、]\s*+\S", re.IGNORECASE)
 _ANSWER_LINE = re.compile(r"(?:A|Answer|答)\s*+\d*+\s*+[:：.、]\s*+\S", re.IGNORECASE)
@@ -98,6 +99,8 @@ def _is_wrapped(lines: list[str]) -> bool:
     broken = lines[:-1]
     shortest = 2 * min(map(len, broken), default=0)
     if shortest < NARROWEST or any(map(_ITEM_LINE.match, lines[1:])):
+        return False
+    if all(map(_STAMPED_LINE.match, lines)):
         return False
     widths = [_count_columns(line) for line in broken]
     ended = sum(line.rstrip().endswith(_LINE_STOPS) for line in broken)

@@ -29,9 +29,7 @@ PARSERS: dict[str, Callable[..., Document]] = {
 
 _USUAL_OPTIONS = ParseOptions()
 _REASONS = {
-    "application/vnd.ms-outlook": "an Outlook message (.msg); save it as .eml",
     "application/vnd.ms-outlook-pst": "an Outlook mailbox (.pst); save its messages as .eml",
-    "application/mbox": "a mailbox; save its messages as .eml files",
     "application/x-encrypted-office": "encrypted: it asks for a password",
     "application/x-iwork": "an Apple iWork file; export it as .docx, .xlsx, .pptx or PDF",
     "application/postscript": "a PostScript file; save it as PDF",
@@ -77,12 +75,14 @@ def parse_document(
     *,
     prepared: Collection[str] | None = None,
     options: ParseOptions = _USUAL_OPTIONS,
+    known_type: str = "",
 ) -> Document:
     """Read a document of any type known here. Raises Unreadable with a reason for people.
 
     prepared: types that may be read in this process; for others it raises ParserNotPrepared.
+    known_type: its media type, where its container knows it; else it is found by the content.
     """
-    kind = read_media_type(body, uri)
+    kind = known_type if known_type in PARSERS else read_media_type(body, uri)
     parser = PARSERS.get(kind)
     if parser and prepared is not None and kind not in prepared:
         raise ParserNotPrepared(kind)

@@ -1,14 +1,11 @@
-"""Decode text whose encoding is found by its content.
-
-It is ours because it finds Chinese and Western encodings of short texts more often than
-charset-normalizer does, see ``decode_text``.
-"""
+"""Decode text whose encoding is found by its content; garble is refused."""
 
 import codecs
 import re
 from collections.abc import Iterator
 
 from ingest.errors import Unreadable
+from ingest.parse.encoding_guess import SAMPLE, guess_encoding
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -17,33 +14,59 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Where each encoding keeps its frequent characters, punctuation and lines: lead and trail bytes.
-# The level-1 characters of GB 2312 and Big5 make up more than 99 % of modern texts.
-_COMMON = {
-    "gb18030": re.compile(rb"[\xa1-\xa3\xa9\xb0-\xd7][\xa1-\xfe]"),
-    "big5": re.compile(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]|\xf9[\xd6-\xfe]"),
-}
-_BYTE_PAIR = re.compile(rb"[\x81-\xfe][\x40-\xfe]|[\x80-\xff]")
-_HIGH = re.compile(rb"[\x80-\xff]")
 _CONTROL_BYTE = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
-_LEADS = frozenset({0x00, 0x30, 0xFF, *range(0x4E, 0xA0)})  # of UTF-16: Latin, Han, wide signs
-_SAMPLE = 65_536  # bytes looked at
-ENOUGH_FREQUENT = 0.7  # share of frequent characters that makes a text Chinese
+# Lead bytes of UTF-16: Latin, Greek, Cyrillic, Hebrew, Arabic, signs, kana, Han, Hangul, wide.
+_LEADS = frozenset({0x00, *range(0x03, 0x07), 0x20, 0x30, 0xFF, *range(0x4E, 0xD8)})
 # Labels as the WHATWG standard reads them: what pages call so is in truth the wider set.
-_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252", "us-ascii": "cp1252"}
+_WIDER = {
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "gb_2312-80": "gb18030",
+    "x-gbk": "gb18030",
+    "shift_jis": "cp932",
+    "shift-jis": "cp932",
+    "x-sjis": "cp932",
+    "windows-31j": "cp932",
+    "euc-kr": "cp949",
+    "ks_c_5601-1987": "cp949",
+    "hz-gb-2312": "hz",
+}
+# Declared where nothing else was thought of: there the content decides.
+_WESTERN = frozenset({"iso-8859-1", "latin1", "us-ascii", "ascii", "windows-1252", "cp1252"})
+_SEVEN_BIT = frozenset({"iso-2022-jp", "iso-2022-kr", "hz"})
+_ESCAPES = re.compile(rb"\x1b\$[@B]|\x1b\([BJ]|\x1b\$\)C")
+# What is left of other characters where a program read them by the wrong encoding.
+_LOST = re.compile("\ufffd|锟斤拷|烫烫烫|屯屯屯")
+_MOST_LOST = 0.02  # share of a text
+_TWICE_ENCODED = re.compile("[ÃÂâÐÑ][\x80-\xbf\u0152-\u2122]")
+_HAN = re.compile("[\u4e00-\u9fff]")
+_LEAST_TWICE = 3
+_LEAST_HAN = 8
+_TRIAL = 2_000  # characters
 
 
-def decode_text(body: bytes, *, declared: str = "") -> str:
-    """Decode a text. Raises Unreadable for what is no text.
+def decode_text(body: bytes, *, declared: str = "", lenient: bool = False) -> str:
+    """Decode a text. Raises Unreadable for what is no text, or whose encoding cannot be told.
 
-    In order: a byte order mark, UTF-8, UTF-16 by its NULs, what the document declares, GB 18030
-    or Big5 by their frequent characters, Windows-1252. Of pieces of 10 to 2,000 characters this
-    finds more than charset-normalizer with the same choice: GB 18030 213 of 215 (161), Big5 106
-    of 107 (89), Windows-1252 275 of 275 (267).
+    In order: a byte order mark, UTF-8, UTF-16 by its NULs, what the document declares, then what
+    ``guess_encoding`` finds. Of pieces of 10 to 2,000 characters this finds more than
+    charset-normalizer with the same choice: GB 18030 213 of 215 (161), Big5 106 of 107 (89),
+    Windows-1252 275 of 275 (267). lenient: take garble too, to see what kind of text it is.
     """
+    text = _decode_marked(body) or _decode_guessed(body, declared, lenient=lenient)
+    if not lenient and len(_LOST.findall(text)) > max(2, _MOST_LOST * len(text)):
+        raise Unreadable("garbled: its characters were lost when it was saved; get it anew")
+    return _mend_twice_encoded(text)
+
+
+def _decode_marked(body: bytes) -> str:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
             return body.decode(encoding, "replace").removeprefix("\ufeff")
+    return ""
+
+
+def _decode_guessed(body: bytes, declared: str, *, lenient: bool) -> str:
     for encoding in _candidate_encodings(body, declared):
         try:
             return body.decode(encoding)
@@ -51,28 +74,56 @@ def decode_text(body: bytes, *, declared: str = "") -> str:
             continue
     if not is_text(body):
         raise Unreadable("binary data, not a text")
-    return body.decode(_guess_encoding(body), "replace")
+    encoding = guess_encoding(body)
+    if not encoding and not lenient and declared.strip().lower() not in _WESTERN:
+        raise Unreadable("a text in an encoding that cannot be told; save it as UTF-8")
+    return body.decode(encoding or "cp1252", "replace")
+
+
+def _mend_twice_encoded(text: str) -> str:
+    """Decode a text again that a program had read by the wrong encoding and saved as UTF-8.
+
+    Only where all of it comes out right: no text that people wrote does so by accident.
+    """
+    sample = text[:_TRIAL]
+    for encoding, is_likely in (
+        ("cp1252", len(_TWICE_ENCODED.findall(sample)) >= _LEAST_TWICE),
+        ("gb18030", len(_HAN.findall(sample)) >= _LEAST_HAN),
+    ):
+        try:
+            if is_likely:
+                codecs.getincrementaldecoder("utf-8")().decode(sample.encode(encoding))
+                return text.encode(encoding).decode("utf-8")
+        except UnicodeError:
+            continue
+    return text
 
 
 def is_text(body: bytes) -> bool:
     """Tell whether bytes can be a text: hardly any control characters in them."""
-    sample = body[:_SAMPLE]
+    sample = body[:SAMPLE]
     return len(_CONTROL_BYTE.findall(sample)) <= len(sample) // 200
 
 
 def _candidate_encodings(body: bytes, declared: str) -> Iterator[str]:
+    name = declared.strip().lower()
+    name = _WIDER.get(name, name)
+    if _ESCAPES.search(body[:SAMPLE]):
+        yield "iso2022_kr" if b"\x1b$)C" in body[:SAMPLE] else "iso2022_jp_ext"
     if is_text(body):
+        if name in _SEVEN_BIT:
+            yield name
         yield "utf-8"
     if wide := _guess_utf16(body):
         yield wide
-    name = declared.strip().lower()
-    if name and is_text(body) and not name.startswith(("utf-16", "utf-32", "utf-7")):
-        yield _WIDER.get(name, name)
+    is_wide = name.startswith(("utf-16", "utf-32", "utf-7"))
+    if name and name not in _WESTERN and not is_wide and is_text(body):
+        yield name
 
 
 def _guess_utf16(body: bytes) -> str:
-    """Detect UTF-16 without a mark: in a text, one byte of many pairs is NUL, or 0x4e to 0x9f."""
-    sample = body[: _SAMPLE & ~1]
+    """Detect UTF-16 without a mark: in a text, one byte of many pairs is NUL, the others few."""
+    sample = body[: SAMPLE & ~1]
     low, high = sample[::2], sample[1::2]
     if not high or len(body) % 2:
         return ""
@@ -82,28 +133,3 @@ def _guess_utf16(body: bytes) -> str:
         if zeros > len(lead) // 20 and others * 20 < len(other) and letters > 0.9 * len(lead):
             return name
     return ""
-
-
-def _guess_encoding(body: bytes) -> str:
-    """Guess the encoding of bytes that are not UTF-8: GB 18030, Big5 or Windows-1252."""
-    sample = body[:_SAMPLE]
-    whole = sample.decode("utf-8", "replace")
-    if whole.count("\ufffd") * 20 < len(_HIGH.findall(sample)):
-        return "utf-8"  # a few bytes are damaged
-    pairs = _BYTE_PAIR.findall(sample)
-    shares = {
-        name: sum(map(bool, map(common.fullmatch, pairs))) / len(pairs)
-        for name, common in _COMMON.items()
-        if _can_decode(sample, name)
-    }
-    best = max(shares, key=lambda name: shares[name], default="")
-    return best if best and shares[best] >= ENOUGH_FREQUENT else "cp1252"
-
-
-def _can_decode(sample: bytes, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
-    try:
-        decoder.decode(sample)  # the sample may end inside a character
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -5,6 +5,7 @@ reads hostile files, which may make it send anything, so the job checks every nu
 """
 
 import json
+import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
@@ -20,12 +21,15 @@ from indexes.chunk import (
     Validity,
 )
 from indexes.text.sentences import Span
-from ingest.document import Document, Raw, describe_lost_links
+from ingest.document import Document, Member, ParsedDocument, Raw, describe_lost_links
 
 Header = Mapping[str, Any]
 MOST_NOTES = 8
 LONGEST_NOTE = 300
+LONGEST_CONTEXT = 300  # characters
+CONTENT_PARTS = 2  # of a frame: text and boxes; then come the bytes of its members
 _LENGTH = struct.Struct(">I")
+_MEMBER_NAME = re.compile(r"\d{1,9}(?:-[^/\0]{1,200})?")
 _KINDS = frozenset(get_args(ChunkKind))
 
 
@@ -63,14 +67,13 @@ def pack_document(document: Document, chunks: Sequence[Chunk]) -> list[bytes]:
     """
     pages = [(page.start, page.end, page.label) for page in document.pages]
     notes = (*document.notes, *describe_lost_links(document.lost_links))
-    return _pack_content(document, pages, chunks, notes)
+    return _pack_content(document, pages, chunks, notes, document.members)
 
 
-def pack_record(
-    record: DocumentRecord, chunks: Sequence[Chunk], notes: Sequence[str] = ()
-) -> list[bytes]:
+def pack_record(parsed: ParsedDocument) -> list[bytes]:
     """Encode a decoded document again, to send it from a Ray worker to the driver."""
-    return _pack_content(record, record.pages, chunks, notes)
+    record = parsed.record
+    return _pack_content(record, record.pages, parsed.chunks, parsed.notes, parsed.members)
 
 
 def _pack_content(
@@ -78,6 +81,7 @@ def _pack_content(
     pages: Sequence[tuple[int, int, str]],
     chunks: Sequence[Chunk],
     notes: Sequence[str],
+    members: Sequence[Member],
 ) -> list[bytes]:
     header = {
         "notes": list(notes),
@@ -91,8 +95,10 @@ def _pack_content(
             (c.start, c.end, c.lead, c.path, c.page, c.section, c.question, c.kind, c.language)
             for c in chunks
         ],
+        "members": [(member.name, member.media_type, member.context) for member in members],
     }
-    return pack_frame(header, document.text.encode(), document.boxes)
+    bodies = [member.body for member in members]
+    return pack_frame(header, document.text.encode(), document.boxes, *bodies)
 
 
 def unpack_document(
@@ -102,7 +108,7 @@ def unpack_document(
 
     Raises ValueError, KeyError or TypeError when it makes no sense.
     """
-    content, boxes = parts
+    content, boxes = parts[:CONTENT_PARTS]
     starts, ends, version = map(_check_text, header["validity"])
     own_validity = Validity(starts=starts, ends=ends, version=version)
     text = content.decode()
@@ -142,6 +148,29 @@ def _unpack_links(rows: Sequence[Any], text: str) -> tuple[DocumentLink, ...]:
             raise ValueError("a link without words or address, or with too long a one")
         links.append(DocumentLink(start, end, href))
     return tuple(links)
+
+
+def unpack_members(header: Header, parts: Sequence[bytes]) -> tuple[Member, ...]:
+    """Read the documents that lie in the file of a parsed one.
+
+    Raises ValueError or TypeError when they make no sense.
+    """
+    members = [
+        Member(
+            name=_check_text(name),
+            body=body,
+            media_type=_check_text(media_type),
+            context=_check_text(context)[:LONGEST_CONTEXT],
+        )
+        for (name, media_type, context), body in zip(
+            header.get("members", []), parts[CONTENT_PARTS:], strict=True
+        )
+    ]
+    if len({member.name for member in members}) < len(members):
+        raise ValueError("two members of one name")
+    if not all(_MEMBER_NAME.fullmatch(member.name) for member in members):
+        raise ValueError("a member with a name that is no part of a uri")
+    return tuple(members)
 
 
 def _unpack_chunk(row: Sequence[Any], record: DocumentRecord) -> Chunk:

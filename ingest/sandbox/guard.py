@@ -19,7 +19,7 @@ from typing import Any, Self
 from ingest.document import MakeDocumentId, ParsedDocument, ParseOutcome, Raw, Skipped
 from ingest.parse.office.conversions import CONVERSIONS
 from ingest.sandbox.child import Child, ParseFailure
-from ingest.sandbox.child_protocol import unpack_document, unpack_notes
+from ingest.sandbox.child_protocol import unpack_document, unpack_members, unpack_notes
 from ingest.sandbox.office_converter import ConversionFailed, OfficeConverter
 
 _MOST_AHEAD = 32  # documents per child that may be parsed before they are asked for
@@ -171,12 +171,14 @@ class Guard:
         try:
             document_record, chunks = unpack_document(header, parts, raw=raw, record_id=record_id)
             document_notes = unpack_notes(header)
+            members = unpack_members(header, parts)
         except (ValueError, KeyError, TypeError):
             reason = "crashed the parser (its answer makes no sense)"
             return Skipped(uri=raw.uri, reason=reason), 0
-        return ParsedDocument(record=document_record, chunks=chunks, notes=document_notes), sum(
-            map(len, parts)
-        ) + 500 * len(chunks)
+        parsed = ParsedDocument(
+            record=document_record, chunks=chunks, notes=document_notes, members=members
+        )
+        return parsed, sum(map(len, parts)) + 500 * len(chunks)
 
     def _parse_conversion(self, raw: Raw, kind: object) -> tuple[Any, Any] | ParseFailure:
         """Have LibreOffice convert a file, and a child parse what it makes of it."""
@@ -226,6 +228,8 @@ class Guard:
             "file": str(raw.file.absolute()),
             "real": raw.real,
             "uri": raw.uri,
+            "media_type": raw.media_type,
+            "context": raw.context,
             "seconds": options.seconds,
             **more,
         }
@@ -242,7 +246,9 @@ class Guard:
             if self._closed:
                 raise RuntimeError("The guard is closed.")
             setting = {**self._setting, "names": names}
-            child = Child(setting, limit=(self._options.output + 64) * _MIB)
+            # Beside its text, the documents in a file are sent: never more than the file itself.
+            limit = self._options.output + self._options.file_size + 64
+            child = Child(setting, limit=limit * _MIB)
             self._children.add(child)
         return child
 

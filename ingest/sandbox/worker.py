@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from indexes.embedding.tokenizer import Tokenizer
-from ingest.document import Document
+from ingest.document import Document, place_in_context
 from ingest.errors import Unreadable
 from ingest.parse.office.conversions import ConversionNeeded
 from ingest.parse.parse_options import ParseOptions
 from ingest.parse.parser_table import CONVERTED_MODULE
 from ingest.parse.registry import ParserNotPrepared, parse_document, prepare_parsers
 from ingest.safe_open import open_regular_file
-from ingest.sandbox.child_protocol import pack_document, pack_frame, unpack_frame
+from ingest.sandbox.child_protocol import CONTENT_PARTS, pack_document, pack_frame, unpack_frame
 from ingest.split import SplitOptions, split_document
 from ingest.versions import list_code_versions
 
@@ -92,7 +92,11 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
         if "converted_from" in request:
             document = _parse_conversion(request, body, prepared)
         else:
-            document = parse_document(body, request["uri"], prepared=prepared, options=parse)
+            known_type = request.get("media_type", "")
+            document = parse_document(
+                body, request["uri"], prepared=prepared, options=parse, known_type=known_type
+            )
+        document = place_in_context(document, request.get("context", ""))
         del body
         chunks = split_document(
             document,
@@ -115,7 +119,7 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
         return pack_frame(
             {"unreadable": f"damaged, or in a form not read here ({type(error).__name__})"}
         )
-    if sum(map(len, frame)) > output:
+    if sum(map(len, frame[: 2 + CONTENT_PARTS])) > output:
         return pack_frame({"unreadable": f"holds more than {output >> 20} MiB of text"})
     return frame
 

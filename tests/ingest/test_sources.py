@@ -73,13 +73,20 @@ def test_pipes_are_skipped_and_never_opened(tmp_path):
 
 
 def test_names_that_cannot_be_shown_are_percent_encoded(tmp_path):
-    for name in (b"gbk-\xcd\xcb.md", b"new\nline.md", "rtl-\u202e.md".encode()):
+    for name in (b"\xff\xfe.md", b"new\nline.md", "rtl-\u202e.md".encode()):
         (tmp_path / os.fsdecode(name)).write_text("x")
 
     listed = list_files(tmp_path)
 
-    assert names(listed) == ["gbk-%CD%CB.md", "new%0Aline.md", "rtl-%E2%80%AE.md"]
+    assert names(listed) == ["%FF%FE.md", "new%0Aline.md", "rtl-%E2%80%AE.md"]
     assert all(one.path.read_text() == "x" for one in listed)
+
+
+def test_names_in_an_older_encoding_are_read_by_it(tmp_path):
+    known = {"维修手册.md": "gbk", "инструкция.md": "cp1251", "ご案内.md": "cp932"}
+    for name, encoding in known.items():
+        (tmp_path / os.fsdecode(name.encode(encoding))).write_text("x")
+    assert sorted(names(list_files(tmp_path))) == sorted(known)
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty folder", "only hidden", "empty file", "loop"])

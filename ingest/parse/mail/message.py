@@ -1,123 +1,127 @@
-"""Parse e-mail: subject, sender, date and body, without quoted history and attachments."""
+"""Parse e-mail: subject, sender, date and text; what is attached becomes documents of its own."""
 
-import email
-import re
-from collections.abc import Iterator
-from email.message import EmailMessage, MIMEPart
-from email.policy import EmailPolicy
+from collections.abc import Sequence
+from dataclasses import replace
+from email.message import MIMEPart
+from email.utils import parseaddr, parsedate_to_datetime
 from pathlib import PurePosixPath
-from typing import cast
 
-from ingest.document import Document
+from ingest.document import Document, Member
 from ingest.errors import Unreadable
-from ingest.parse import plain_text, text_encoding
 from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.mail import calendar_entry, mail_parts, mail_thread
 from ingest.parse.mail.html_links import note_html_links
+from ingest.parse.mail.mail_parts import MAIL_TYPE, Attachment, MailParts
 from ingest.parse.markup import hidden_elements, tree_writer
 from ingest.parse.markup.html_tree import parse_html
 
-MAIL_TYPE = "message/rfc822"
-
-# Where an answer ends and what it answers begins.
-_HISTORY = re.compile(
-    r"^(?:>?[^\S\n]*+On [^\0]{5,200}? wrote:[^\S\n]*+$|在[^\0]{5,200}?写道[：:][^\S\n]*+$"
-    r"|_{20,}+[^\S\n]*+$"
-    r"|-{2,}+\s*+(?:Original Message|Forwarded message|原始邮件|转发的邮件)\s*+-{2,}"
-    r"|(?:From|发件人)\s*+[:：].*\n\*?(?:Sent|Date|To|发送时间|日期|收件人)\*?\s*[:：])",
-    re.MULTILINE,
-)
-# Each line of a part is held against the end of every part around it.
-_MULTIPART = re.compile(rb"^content-type:\s*+multipart/", re.IGNORECASE | re.MULTILINE)
-MOST_MULTIPARTS = 100
-LONGEST_FIELD = 2000  # characters of a header field: 28 KB of parameters took 0.7 s
-_QUOTED_LINE = re.compile(r"^>.*\n?", re.MULTILINE)
-_HISTORY_MARKUP = (
-    "blockquote[type=cite],.gmail_quote,#appendonsend,#divRplyFwdMsg,.yahoo_quoted,.moz-cite-prefix"
-)
-
-
-class _Policy(EmailPolicy):
-    """Truncate header fields: the standard library's parser is quadratic in their length."""
-
-    def header_fetch_parse(self, name: str, value: str) -> str:
-        short = value if hasattr(value, "name") else value[:LONGEST_FIELD]
-        return cast("str", super().header_fetch_parse(name, short))
-
-
-_POLICY = _Policy()
+DEEPEST_MAIL = 3  # mails within one another that are read
 
 
 def parse(body: bytes, uri: str) -> Document:
     """Read an e-mail. Raises Unreadable when it says nothing."""
-    if len(_MULTIPART.findall(body)) > MOST_MULTIPARTS:
-        raise Unreadable(f"more than {MOST_MULTIPARTS} mails or groups of parts within one another")
-    message = cast("EmailMessage", email.message_from_bytes(body, policy=_POLICY))
+    message = mail_parts.read_message(body)
     builder = DocumentBuilder()
-    subject = _decode_field(message, "Subject")
-    builder.add_heading(1, subject)
-    lines = (
-        f"{name}: {value}" for name in ("From", "Date") if (value := _decode_field(message, name))
+    subject = mail_parts.decode_field(message, "Subject")
+    parts = MailParts()
+    _write_mail(message, parts, builder, depth=1)
+    context = describe_mail(
+        subject,
+        mail_parts.decode_field(message, "From"),
+        mail_parts.decode_field(message, "Date"),
     )
-    head = "\n".join(lines)
-    if head:
-        builder.add_paragraph(head)
-    _write_body(message, builder)
-    builder.add_list(f"- Attachment: {name}" for name in _list_attachments(message))
-    return builder.build_document(title=subject or PurePosixPath(uri).stem, media_type=MAIL_TYPE)
+    return finish_mail(builder, parts, title=subject or PurePosixPath(uri).stem, context=context)
 
 
-def _decode_field(message: EmailMessage, name: str) -> str:
-    """Decode a header field; one that cannot be decoded is left out."""
-    try:
-        return str(message.get(name, ""))
-    except (ValueError, LookupError, IndexError, AttributeError):
-        return ""  # the standard library's header parser stumbles over some malformed ones
-
-
-def _write_body(message: EmailMessage, builder: DocumentBuilder) -> None:
-    """Write the body, plain where there is a plain one."""
-    part = message.get_body(preferencelist=("plain",))
-    if part is not None and (text := _decode_part(part)).strip():
-        html = message.get_body(preferencelist=("html",))
-        if html is not None:
-            note_html_links(_decode_part(html), builder)
-        plain_text.write_plain_text(drop_quoted_history(text), builder)
-        return
-    part = message.get_body(preferencelist=("html",))
-    if part is not None:
-        tree = parse_html(_decode_part(part))
-        unseen = hidden_elements.find_hidden_elements(tree) | {
-            node.mem_id for node in tree.css(_HISTORY_MARKUP)
-        }
-        if tree.body is not None:
-            tree_writer.write_tree(tree.body, builder, unseen=unseen)
-
-
-def _decode_part(part: MIMEPart) -> str:
-    payload = part.get_payload(decode=True)
-    if not isinstance(payload, bytes):
-        return ""
-    return (
-        text_encoding.decode_text(payload, declared=part.get_content_charset() or "")
-        if payload
-        else ""
+def finish_mail(
+    builder: DocumentBuilder,
+    parts: MailParts,
+    *,
+    title: str,
+    context: str,
+    media_type: str = MAIL_TYPE,
+) -> Document:
+    """Close the document of a mail, with its attachments as members and what was not read."""
+    names = [attachment.name for attachment in parts.attachments]
+    builder.close_sections(2)
+    builder.add_list(f"- Attachment: {name}" for name in names)
+    document = builder.build_document(title=title, media_type=media_type)
+    return replace(
+        document,
+        members=_make_members(parts.attachments, context),
+        notes=(*document.notes, *parts.describe_unread()),
     )
 
 
-def drop_quoted_history(text: str) -> str:
-    r"""Drop the quoted history below an answer; a message that is all history is kept.
+def describe_mail(subject: str, sender: str, date: str) -> str:
+    """Describe a mail in the words that lead its attachments: subject, sender's name and day.
 
-    >>> drop_quoted_history("Yes.\n\nOn Monday, Ann <a@b.example> wrote:\n> Really?\n")
-    'Yes.'
+    >>> describe_mail("Prices", "Ann Lee <ann@shop.example>", "Mon, 02 Mar 2026 09:00:00 +0100")
+    'Prices (mail of Ann Lee, 2026-03-02)'
     """
-    text = text.replace("\r\n", "\n")
-    history = _HISTORY.search(text)
-    answer = text[: history.start()] if history else text
-    answer = _QUOTED_LINE.sub("", answer).strip()
-    return answer or text.strip()
+    name, address = parseaddr(sender)
+    try:
+        day = parsedate_to_datetime(date).date().isoformat() if date else ""
+    except (ValueError, TypeError, IndexError):
+        day = date[:40]
+    origin = ", ".join(filter(None, [f"mail of {name or address}" if name or address else "", day]))
+    words = " ".join(subject.split())[:200]
+    return f"{words} ({origin})" if words and origin else words or origin
 
 
-def _list_attachments(message: EmailMessage) -> Iterator[str]:
-    for part in message.walk():
-        if part.get_content_disposition() == "attachment" and (name := part.get_filename()):
-            yield name
+def _make_members(attachments: Sequence[Attachment], context: str) -> tuple[Member, ...]:
+    return tuple(
+        Member(
+            name=mail_parts.make_member_name(number, attachment.name),
+            body=attachment.body,
+            context=context,
+        )
+        for number, attachment in enumerate(attachments, start=1)
+    )
+
+
+def _write_mail(
+    message: MIMEPart, parts: MailParts, builder: DocumentBuilder, *, depth: int
+) -> None:
+    """Write a mail, and the mails within it below a heading each."""
+    if depth > DEEPEST_MAIL:
+        parts.count_unread(f"mail that lies more than {DEEPEST_MAIL} deep")
+        return
+    builder.close_sections(depth)
+    builder.add_heading(depth, mail_parts.decode_field(message, "Subject"), asks=False)
+    fields = [(name, mail_parts.decode_field(message, name)) for name in ("From", "Date")]
+    builder.add_paragraph("\n".join(f"{name}: {value}" for name, value in fields if value))
+    first = len(parts.texts)
+    mail_parts.sort_parts(message, parts)
+    texts = parts.texts[first:]
+    del parts.texts[first:]
+    for kind, part in texts:
+        builder.close_sections(depth + 1)
+        if kind == "mail":
+            _write_mail(part, parts, builder, depth=depth + 1)
+        else:
+            _write_text(kind, part, parts, builder)
+
+
+def _write_text(kind: str, part: MIMEPart, parts: MailParts, builder: DocumentBuilder) -> None:
+    try:
+        text = mail_parts.decode_part(part)
+    except Unreadable:
+        parts.count_unread("text in an encoding that cannot be told")
+        return
+    if kind == "calendar":
+        calendar_entry.write_calendar(text, builder)
+    elif kind == "links":
+        note_html_links(text, builder)
+    elif kind == "markup":
+        write_markup(text, builder)
+    else:
+        mail_thread.write_mail_text(text, builder)
+
+
+def write_markup(text: str, builder: DocumentBuilder) -> None:
+    """Write a mail's text that is markup, with what it quotes."""
+    tree = parse_html(text)
+    if tree.body is not None:
+        unseen = hidden_elements.find_hidden_elements(tree)
+        tree_writer.write_tree(tree.body, builder, unseen=unseen)

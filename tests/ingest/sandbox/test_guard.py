@@ -18,6 +18,7 @@ from indexes.chunk import LONGEST_HREF, DocumentLink
 from ingest.document import (
     Block,
     Document,
+    Member,
     Page,
     ParsedDocument,
     Raw,
@@ -30,6 +31,7 @@ from ingest.sandbox.child_protocol import (
     pack_frame,
     unpack_document,
     unpack_frame,
+    unpack_members,
     unpack_notes,
 )
 from ingest.sandbox.guard import Guard, GuardOptions
@@ -238,6 +240,33 @@ def reader(data: bytes):
         return data[place - size : place]
 
     return read
+
+
+def test_a_frame_tells_what_lies_in_a_file():
+    members = (Member(name="1-a.csv", body=b"a,b", context="Fees"), Member(name="2", body=b""))
+    frame = b"".join(pack_document(replace(DOCUMENT, members=members), ()))
+    assert unpack_members(*unpack_frame(reader(frame), limit=len(frame))) == members
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        [["../x", "", ""]],
+        [["1-a/b", "", ""]],
+        [["x", "", ""]],
+        [["1", "", ""], ["1", "", ""]],
+        [[1, "", ""]],
+        [["1", None, ""]],
+        [["1-\ud800", "", ""]],
+        [["1", "", ""]] * 3,
+        7,
+    ],
+)
+def test_what_a_child_says_of_members_is_checked(members):
+    parts = [b"", b"", *[b"x"] * (len(members) if isinstance(members, list) else 1)]
+    parts = parts[:4]
+    with pytest.raises((ValueError, TypeError)):
+        unpack_members({"members": members}, parts)
 
 
 def test_a_frame_tells_a_document_whole():

@@ -1,0 +1,201 @@
+"""Write the text of a mail with what it quotes or forwards: each under who wrote it, and once.
+
+An answer quotes what it answers, a forwarded mail stands below a line or two: the words below may
+be all there is of them. So they are kept, without the marks of quoting, under a heading that says
+whose they are; what the same mail quotes again is left out.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from ingest.parse import plain_text
+from ingest.parse.document_builder import DocumentBuilder
+
+# What stands between dashes above a mail that is quoted or forwarded.
+_RULE_WORDS = (
+    "original message|forwarded message|begin forwarded message|original appointment"
+    "|原始邮件|原始邮件信息|转发的邮件|转发邮件|转发邮件信息|原邮件|邮件原件|原始郵件|轉寄郵件"
+    "|ursprüngliche nachricht|weitergeleitete nachricht|message d'origine|message transféré"
+    "|mensaje original|mensaje reenviado"
+)
+_SENDER_WORDS = "from|发件人|寄件者|寄件人|von|de"
+_SUBJECT_WORDS = "subject|主题|主旨|betreff|objet|asunto"
+_DATE_WORDS = "sent|date|发送时间|日期|时间|发件时间|寄件日期|gesendet|datum|envoyé|enviado"
+_OTHER_WORDS = "to|cc|importance|reply-to|when|where|收件人|抄送|收件者|副本|an|à|para"
+_RULES = frozenset(_RULE_WORDS.split("|"))
+_SENDERS = frozenset(_SENDER_WORDS.split("|"))
+_SUBJECTS = frozenset(_SUBJECT_WORDS.split("|"))
+_DATES = frozenset(_DATE_WORDS.split("|"))
+_FIELDS = _SENDERS | _SUBJECTS | _DATES | frozenset(_OTHER_WORDS.split("|"))
+_WROTE = ("wrote:", "写道：", "写道:", "寫道：", "寫道:", "schrieb:", "a écrit :", "escribió:")
+_WROTE_STARTS = ("on ", "在", "于", "於", "am ", "le ", "el ")
+_LONGEST_ATTRIBUTION = 300
+_LONGEST_QUESTION = 400  # characters of a quoted question that is answered right below
+_LEAST_REPEATED = 20  # characters; shorter lines, as "Thanks", may be written again
+_MOST_HEADER_LINES = 12
+_MOST_MARKS = 20
+
+
+@dataclass(slots=True)
+class _Quotation:
+    """A mail within the text: a heading for it, and its lines with their depth of quoting."""
+
+    heading: str = ""
+    lines: list[tuple[int, str]] = field(default_factory=list)
+
+
+def write_mail_text(text: str, builder: DocumentBuilder) -> None:
+    """Write a mail's plain text: its own words, then what it quotes or forwards."""
+    earlier_lines = set[str]()
+    level = builder.next_level
+    for quotation in _split_quotations(text.replace("\r\n", "\n").replace("\r", "\n")):
+        builder.close_sections(level)
+        runs = [
+            (quoted, _drop_repeated(run, earlier_lines))
+            for quoted, run in _iter_runs(quotation.lines)
+        ]
+        if quotation.heading and any(words for _, words in runs):
+            builder.add_heading(level, quotation.heading, asks=False)
+        _write_runs(runs, builder)
+
+
+def _write_runs(runs: Sequence[tuple[bool, str]], builder: DocumentBuilder) -> None:
+    """Write quoted and own words; a quoted question that is answered below is an FAQ entry."""
+    question = ""
+    for is_quoted, run in runs:
+        words = run
+        if question and not is_quoted and not words.startswith("--"):  # a signature
+            answer, _, rest = words.partition("\n\n")
+            builder.add_faq_entry(question, answer)
+            words, question = rest, ""
+        elif question:
+            builder.add_paragraph(question)
+            question = ""
+        if is_quoted and _asks_last(words):
+            before, _, question = words.rpartition("\n\n")
+            words = before
+        plain_text.write_plain_text(words, builder)
+    builder.add_paragraph(question)
+
+
+def _asks_last(words: str) -> bool:
+    last = words.rpartition("\n\n")[2].strip()
+    return last.endswith(("?", "？")) and len(last) <= _LONGEST_QUESTION
+
+
+def _drop_repeated(words: str, earlier_lines: set[str]) -> str:
+    """Leave out the lines that were said before, and note the others."""
+    kept = []
+    for line in words.split("\n"):
+        key = "".join(line.split()).casefold()
+        if len(key) < _LEAST_REPEATED or key not in earlier_lines:
+            kept.append(line)
+        earlier_lines.add(key)
+    return "\n".join(kept).strip("\n")
+
+
+def _iter_runs(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[bool, str]]:
+    """Yield neighbouring lines of one depth of quoting as one text; blank lines end none."""
+    run: list[str] = []
+    depth = 0
+    for line_depth, line in lines:
+        if line.strip() and line_depth != depth:
+            if any(map(str.strip, run)):
+                yield depth > 0, "\n".join(run)
+            run, depth = [], line_depth
+        run.append(line)
+    if any(map(str.strip, run)):
+        yield depth > 0, "\n".join(run)
+
+
+def _split_quotations(text: str) -> Iterator[_Quotation]:
+    """Split a text where another mail begins in it."""
+    lines = [_strip_marks(line) for line in text.split("\n")]
+    current = _Quotation()
+    at = 0
+    while at < len(lines):
+        heading, size = _read_beginning(lines, at)
+        if size:
+            yield current
+            current = _Quotation(heading=heading)
+            at += size
+        else:
+            current.lines.append(lines[at])
+            at += 1
+    yield current
+
+
+def _strip_marks(line: str) -> tuple[int, str]:
+    """Return how deep a line is quoted, and the line without the marks of it."""
+    depth = 0
+    rest = line
+    while depth < _MOST_MARKS and rest.lstrip(" \t\xa0").startswith(">"):
+        rest = rest.lstrip(" \t\xa0")[1:]
+        depth += 1
+    return depth, rest.removeprefix(" ") if depth else rest
+
+
+def _read_beginning(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:
+    """Return the heading of a mail that begins at a line, and how many lines say so; else 0."""
+    line = lines[at][1].strip()
+    if not line:
+        return "", 0
+    size = 0
+    if _is_rule(line):
+        size = 1
+        while at + size < len(lines) and size < 4 and not lines[at + size][1].strip():  # noqa: PLR2004
+            size += 1
+    heading, field_count = _read_header(lines, at + size)
+    if field_count:
+        return heading, size + field_count
+    if size and not set(line) <= {"_", "-"}:
+        return line.strip("-—_=*: "), size
+    return _read_attribution(lines, at)
+
+
+def _is_rule(line: str) -> bool:
+    """Tell whether a line says that another mail follows, or is a rule of Outlook's above one."""
+    if set(line) <= {"_"} and len(line) >= 10:  # noqa: PLR2004
+        return True
+    words = " ".join(line.strip("-—_=*:： ").split()).casefold()
+    return words in _RULES and (line[0] in "-—_=*" or line.endswith((":", "：")))
+
+
+def _read_header(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:
+    """Read the fields of a quoted mail (From, Sent, To, Subject), and write its heading."""
+    values: dict[str, str] = {}
+    size = 0
+    for _, line in lines[at : at + _MOST_HEADER_LINES]:
+        name, value = _read_field(line)
+        if not name:
+            break
+        values[name] = value
+        size += 1
+    if not any(name in _SENDERS for name in values) or len(values) < 2:  # noqa: PLR2004
+        return "", 0
+    sender = next(value for name, value in values.items() if name in _SENDERS)
+    dates = [value for name, value in values.items() if name in _DATES]
+    subjects = [value for name, value in values.items() if name in _SUBJECTS]
+    return ", ".join(filter(None, [*subjects[:1], sender, *dates[:1]])), size
+
+
+def _read_field(line: str) -> tuple[str, str]:
+    """Return the name of a header's field in small letters and its value; none for other lines."""
+    name, colon, value = line.strip().replace("：", ":", 1).partition(":")
+    name = name.strip("* \xa0").casefold()
+    return (name, value.strip("* \xa0")) if colon and name in _FIELDS else ("", "")
+
+
+def _read_attribution(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:
+    """Read a line such as "On Monday, Ann wrote:", which may be wrapped."""
+    joined = ""
+    for size in range(1, 4):
+        if at + size > len(lines) or not lines[at + size - 1][1].strip():
+            break
+        joined = f"{joined} {lines[at + size - 1][1].strip()}".strip()
+        if len(joined) > _LONGEST_ATTRIBUTION:
+            break
+        if joined.casefold().endswith(_WROTE):
+            starts = joined.casefold().startswith(_WROTE_STARTS) or "@" in joined
+            return (joined.rstrip(":： "), size) if starts else ("", 0)
+    return "", 0
