@@ -473,7 +473,7 @@ class Index:
     def read_document(self, listed: ListedDocument) -> tuple[DocumentRecord, list[Chunk]]:
         """Return a document that is listed, with its text and groups, and its chunks in order."""
         return self._read_record(listed), [
-            chunk for _, chunk in self._chunk_store(listed).iter_chunks_of(listed.id)
+            chunk for _, chunk in self.find_chunk_store(listed).iter_chunks_of(listed.id)
         ]
 
     def read_text(self, uri: str) -> str | None:
@@ -488,11 +488,12 @@ class Index:
 
     def read_text_of(self, listed: ListedDocument) -> str | None:
         """Return the stored text of a document that is listed."""
-        return self._chunk_store(listed).load_text(listed.id)
+        return self.find_chunk_store(listed).load_text(listed.id)
 
     def _read_record(self, listed: ListedDocument) -> DocumentRecord:
-        record = self._chunk_store(listed).load_record(listed.id)
+        record = self.find_chunk_store(listed).load_record(listed.id)
         return replace(record, groups=listed.groups, validity=listed.validity)
 
-    def _chunk_store(self, listed: ListedDocument) -> ChunkStore:
+    def find_chunk_store(self, listed: ListedDocument) -> ChunkStore:
+        """Return the chunk store that holds a listed document."""
         return self.segments[self._layout.find_segment(listed.segment)].chunk_store

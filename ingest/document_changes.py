@@ -64,6 +64,14 @@ def make_document_id(raw: Raw, media_type: str, reading: ReadingVersions) -> str
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def is_read_alike(raw: Raw, document: ListedDocument, reading: ReadingVersions) -> bool:
+    """Tell whether a published document is what these versions make of a file, or as good."""
+    return any(
+        document.id == make_document_id(raw, document.media_type, alike)
+        for alike in reading.list_alike()
+    )
+
+
 def compare_files(
     files: Iterable[Raw],
     published: Iterable[ListedDocument],
@@ -92,7 +100,7 @@ def compare_files(
         document = published_by_uri.pop(raw.uri, None)
         if document is None:
             added.append(raw)
-        elif document.id == make_document_id(raw, document.media_type, reading):
+        elif is_read_alike(raw, document, reading):
             unchanged.append(document)
         else:
             changed.append(replace(raw, groups=limited(document)))

@@ -267,9 +267,7 @@ class ChangeDetector:
         if not self.list_differences(document):
             return False
         original = self._original_of(document)
-        return document.id != document_changes.make_document_id(
-            original, document.media_type, self.reading
-        )
+        return not document_changes.is_read_alike(original, document, self.reading)
 
     def _original_of(self, document: ListedDocument) -> Raw:
         file = original_file(self.collection, document.digest)

@@ -134,6 +134,13 @@ class ChunkStore:
             raise KeyError(identity)
         return str(rows[0][0])
 
+    def load_boxes(self, identity: str) -> bytes:
+        """Return where runs of a document's text stand on its pages, as ``ingest`` wrote it."""
+        rows = self._table.fetch_all("SELECT boxes FROM records WHERE id = ?", (identity,))
+        if not rows:
+            raise KeyError(identity)
+        return bytes(rows[0][0])
+
     def find_rows(self, identity: str) -> tuple[int, int]:
         """Return the first row of a document's chunks, and their number."""
         rows = self._table.fetch_all("SELECT first, count FROM records WHERE id = ?", (identity,))

@@ -33,7 +33,7 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "text/plain": ParserRow("plain_text", 1),
     "application/jsonl": ParserRow("data.json_records", 1),
     "text/vtt": ParserRow("data.subtitles", 1),
-    "application/pdf": ParserRow("pdf.reader", 1, frozenset({".pdf"})),
+    "application/pdf": ParserRow("pdf.reader", 2, frozenset({".pdf"})),
     f"{_OFFICE}wordprocessingml.document": ParserRow(
         "office.docx", 2, frozenset({".docx", ".docm", ".dotx"})
     ),
@@ -44,6 +44,9 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "application/epub+zip": ParserRow("markup.epub", 2, frozenset({".epub"})),
     "message/rfc822": ParserRow("mail.message", 2, frozenset({".eml", ".mht", ".mhtml"})),
 }
+
+
+OCR_TYPES = frozenset({"application/pdf"})  # whose pages OCR may read
 
 
 def list_parser_versions() -> dict[str, int]:

@@ -6,23 +6,24 @@ limits, so that these measure the document alone. Which parser reads which type 
 ``parser_table.py``.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from importlib import import_module
 from pathlib import PurePosixPath
+from typing import Any
 
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import media_types
-from ingest.parse.parser_table import PARSER_TABLE
+from ingest.parse.parser_table import OCR_TYPES, PARSER_TABLE
 
 
-def _run_parser(module: str, body: bytes, uri: str) -> Document:
-    document: Document = import_module(f"ingest.parse.{module}").parse(body, uri)
+def _run_parser(module: str, body: bytes, uri: str, **reading: Any) -> Document:
+    document: Document = import_module(f"ingest.parse.{module}").parse(body, uri, **reading)
     return document
 
 
-PARSERS: dict[str, Callable[[bytes, str], Document]] = {
+PARSERS: dict[str, Callable[..., Document]] = {
     media_type: partial(_run_parser, row.module) for media_type, row in PARSER_TABLE.items()
 }
 
@@ -81,10 +82,17 @@ def read_media_type(body: bytes, uri: str) -> str:
     return media_types.detect_media_type(body, uri)
 
 
-def parse_document(body: bytes, uri: str, *, prepared: Collection[str] | None = None) -> Document:
+def parse_document(
+    body: bytes,
+    uri: str,
+    *,
+    prepared: Collection[str] | None = None,
+    ocr: Mapping[str, Any] | None = None,
+) -> Document:
     """Read a document of any type known here. Raises Unreadable with a reason for people.
 
     prepared: types that may be read in this process; for others it raises ParserNotPrepared.
+    ocr: of documents whose pages OCR may read, how (``pdf.reader.parse``).
     """
     kind = read_media_type(body, uri)
     parser = PARSERS.get(kind)
@@ -95,6 +103,6 @@ def parse_document(body: bytes, uri: str, *, prepared: Collection[str] | None = 
             _REASONS.get(kind) or _KIND_REASONS.get(kind.partition("/")[0], _ARCHIVE_REASON)
         )
     try:
-        return parser(body, uri)
+        return parser(body, uri, **(ocr or {})) if kind in OCR_TYPES else parser(body, uri)
     except RecursionError as error:
         raise Unreadable("its parts are nested too deep") from error

@@ -47,7 +47,7 @@ def write_pdf_document(
         fields.setdefault(field.page, []).append(field)
     writer = _PieceWriter()
     for number, (page_pieces, label) in enumerate(zip(pages, labels, strict=True)):
-        writer.start_page(label)
+        writer.start_page(label, ocr=sheets[number].ocr)
         form_pieces = [_make_form_table(fields[number])] if number in fields else []
         for piece in _apply_outline([*page_pieces, *form_pieces], marks.get(number, []), level_of):
             writer.add_piece(piece)
@@ -64,10 +64,12 @@ class _PieceWriter:
         self._places: list[TextBox] = []
         self._headers: dict[int, str] = {}
         self._page = 0
+        self._is_ocr = False
 
-    def start_page(self, label: str) -> None:
-        """Begin the next page."""
+    def start_page(self, label: str, *, ocr: bool) -> None:
+        """Begin the next page. ocr: OCR read it."""
         self._page = self.builder.begin_page(label)
+        self._is_ocr = ocr
 
     def add_piece(self, piece: LayoutPiece) -> None:
         """Write a piece; a heading without parts leads what follows, and is no text."""
@@ -86,11 +88,13 @@ class _PieceWriter:
             case _:
                 start, end = self.builder.add_paragraph(text)
         if end - start == len(text):
-            self._places += _iterate_text_boxes(piece, start, self._page)
+            places = list(_iterate_text_boxes(piece, start, self._page))
         elif end > start:  # written otherwise than it was found: known by its outline only
-            self._places.append(
-                TextBox(start, end, self._page, bounding_box([p.box for p in piece.parts]))
-            )
+            outline = bounding_box([p.box for p in piece.parts])
+            places = [TextBox(start, end, self._page, outline)]
+        else:
+            places = []
+        self._places += [place._replace(ocr=True) for place in places] if self._is_ocr else places
 
     def finish_document(self, title: str, sizes: Sequence[tuple[float, float]]) -> Document:
         """Close the document."""

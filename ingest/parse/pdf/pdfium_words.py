@@ -22,6 +22,7 @@ import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 from ingest.errors import Unreadable
 from ingest.parse.pdf.glyph_codes import has_suspect_font, read_glyph_codes
 from ingest.parse.pdf.hidden_words import TINY_POINTS, bind_function, mark_hidden_words
+from ingest.parse.pdf.page_images import measure_pictures
 from ingest.parse.pdf.page_model import BoolArray, FloatArray, IntArray, PageWords, Sheet, TextLine
 from ingest.parse.pdf.reading_order import order_lines
 from ingest.parse.pdf.text_lines import make_lines
@@ -99,18 +100,16 @@ def _read_sheet(page: pypdfium2.PdfPage) -> Sheet | None:
         lines = _make_page_lines(handle, words, (width, height)) if words else []
     finally:
         textpage.close()
-    images = not lines and _shows_images(page)
-    return Sheet(width, height, tuple(lines), images=images, hidden=hidden)
+    has_layer = words is not None and words.is_layer
+    return Sheet(
+        width, height, tuple(lines), measure_pictures(page), hidden=hidden, has_layer=has_layer
+    )
 
 
 def _make_page_lines(handle: int, words: PageWords, sheet: tuple[float, float]) -> list[TextLine]:
     return order_lines(
         make_lines(sheet, words, partial(_is_bold, handle), partial(_read_font_size, handle))
     )
-
-
-def _shows_images(page: pypdfium2.PdfPage) -> bool:
-    return next(page.get_objects([pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3), None) is not None
 
 
 def _read_characters(handle: int, count: int) -> tuple[str, npt.NDArray[np.uint32]]:
@@ -162,8 +161,11 @@ def _read_words(handle: int, count: int, page: pypdfium2.PdfPage) -> tuple[PageW
         text = _reorder_ligatures(handle, text)
         boxes = _measure_hulls(handle, starts, ends, page)
     ways = (last[:, :2] + last[:, 2:] - first[:, :2] - first[:, 2:]) / 2
-    sizes = _read_small_sizes(handle, starts, page_boxes[: len(starts)])
-    veiled = mark_hidden_words(handle, starts.tolist(), page_boxes[: len(starts)], sizes, page)
+    own_boxes = page_boxes[: len(starts)]
+    sizes = _read_small_sizes(handle, starts, own_boxes)
+    veiled, is_layer = mark_hidden_words(
+        handle, starts.tolist(), page_boxes[: len(starts)], sizes, page
+    )
     visible = _mark_visible(boxes, page) & ~veiled
     if not visible.all():
         starts, ends, boxes, ways = starts[visible], ends[visible], boxes[visible], ways[visible]
@@ -179,6 +181,7 @@ def _read_words(handle: int, count: int, page: pypdfium2.PdfPage) -> tuple[PageW
         ways,
         _mark_crossings(codes == NEWLINE, *between),
         _mark_crossings(codes == ord(PDFIUM_HYPHEN), *between),
+        is_layer,
     )
     return page_words, int(veiled.sum())
 

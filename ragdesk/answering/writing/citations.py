@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 
 from ragdesk.answering.answer import Citation, Claim, ClaimVerdict
+from ragdesk.answering.quote_places import QuoteLocator, QuotePlace, locate_nowhere
 from ragdesk.answering.statement import Quote, Statement
 
 MIN_SUPPORTED, MIN_PARTIAL = 0.5, 0.25  # of the words of a claim that its quotes carry
 
 
 def cite_statement(
-    statement: Statement, earlier: Sequence[Citation]
+    statement: Statement,
+    earlier: Sequence[Citation],
+    locate: QuoteLocator = locate_nowhere,
 ) -> tuple[Claim, tuple[Citation, ...]]:
     """Return a statement's claim, its quotes numbered, and the citations that are new.
 
     earlier: citations of this answer so far. A place cited before keeps its number.
+    locate: tells where on its pages a quote stands.
     """
     places = {(c.uri, c.start, c.end, c.quote): c.number for c in earlier}
     new_citations: list[Citation] = []
@@ -22,7 +26,7 @@ def cite_statement(
         place = (quote.passage.chunk.uri, quote.start, quote.end, quote.text)
         if place not in places:
             places[place] = len(earlier) + len(new_citations) + 1
-            new_citations.append(_make_citation(quote, places[place]))
+            new_citations.append(_make_citation(quote, places[place], locate(quote)))
         numbers.append(places[place])
     claim = Claim(
         text=statement.text,
@@ -54,7 +58,7 @@ def _statement_verdict(statement: Statement) -> ClaimVerdict:
     return ClaimVerdict.PARTIAL if statement.support >= MIN_PARTIAL else ClaimVerdict.UNSUPPORTED
 
 
-def _make_citation(quote: Quote, number: int) -> Citation:
+def _make_citation(quote: Quote, number: int, place: QuotePlace) -> Citation:
     chunk = quote.passage.chunk
     return Citation(
         number=number,
@@ -69,4 +73,6 @@ def _make_citation(quote: Quote, number: int) -> Citation:
         quote=quote.text,
         question=quote.question or None,
         columns=quote.columns or None,
+        boxes=place.boxes or None,
+        ocr=place.ocr or None,
     )
