@@ -77,11 +77,12 @@ def test_a_job_reads_only_the_pages_that_an_earlier_one_left(tmp_path):
     assert [read_ocr_page(folder, n) is None for n in range(3)] == [False, False, True]
 
 
-
 def test_a_page_beyond_its_limits_is_a_note_and_the_rest_is_read(tmp_path):
     raw = original(tmp_path, joined(made(TYPED), scanned(ENGLISH)))
     outcome = take_in(raw, ocr_memory=1)
-    assert outcome.notes == ("1 page could not be read by OCR (2): needs more than 1 MiB of memory",)
+    assert outcome.notes == (
+        "1 page could not be read by OCR (2): needs more than 1 MiB of memory",
+    )
     assert "Typed words" in outcome.record.text
 
 

@@ -136,6 +136,9 @@ def test_an_answer_that_makes_no_sense_is_no_page(facts):
 
 
 def test_chinese_lines_of_one_paragraph_are_joined_without_blanks():
-    rows = [line("员工食堂每天上午十一点半开门，访客须在前台登记，" * 2, 72, 90), line("并佩戴胸牌。", 72, 110)]
+    rows = [
+        line("员工食堂每天上午十一点半开门，访客须在前台登记，" * 2, 72, 90),
+        line("并佩戴胸牌。", 72, 110),
+    ]
     text = parse(made(picture), OcrPage(lines=tuple(rows))).text
     assert text.endswith("前台登记，并佩戴胸牌。")
