@@ -31,13 +31,20 @@ def find_body_size(sheets: Sequence[Sheet]) -> float:
 
 
 def write_pdf_document(
-    sheets: Sequence[Sheet], labels: Sequence[str], structure: PdfStructure, uri: str
+    sheets: Sequence[Sheet],
+    labels: Sequence[str],
+    structure: PdfStructure,
+    uri: str,
+    contents: Sequence[OutlineEntry] = (),
 ) -> Document:
-    """Write the document: blocks that never cross pages, and the map of their boxes."""
+    """Write the document: blocks that never cross pages, and the map of their boxes.
+
+    contents: the outline that its own table of contents is, for where it has no other.
+    """
     body = find_body_size(sheets)
     has_word = _vocabulary(sheets)
     pages = [make_pieces(sheet.lines, body=body, has_word=has_word) for sheet in sheets]
-    outline = structure.outline()
+    outline = structure.outline() or contents
     level_of = _rank_headings(pages, below=BELOW_OUTLINE if outline else 0)
     marks: dict[int, list[OutlineEntry]] = {}
     for mark in outline:

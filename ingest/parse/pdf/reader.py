@@ -3,7 +3,7 @@
 pypdf is the reader of record (``structure``); pdfium gives the text and its boxes
 (``pdfium_words``), compared with pypdf's on sampled pages (``cross_check``). Words become lines
 and cells (``text_lines``) in reading order (``reading_order``); running headers are dropped
-(``running_lines``); lines become paragraphs, lists (``paragraphs``) and tables (``page_tables``),
+(``running_lines``), the table of contents becomes an outline (``contents_pages``); lines become paragraphs, lists (``paragraphs``) and tables (``page_tables``),
 and these a document (``document_writer``) that keeps where its text stands (``text_boxes``).
 
 pdfium is not thread-safe: a process parses one PDF at a time.
@@ -16,6 +16,7 @@ import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 from ingest.document import Document, describe_hidden_words
 from ingest.errors import Unreadable
 from ingest.ocr_pages import OcrState, PageReading, find_ocr_state
+from ingest.parse.pdf.contents_pages import take_out_contents
 from ingest.parse.pdf.cross_check import check_sheets
 from ingest.parse.pdf.document_writer import find_body_size, write_pdf_document
 from ingest.parse.pdf.ocr_choice import add_ocr_pages
@@ -57,11 +58,10 @@ def parse(
     sheets, notes = add_ocr_pages(sheets, read_pages, ocr or find_ocr_state(wanted=True))
     labels = structure.page_labels()
     sheets = drop_running_lines(sheets, labels, find_body_size(sheets))
+    sheets, contents = take_out_contents(sheets)
     hidden = sum(sheet.hidden for sheet in sheets)
-    return replace(
-        write_pdf_document(sheets, labels, structure, uri),
-        notes=(*notes, *describe_hidden_words(hidden)),
-    )
+    document = write_pdf_document(sheets, labels, structure, uri, contents)
+    return replace(document, notes=(*notes, *describe_hidden_words(hidden)))
 
 
 def _read_all_sheets(body: bytes, structure: PdfStructure) -> list[Sheet | None]:
