@@ -45,7 +45,9 @@ def take_out_contents(sheets: Sequence[Sheet]) -> tuple[list[Sheet], list[Outlin
     if not runs:
         return list(sheets), []
     rest = [
-        sheet._replace(lines=tuple(x for k, x in enumerate(sheet.lines) if k not in runs.get(n, ())))
+        sheet._replace(lines=tuple(x for k, x in enumerate(sheet.lines) if k not in runs[n]))
+        if n in runs
+        else sheet
         for n, sheet in enumerate(sheets)
     ]
     places = _place_titles(rest)
@@ -148,7 +150,7 @@ def _find_title(title: str, places: dict[str, tuple[int, float]]) -> tuple[int, 
 def _make_outline(
     entries: Sequence[_Entry], places: dict[str, tuple[int, float]]
 ) -> list[OutlineEntry]:
-    """Make an outline of entries: their depth is that of their number, else how far in they stand."""
+    """Make an outline of entries, as deep as their numbers are, else as far as they stand in."""
     lefts: list[float] = []
     for left in sorted({entry.left for entry in entries}):
         if not lefts or left > lefts[-1] + INDENT_STEP:

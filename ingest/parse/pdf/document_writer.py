@@ -18,6 +18,7 @@ TITLE_SIZE = 1.3  # times the body: how large a title is set
 _SAME_SIZE = 0.06  # headings this much smaller are of one level
 SHORTEST_TITLE = 4  # letters of a title that is looked for inside another
 OUTLINE_DISTANCE = 8.0  # points: how exactly an outline points at a heading
+SAME_EDGE = 12.0  # points: a table that goes on over pages keeps its left and right edge
 _WORD_MARKS = ".,;:!?()[]{}\"'“”‘’"
 
 
@@ -72,6 +73,7 @@ class _PieceWriter:
         self._headers: dict[int, str] = {}
         self._page = 0
         self._is_ocr = False
+        self._table: tuple[LayoutPiece, int, str] | None = None  # the last piece, its page, header
 
     def start_page(self, label: str, *, ocr: bool) -> None:
         """Begin the next page. ocr: OCR read it."""
@@ -81,6 +83,8 @@ class _PieceWriter:
     def add_piece(self, piece: LayoutPiece) -> None:
         """Write a piece; a heading without parts leads what follows, and is no text."""
         text = piece.text
+        if piece.kind != "table":
+            self._table = None
         match piece.kind:
             case "heading" if not piece.parts:
                 start, end = self.builder.add_heading(piece.level, piece.title, visible=False)
@@ -91,7 +95,10 @@ class _PieceWriter:
             case "table":
                 rows = [row.split(" | ") for row in text.split("\n")]
                 start, end = self.builder.add_table((), rows)
-                self._headers[start] = "\n".join(text.split("\n")[: piece.header])
+                self._headers[start] = "\n".join(
+                    text.split("\n")[: piece.header]
+                ) or self._continue_header(piece)
+                self._table = (piece, self._page, self._headers[start])
             case _:
                 start, end = self.builder.add_paragraph(text)
         if end - start == len(text):
@@ -102,6 +109,15 @@ class _PieceWriter:
         else:
             places = []
         self._places += [place._replace(ocr=True) for place in places] if self._is_ocr else places
+
+    def _continue_header(self, piece: LayoutPiece) -> str:
+        """Return the header of the table on the page before that this one goes on with."""
+        if self._table is None:
+            return ""
+        before, page, header = self._table
+        is_same = page == self._page - 1 and _count_columns(before) == _count_columns(piece)
+        shift = max(abs(before.at[0] - piece.at[0]), abs(before.at[2] - piece.at[2]))
+        return header if is_same and shift < SAME_EDGE else ""
 
     def finish_document(self, title: str, sizes: Sequence[tuple[float, float]]) -> Document:
         """Close the document."""
@@ -114,6 +130,12 @@ class _PieceWriter:
             for block in document.blocks
         ]
         return replace(document, blocks=tuple(blocks))
+
+
+def _count_columns(piece: LayoutPiece) -> int:
+    """Count the cells of most rows of a table."""
+    rows = Counter(row.count(" | ") for row in piece.text.split("\n"))
+    return rows.most_common(1)[0][0] + 1
 
 
 def _iterate_text_boxes(piece: LayoutPiece, start: int, page: int) -> Iterator[TextBox]:

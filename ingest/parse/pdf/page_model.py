@@ -89,7 +89,8 @@ class Sheet(NamedTuple):
     """One page: its size in points, its lines in reading order, and the pictures it shows.
 
     hidden: words on it that no reader sees, and that were left out. ocr: OCR read its lines.
-    has_layer: another program's OCR did, and laid them under its picture.
+    has_layer: another program's OCR did, and laid them under its picture. slanted: its words that
+    run aslant, which are in no line yet.
     """
 
     width: float
@@ -99,6 +100,7 @@ class Sheet(NamedTuple):
     hidden: int = 0
     ocr: bool = False
     has_layer: bool = False
+    slanted: tuple[TextLine, ...] = ()
 
 
 class LayoutPart(NamedTuple):

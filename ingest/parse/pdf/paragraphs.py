@@ -30,6 +30,10 @@ from ingest.parse.pdf.page_tables import (
 
 _STOP_SIGNS = tuple(".!?:;。！？：；…")
 _WORD_HYPHEN = re.compile(r"[-\u2010\u00ad]$")  # the hyphen of a word that goes on
+_CAPTION = re.compile(
+    r"(?:Figure|Fig\.|Table|Chart|Exhibit) ?[0-9]{1,3}(?:[.-][0-9]{1,3})? ?[.:|–—]"
+    r"|[图圖表] ?[0-9]{1,3}(?:[.-][0-9]{1,3}){0,2} ?[ :：、.]"
+)
 _FIRST_PARTS = frozenset(
     ("all", "cross", "full", "half", "high", "long", "low", "mid", "self", "short", "two", "well")
 )
@@ -137,6 +141,7 @@ def _continues_paragraph(
         return False
     if (
         is_list_line(line)
+        or _CAPTION.match(line.text)
         or is_contents_line(last)
         or (len(last.cells) > 1 and is_contents_line(line))
     ):

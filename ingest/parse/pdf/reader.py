@@ -2,9 +2,11 @@
 
 pypdf is the reader of record (``structure``); pdfium gives the text and its boxes
 (``pdfium_words``), compared with pypdf's on sampled pages (``cross_check``). Words become lines
-and cells (``text_lines``) in reading order (``reading_order``); running headers are dropped
-(``running_lines``), the table of contents becomes an outline (``contents_pages``); lines become paragraphs, lists (``paragraphs``) and tables (``page_tables``),
-and these a document (``document_writer``) that keeps where its text stands (``text_boxes``).
+and cells (``text_lines``) in reading order (``reading_order``). Watermarks go (``watermarks``),
+pages that are pictures are read by OCR (``ocr_choice``), running headers are dropped
+(``running_lines``) and the table of contents becomes an outline (``contents_pages``). Lines become
+paragraphs, lists (``paragraphs``) and tables (``page_tables``), and these a document
+(``document_writer``) that keeps where its text stands (``text_boxes``).
 
 pdfium is not thread-safe: a process parses one PDF at a time.
 """
@@ -24,6 +26,7 @@ from ingest.parse.pdf.page_model import Sheet
 from ingest.parse.pdf.pdfium_words import open_pdf, read_sheets
 from ingest.parse.pdf.running_lines import drop_running_lines
 from ingest.parse.pdf.structure import PdfStructure
+from ingest.parse.pdf.watermarks import drop_watermarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +58,14 @@ def parse(
             " split it into several files"
         )
     sheets = check_sheets(_read_all_sheets(body, structure), structure)
+    sheets, watermarks = drop_watermarks(sheets, find_body_size(sheets))
     sheets, notes = add_ocr_pages(sheets, read_pages, ocr or find_ocr_state(wanted=True))
     labels = structure.page_labels()
     sheets = drop_running_lines(sheets, labels, find_body_size(sheets))
     sheets, contents = take_out_contents(sheets)
     hidden = sum(sheet.hidden for sheet in sheets)
     document = write_pdf_document(sheets, labels, structure, uri, contents)
-    return replace(document, notes=(*notes, *describe_hidden_words(hidden)))
+    return replace(document, notes=(*notes, *watermarks, *describe_hidden_words(hidden)))
 
 
 def _read_all_sheets(body: bytes, structure: PdfStructure) -> list[Sheet | None]:
