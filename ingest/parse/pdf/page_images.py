@@ -48,7 +48,7 @@ def measure_pictures(page: pypdfium2.PdfPage) -> PagePictures:
             wide, high = min(right - left, width), min(top - bottom, height)
             shares.append(max(wide, 0.0) * max(high, 0.0) / area)
     large = sum(share >= LARGE_SHARE for share in shares)
-    return PagePictures(min(sum(shares), 1.0), large, len(shares), drawings)
+    return PagePictures(min(sum(shares), 1.0), large, drawings)
 
 
 def _iterate_objects(handle: int) -> Iterator[int]:

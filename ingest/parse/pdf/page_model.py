@@ -76,12 +76,11 @@ class PageWords(NamedTuple):
 class PagePictures(NamedTuple):
     """The pictures of a page. share: of it that they cover, at most 1. large: how many are large.
 
-    count: of all. drawings: paths, which may be letters drawn as outlines.
+    drawings: paths, which may be letters drawn as outlines.
     """
 
     share: float = 0.0
     large: int = 0
-    count: int = 0
     drawings: int = 0
 
 

@@ -162,3 +162,14 @@ def test_a_table_that_goes_on_over_pages_keeps_its_head():
     headers = [block.header for block in document.blocks]
     assert headers == ["Pump | Flow | Lift | Power"] * 3 + [""]
     assert not re.search(r"Pump \| Flow.*Pump \| Flow", document.text, re.DOTALL)
+
+
+def test_a_short_line_of_chinese_that_ends_in_a_comma_goes_on():
+    text = parse(
+        chinese(
+            "本店自五月起，",
+            "每周一闭店休息。",
+            "会员凭卡可在休息日预约取件，其他顾客请在周二以后到店领取。",
+        )
+    ).text
+    assert text.startswith("本店自五月起，每周一闭店休息。")
