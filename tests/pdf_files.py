@@ -114,8 +114,11 @@ def scanned(*pages: Draw, dpi: int = 200, angle: float = 0) -> bytes:
     document = pypdfium2.PdfDocument(made(*pages))
     for page in document:
         image = page.render(scale=dpi / 72).to_pil().convert("L")
-        image = image.rotate(angle, Image.Resampling.BICUBIC, fillcolor=255)
-        canvas.drawInlineImage(image, 0, 0, WIDTH, HEIGHT)
+        aside = angle % 180 == 90
+        image = image.rotate(angle, Image.Resampling.BICUBIC, expand=aside, fillcolor=255)
+        size = (HEIGHT, WIDTH) if aside else (WIDTH, HEIGHT)
+        canvas.setPageSize(size)
+        canvas.drawInlineImage(image, 0, 0, *size)
         canvas.showPage()
     document.close()
     canvas.save()

@@ -13,6 +13,7 @@ from ingest.parse.pdf.reading_order import order_by_columns, order_lines
 
 LETTER_SHARE = 0.72  # of a line's height as OCR marks it that its letters' size is
 ALIKE_SIZE = 0.28  # a line this much larger or smaller than most is of their size: marks are rough
+MARGIN = 36.0  # points around a page that was turned
 LONG_LINE = 4.0  # times its height: what is shorter tells no slope
 MOST_SLOPE = 0.35  # of a line: steeper ones run up the page, not across it
 
@@ -20,9 +21,11 @@ MOST_SLOPE = 0.35  # of a line: steeper ones run up the page, not across it
 def make_ocr_lines(marks: Sequence[OcrLine]) -> list[TextLine]:
     """Make the lines of a page, in reading order; the boxes of cells are those on the page."""
     corners = np.array([line.corners for line in marks], dtype=np.float64).reshape(-1, 4, 2)
-    slope = _find_slope(corners)
-    turn = np.array([[math.cos(slope), -math.sin(slope)], [math.sin(slope), math.cos(slope)]])
-    level = corners @ turn
+    quarter = _find_quarter(corners)
+    level = corners @ _make_turn(quarter)
+    level = level @ _make_turn(_find_slope(level))
+    if quarter:
+        level += MARGIN - level.min(axis=(0, 1))
     heights = np.linalg.norm(level[:, 3] - level[:, 0], axis=1)
     usual = median(heights.tolist()) * LETTER_SHARE
     lines = []
@@ -34,6 +37,16 @@ def make_ocr_lines(marks: Sequence[OcrLine]) -> list[TextLine]:
             size = usual
         lines.append(TextLine((LineCell(text, _box(own)),), _trim_box(_box(straight), size), size))
     return order_lines(order_by_columns(lines)) if lines else []
+
+
+def _find_quarter(corners: np.ndarray) -> float:
+    """Return by how much a page stands on its side or head: quarters of a circle, in radians."""
+    across, down = (corners[:, 1] - corners[:, 0]).sum(axis=0).tolist()
+    return round(math.atan2(down, across) / (math.pi / 2)) * math.pi / 2
+
+
+def _make_turn(angle: float) -> np.ndarray:
+    return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
 
 def _find_slope(corners: np.ndarray) -> float:

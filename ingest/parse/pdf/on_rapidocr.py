@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ingest.ocr_pages import OcrLine
 from ingest.parse.pdf.page_model import PixelArray
 
 FINDER_SIDE = 1_280  # pixels of a page's longer side in which lines are looked for
 LEAST_SCORE = 0.5  # of a line: below it is not text
+TALL = 1.5  # times its width: a line that runs up or down the page
+SURE_SCORE = 0.85  # of lines on average: upright print has 0.95 and more, reversed print 0.7
+AS_GOOD = 0.8  # times what the upright page gives: its tall lines were read turned anyway
+_Mark = tuple[str, npt.NDArray[np.float64], float]  # text, its four corners in pixels, score
 _MODELS = {"Det": "*_det_*.onnx", "Rec": "*_rec_*.onnx"}
 
 
@@ -58,19 +63,51 @@ class PageOcr:
         self._read(cv2.putText(blank, "Refunds", (20, 45), 0, 1.5, (0, 0, 0), 3))
 
     def __call__(self, picture: PixelArray, *, points: float) -> list[OcrLine]:
-        """Return the lines of a page from top to bottom. points: that a pixel is wide."""
+        """Return the lines of a page from top to bottom. points: that a pixel is wide.
+
+        A page that seems to stand on its head, or on its side, is read the other way round too.
+        """
+        marks = self._mark_lines(picture)
+        if turns := _choose_turns(marks):
+            turned = max((self._read_turned(picture, n) for n in turns), key=_weigh_marks)
+            if _weigh_marks(turned) > AS_GOOD * _weigh_marks(marks):
+                marks = turned
+        return [
+            OcrLine(text, tuple((corners * points).round(2).ravel().tolist()), round(score, 4))
+            for text, corners, score in marks
+        ]
+
+    def _mark_lines(self, picture: PixelArray) -> list[_Mark]:
         result: Any = self._read(picture)
         if getattr(result, "txts", None) is None or result.boxes is None:  # nothing like a line
             return []
         return [
-            OcrLine(text, _to_points(box, points), round(float(score), 4))
+            (text, np.asarray(box, dtype=np.float64), float(score))
             for text, box, score in zip(result.txts, result.boxes, result.scores, strict=True)
             if text.strip()
         ]
 
+    def _read_turned(self, picture: PixelArray, turn: int) -> list[_Mark]:
+        """Read a picture turned by so many quarters against the clock; corners are as it was."""
+        height, width = picture.shape[:2]
+        marks = self._mark_lines(np.ascontiguousarray(np.rot90(picture, turn)))
+        far = {1: (width, 0), 2: (width, height), 3: (0, height)}[turn]
+        back = np.array({1: ((0, 1), (-1, 0)), 2: ((-1, 0), (0, -1)), 3: ((0, -1), (1, 0))}[turn])
+        return [(text, corners @ back + far, score) for text, corners, score in marks]
 
-def _to_points(box: Any, points: float) -> tuple[float, ...]:
-    return tuple((np.asarray(box, dtype=np.float64).ravel() * points).round(2).tolist())
+
+def _choose_turns(marks: list[_Mark]) -> tuple[int, ...]:
+    """Return the quarters by which a page may be turned, by how its lines look; none is usual."""
+    sides = [np.ptp(corners, axis=0) for _, corners, _ in marks]
+    if sum(high > TALL * wide for wide, high in sides) * 2 > len(marks):
+        return (1, 3)
+    scores = [score for _, _, score in marks]
+    return (2,) if marks and sum(scores) < SURE_SCORE * len(scores) else ()
+
+
+def _weigh_marks(marks: list[_Mark]) -> float:
+    """Return how much was read, and how surely: letters times their score above the least."""
+    return sum(len(text) * (score - LEAST_SCORE) for text, _, score in marks)
 
 
 def _find_models() -> dict[str, Path]:

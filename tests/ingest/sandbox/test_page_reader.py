@@ -102,6 +102,7 @@ def refuse(event, arguments):
         raise OSError(f"{event} {arguments}")
 sys.addaudithook(refuse)
 from pathlib import Path
+from ingest.parse.pdf.ocr_lines import make_ocr_lines
 from ingest.parse.pdf.on_rapidocr import PageOcr
 from ingest.parse.pdf.page_images import draw_page
 from ingest.parse.pdf.pdfium_words import open_pdf
@@ -109,15 +110,17 @@ document = open_pdf(Path(sys.argv[1]).read_bytes())
 read, pages = PageOcr(), []
 for page in document:
     picture, points = draw_page(page)
-    pages.append([line.text for line in read(picture, points=points)])
+    lines = make_ocr_lines(read(picture, points=points))
+    pages.append([line.text for line in lines])
 print(json.dumps(pages))
 """
 
 
-def test_pages_in_two_languages_are_read_without_network(tmp_path):
+def test_pages_in_two_languages_askew_and_turned_are_read_without_network(tmp_path):
     """Nothing is looked up or connected to: the models are those of the package."""
     file = tmp_path / "scan.pdf"
-    file.write_bytes(scanned(ENGLISH, CHINESE, angle=1.5))
+    askew, reversed_page = scanned(ENGLISH, angle=1.5), scanned(ENGLISH, angle=180)
+    file.write_bytes(joined(askew, scanned(CHINESE, angle=-90), reversed_page))
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(tmp_path / "home")}
     done = subprocess.run(  # noqa: S603 - the lines above
         [sys.executable, "-c", READ_OFFLINE, str(file)],
@@ -126,7 +129,8 @@ def test_pages_in_two_languages_are_read_without_network(tmp_path):
         text=True,
         check=True,
     )
-    english, chinese_lines = json.loads(done.stdout)
+    english, sideways, overhead = json.loads(done.stdout)
     assert english == ["The garage closes at ten in the evening.", "Bicycles stay free of charge."]
-    assert "".join(chinese_lines) == "员工食堂每天上午十一点半开门。访客须在前台登记并佩戴胸牌。"
+    assert sideways == ["员工食堂每天上午十一点半开门。", "访客须在前台登记并佩戴胸牌。"]
+    assert overhead == english
     assert not (tmp_path / "home").exists()
