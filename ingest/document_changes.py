@@ -110,7 +110,7 @@ def is_current(
         validity=document.validity if document.validity.from_sidecar else None,
         container=make_member_link(container.id, container.media_type) if container else "",
     )
-    return document.id == make_document_id(raw, document.media_type, reading)
+    return is_read_alike(raw, document, reading)
 
 
 def group_members(
@@ -123,6 +123,14 @@ def group_members(
         if root is not None and root in roots:
             members.setdefault(root, []).append(document)
     return members
+
+
+def is_read_alike(raw: Raw, document: ListedDocument, reading: ReadingVersions) -> bool:
+    """Tell whether a published document is what these versions make of a file, or as good."""
+    return any(
+        document.id == make_document_id(raw, document.media_type, alike)
+        for alike in reading.list_alike()
+    )
 
 
 def compare_files(
@@ -162,7 +170,7 @@ def compare_files(
         document = published_by_uri.pop(raw.uri, None)
         if document is None:
             added.append(raw)
-        elif document.id == make_document_id(raw, document.media_type, reading) and all(
+        elif is_read_alike(raw, document, reading) and all(
             is_current(member, reading, find_document) for member in members.get(raw.uri, ())
         ):
             unchanged += [document, *members.get(raw.uri, ())]

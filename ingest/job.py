@@ -292,7 +292,9 @@ class IngestJob:
         return self.collection.parents[1] if standard else self.collection
 
     def _reading(self) -> ReadingVersions:
-        return ReadingVersions.of_code(self.tokenizer, self._split_options())
+        return ReadingVersions.of_code(
+            self.tokenizer, self._split_options(), ocr_wanted=self.guard.ocr
+        )
 
     def _split_options(self) -> dict[str, Any]:
         """Return the splitter's options, reduced to this embedder's window, and the parsers'.

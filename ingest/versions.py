@@ -8,7 +8,7 @@ embedded again, so a new version costs parsing only.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ from indexes import program_versions
 from indexes.embedding import recipes
 from indexes.embedding.tokenizer import identify_tokenizer
 from ingest import split
+from ingest.ocr_pages import OCR_VERSION, find_ocr_state
 from ingest.parse import parser_table
 
 UNNOTED = "no versions were noted with them (ragdesk 0.1.0)"
@@ -26,19 +27,27 @@ class ReadingVersions:
     """All that decides, beside its bytes, how a document is parsed and split.
 
     options: the splitter's. tokenizer: names the file whose tokens it counts. split: version
-    of the splitter. parsers: versions by media type.
+    of the splitter. parsers: versions by media type. ocr: version of what reads scanned pages; 0
+    where nothing does.
     """
 
     options: Mapping[str, Any]
     tokenizer: str
     split: int
     parsers: Mapping[str, int]
+    ocr: int = 0
 
     @classmethod
-    def of_code(cls, tokenizer: Path, options: Mapping[str, Any]) -> Self:
-        """Return the versions of this program, with these settings of the splitter."""
+    def of_code(
+        cls, tokenizer: Path, options: Mapping[str, Any], *, ocr_wanted: bool = True
+    ) -> Self:
+        """Return the versions of this program, with these settings of the splitter.
+
+        ocr_wanted: scanned pages are read, where what reads them is installed.
+        """
         identity = identify_tokenizer(tokenizer)
-        return cls(options=dict(options), tokenizer=identity, **list_reading_versions())
+        ocr = OCR_VERSION if find_ocr_state(wanted=ocr_wanted) == "ready" else 0
+        return cls(options=dict(options), tokenizer=identity, ocr=ocr, **list_reading_versions())
 
     def to_facts(self) -> dict[str, Any]:
         """Return the versions as plain values, as a manifest keeps them."""
@@ -48,7 +57,15 @@ class ReadingVersions:
         """Return a text that names all versions by which documents of one media type are read."""
         options = json.dumps(dict(self.options), sort_keys=True)
         parser = self.parsers.get(media_type, 0)
-        return f"{options}\x1f{self.tokenizer}\x1f{self.split}\x1f{media_type}\x1f{parser}"
+        ocr = f"\x1focr {self.ocr}" if self.ocr and media_type in parser_table.OCR_TYPES else ""
+        return f"{options}\x1f{self.tokenizer}\x1f{self.split}\x1f{media_type}\x1f{parser}{ocr}"
+
+    def list_alike(self) -> "list[ReadingVersions]":
+        """List these versions, and those by which what they read may stay as it is.
+
+        A machine without OCR leaves what another one read by it.
+        """
+        return [self] if self.ocr else [self, replace(self, ocr=OCR_VERSION)]
 
     def list_differences(self, facts: Mapping[str, Any], media_type: str) -> tuple[str, ...]:
         """Describe how documents of one media type were read otherwise, by a manifest's facts."""
@@ -63,6 +80,9 @@ class ReadingVersions:
             differences.append(f"splitter version {before} is now {self.split}")
         if (now := self.parsers.get(media_type, 0)) != older:
             differences.append(f"parser of {media_type} version {older} is now {now}")
+        before = facts.get("ocr", 0)
+        if self.ocr and media_type in parser_table.OCR_TYPES and before != self.ocr:
+            differences.append(f"OCR version {before} is now {self.ocr}")
         return tuple(differences)
 
     def describe_newer(self, facts: Mapping[str, Any]) -> str | None:
@@ -92,6 +112,7 @@ def list_code_versions() -> dict[str, Any]:
     """
     return {
         **list_reading_versions(),
+        "ocr": OCR_VERSION if find_ocr_state(wanted=True) == "ready" else 0,
         **program_versions.list_index_versions(),
         "pieces": recipes.TOKENIZER_RECIPE,
     }

@@ -104,6 +104,27 @@ def picture(canvas: Canvas, _: int) -> None:
     canvas.drawInlineImage(Image.new("L", (60, 80), 200), 0, 0, WIDTH, HEIGHT)
 
 
+def scanned(*pages: Draw, dpi: int = 200, angle: float = 0) -> bytes:
+    """Draw pages, and give them as a scanner does: each one image, turned by some degrees."""
+    import pypdfium2  # noqa: PLC0415 - few tests need it
+    from PIL import Image  # noqa: PLC0415
+
+    room = io.BytesIO()
+    canvas = Canvas(room, pagesize=A4)
+    document = pypdfium2.PdfDocument(made(*pages))
+    for page in document:
+        image = page.render(scale=dpi / 72).to_pil().convert("L")
+        aside = angle % 180 == 90
+        image = image.rotate(angle, Image.Resampling.BICUBIC, expand=aside, fillcolor=255)
+        size = (HEIGHT, WIDTH) if aside else (WIDTH, HEIGHT)
+        canvas.setPageSize(size)
+        canvas.drawInlineImage(image, 0, 0, *size)
+        canvas.showPage()
+    document.close()
+    canvas.save()
+    return room.getvalue()
+
+
 def rewritten(body: bytes, change: Callable[[pypdf.PdfWriter], None]) -> bytes:
     """Change a PDF with pypdf."""
     writer = pypdf.PdfWriter(clone_from=io.BytesIO(body))

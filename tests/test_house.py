@@ -19,6 +19,7 @@ MAY_IMPORT = {
 OPEN_TO_EVAL = "indexes.text."  # pure: verifying and measuring share it
 DOORS = {
     "comrak": {"ingest/parse/markup/markdown.py"},
+    "cv2": {"ingest/parse/pdf/on_rapidocr.py"},
     "faiss": {"indexes/vectors/faiss_index.py"},
     "fastapi": {"ragdesk/web"},
     "httpcore": {"ragdesk/answering/writing/llm_connections.py"},
@@ -46,7 +47,10 @@ DOORS = {
         "ingest/parse/pdf/pdfium_words.py",
         "ingest/parse/pdf/hidden_words.py",
         "ingest/parse/pdf/page_links.py",
+        "ingest/parse/pdf/page_images.py",
+        "ingest/sandbox/ocr_worker.py",
     },
+    "rapidocr": {"ingest/parse/pdf/on_rapidocr.py"},
     "ray": {"ingest/on_ray.py"},
     "rich": {"ragdesk/cli"},
     "scipy": {"eval/abstention_metrics.py", "eval/stats.py", "eval/validate.py"},

@@ -162,6 +162,13 @@ class ChunkStore:
             DocumentLink(*row) for row in self._table.fetch_all(query, (end, start, identity))
         )
 
+    def load_boxes(self, identity: str) -> bytes:
+        """Return where runs of a document's text stand on its pages, as ``ingest`` wrote it."""
+        rows = self._table.fetch_all("SELECT boxes FROM records WHERE id = ?", (identity,))
+        if not rows:
+            raise KeyError(identity)
+        return bytes(rows[0][0])
+
     def find_rows(self, identity: str) -> tuple[int, int]:
         """Return the first row of a document's chunks, and their number."""
         rows = self._table.fetch_all("SELECT first, count FROM records WHERE id = ?", (identity,))

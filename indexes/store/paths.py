@@ -13,6 +13,7 @@ from pathlib import Path
 from indexes.errors import IndexDamaged
 
 ORIGINALS_FOLDER = "originals"
+OCR_FOLDER = "ocr"  # pages that OCR read, a folder an original
 _SEGMENTS = "segments"
 _PART = re.compile(r"[A-Za-z0-9_.-]{1,255}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from indexes.errors import IndexesError
 from indexes.store import document_table, durability, generations, locks, manifest
-from indexes.store.paths import ORIGINALS_FOLDER
+from indexes.store.paths import OCR_FOLDER, ORIGINALS_FOLDER
 
 _FEW = 32  # generations; where more are left, originals are looked for at each 16th publish only
 _OFTEN = 16
@@ -105,7 +105,9 @@ def clear_originals(collection: Path) -> list[Path]:
             return []
         tables.append(place / document_table.TABLE_FILE)
     used = document_table.collect_digests(tables)
-    gone = [file for file in folder.iterdir() if file.name not in used]
+    pages = collection / OCR_FOLDER  # of an original, as OCR read them
+    kept = [*folder.iterdir(), *(pages.iterdir() if pages.is_dir() else ())]
+    gone = [file for file in kept if file.name not in used]
     for file in gone:
         durability.discard_path(file)
     return gone

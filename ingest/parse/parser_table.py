@@ -82,6 +82,9 @@ CONTAINER_TYPES = CONTEXT_TYPES | {"application/mbox"}
 """Types of files that may hold further documents."""
 
 
+OCR_TYPES = frozenset({"application/pdf"})  # whose pages OCR may read
+
+
 def list_parser_versions() -> dict[str, int]:
     """Return the version of the parser of each media type."""
     return {media_type: row.version for media_type, row in PARSER_TABLE.items()}

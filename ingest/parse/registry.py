@@ -6,20 +6,21 @@ limits, so that these measure the document alone. Which parser reads which type 
 ``parser_table.py``.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from importlib import import_module
 from pathlib import PurePosixPath
+from typing import Any
 
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import media_types
 from ingest.parse.parse_options import ParseOptions
-from ingest.parse.parser_table import PARSER_TABLE
+from ingest.parse.parser_table import OCR_TYPES, PARSER_TABLE
 
 
-def _run_parser(module: str, body: bytes, uri: str, **settings: ParseOptions) -> Document:
-    document: Document = import_module(f"ingest.parse.{module}").parse(body, uri, **settings)
+def _run_parser(module: str, body: bytes, uri: str, **reading: Any) -> Document:
+    document: Document = import_module(f"ingest.parse.{module}").parse(body, uri, **reading)
     return document
 
 
@@ -69,18 +70,20 @@ def read_media_type(body: bytes, uri: str) -> str:
     return media_types.detect_media_type(body, uri)
 
 
-def parse_document(
+def parse_document(  # noqa: PLR0913 - how it is read, by format
     body: bytes,
     uri: str,
     *,
     prepared: Collection[str] | None = None,
     options: ParseOptions = _USUAL_OPTIONS,
     known_type: str = "",
+    ocr: Mapping[str, Any] | None = None,
 ) -> Document:
     """Read a document of any type known here. Raises Unreadable with a reason for people.
 
     prepared: types that may be read in this process; for others it raises ParserNotPrepared.
     known_type: its media type, where its container knows it; else it is found by the content.
+    ocr: of documents whose pages OCR may read, how (``pdf.reader.parse``).
     """
     kind = known_type if known_type in PARSERS else read_media_type(body, uri)
     parser = PARSERS.get(kind)
@@ -90,7 +93,9 @@ def parse_document(
         raise Unreadable(
             _REASONS.get(kind) or _KIND_REASONS.get(kind.partition("/")[0], _ARCHIVE_REASON)
         )
-    settings = {"options": options} if PARSER_TABLE[kind].takes_options else {}
+    settings: dict[str, Any] = {"options": options} if PARSER_TABLE[kind].takes_options else {}
+    if kind in OCR_TYPES:
+        settings |= ocr or {}
     try:
         return parser(body, uri, **settings)
     except RecursionError as error:

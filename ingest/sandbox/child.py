@@ -37,18 +37,24 @@ class ParseFailure:
 class Child:
     """A process that parses one document after the other, and the pipes to it.
 
-    setting: its first frame. limit: bytes of an answer at most.
+    setting: its first frame. limit: bytes of an answer at most. program: the module it runs.
     """
 
-    def __init__(self, setting: Mapping[str, Any], *, limit: int) -> None:
+    def __init__(
+        self,
+        setting: Mapping[str, Any],
+        *,
+        limit: int,
+        program: str = "ingest.sandbox.worker",
+    ) -> None:
         self.served_count = 0
         self._limit = limit
         self._deadline = time.monotonic() + _START_SECONDS
         self._out_of_memory = ParseFailure(
             f"needs more than {setting['memory'] >> 20} MiB of memory"
         )
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ingest.sandbox.worker"],
+        self._process = subprocess.Popen(  # noqa: S603 - a module of ours
+            [sys.executable, "-P", "-m", program],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

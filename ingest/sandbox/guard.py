@@ -17,10 +17,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Self
 
 from ingest.document import MakeDocumentId, ParsedDocument, ParseOutcome, Raw, Skipped
+from ingest.ocr_pages import find_ocr_state
 from ingest.parse.office.conversions import CONVERSIONS
 from ingest.sandbox.child import Child, ParseFailure
 from ingest.sandbox.child_protocol import unpack_document, unpack_members, unpack_notes
 from ingest.sandbox.office_converter import ConversionFailed, OfficeConverter
+from ingest.sandbox.page_reader import PageReader
+from ingest.sandbox.page_reading import ASK, PLAN
 
 _MOST_AHEAD = 32  # documents per child that may be parsed before they are asked for
 _MOST_WAITING_BYTES = 48 << 20  # bytes of finished answers that may wait; then parsing pauses
@@ -42,6 +45,9 @@ class GuardOptions:
     output: text and positions in MiB that one document may yield.
     libreoffice: program that reads .doc, .odt, .ppt, .odp and .rtf: auto looks for it (Linux only),
         none leaves these files out, else its path (soffice.bin).
+    ocr: read scanned pages of PDFs by OCR, where ``ragdesk[ocr]`` is installed: 3 to 10 s a page.
+    ocr_memory: memory in MiB that reading one page may take.
+    ocr_seconds: computing time that one page may take, in seconds.
     """
 
     workers: int = 0
@@ -51,6 +57,9 @@ class GuardOptions:
     file_size: int = 200
     output: int = 128
     libreoffice: str = "auto"
+    ocr: bool = True
+    ocr_memory: int = 1_536
+    ocr_seconds: float = 60
 
 
 _Answer = Future[tuple[ParseOutcome, int]]  # and the bytes it holds
@@ -102,6 +111,10 @@ class Guard:
         self._closed = False
         self._converter = OfficeConverter(options.libreoffice)
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="guard")
+        self._ocr_state = find_ocr_state(wanted=options.ocr)
+        self._page_reader = PageReader(
+            memory=options.ocr_memory * _MIB, seconds=options.ocr_seconds
+        )
 
     def __enter__(self) -> Self:
         for _ in range(self.workers):
@@ -116,9 +129,11 @@ class Guard:
             for child in self._children:
                 child.kill()
         self._converter.stop()
+        self._page_reader.kill()
         self._pool.shutdown(cancel_futures=True)
         for child in self._children:
             child.end_process()
+        self._page_reader.end_children()
 
     def can_take(self, names: Collection[str], options: GuardOptions) -> bool:
         """Tell whether this pool can parse these files as well as one made for them."""
@@ -146,6 +161,7 @@ class Guard:
         finally:  # whoever leaves early wants no further answers
             for _, answer in waiting:
                 answer.cancel()
+            self._page_reader.end_children()  # they hold models that few files need
 
     def _is_full(self, waiting: Collection[tuple[Raw, _Answer]]) -> bool:
         sizes = (answer.result()[1] for _, answer in waiting if answer.done())
@@ -159,9 +175,11 @@ class Guard:
         if raw.size > self._options.file_size * _MIB:
             reason = f"larger than {self._options.file_size} MiB"
             return Skipped(uri=raw.uri, reason=reason), 0
-        answer = self._ask_child(raw)
+        answer = self._ask_child(raw, {"ocr": self._choose_ocr(raw)})
         if not isinstance(answer, ParseFailure) and "convert" in answer[0]:
             answer = self._parse_conversion(raw, answer[0]["convert"])
+        if not isinstance(answer, ParseFailure) and "ocr" in answer[0]:
+            answer = self._read_scanned_pages(raw, answer[0]["ocr"])
         if isinstance(answer, ParseFailure):
             return Skipped(uri=raw.uri, reason=answer.reason), 0
         header, parts = answer
@@ -179,6 +197,18 @@ class Guard:
             record=document_record, chunks=chunks, notes=document_notes, members=members
         )
         return parsed, sum(map(len, parts)) + 500 * len(chunks)
+
+    def _choose_ocr(self, raw: Raw) -> str:
+        """Return how pages are read that OCR may read. A plan parses the source's own file."""
+        if self._ocr_state != "ready":
+            return ""
+        return PLAN if raw.real else ASK
+
+    def _read_scanned_pages(self, raw: Raw, pages: Any) -> tuple[Any, Any] | ParseFailure:
+        """Have OCR read the pages that a child asked for, and parse the document again."""
+        if not isinstance(pages, list) or any(type(n) is not int or n < 0 for n in pages):
+            return ParseFailure("crashed the parser (its answer makes no sense)")
+        return self._ask_child(raw, {"ocr": str(self._page_reader.read_pages(raw, pages))})
 
     def _parse_conversion(self, raw: Raw, kind: object) -> tuple[Any, Any] | ParseFailure:
         """Have LibreOffice convert a file, and a child parse what it makes of it."""
@@ -231,6 +261,8 @@ class Guard:
             "media_type": raw.media_type,
             "context": raw.context,
             "seconds": options.seconds,
+            "ocr": "",
+            "ocr_state": self._ocr_state,
             **more,
         }
         return child.request_parse(request, wall=options.wall)

@@ -73,6 +73,17 @@ class CitedLink:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageBox:
+    """A place on a page, 1-based, in points from the top left of the page as it is shown."""
+
+    page: int
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
     """A mark in the answer, and the exact characters it rests on."""
 
@@ -106,6 +117,20 @@ class Citation:
         tuple[CitedLink, ...],
         Field(description="Where words of the quote lead.", exclude_if=lambda value: not value),
     ] = ()
+    boxes: Annotated[
+        tuple[PageBox, ...] | None,
+        Field(
+            description="Of a PDF: where the quote stands on its pages, a box a line.",
+            exclude_if=lambda value: value is None,
+        ),
+    ] = None
+    ocr: Annotated[
+        bool | None,
+        Field(
+            description="OCR read this from a picture of the page, and may have misread it.",
+            exclude_if=lambda value: value is None,
+        ),
+    ] = None
 
 
 class Outcome(StrEnum):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, fields
 
 from ragdesk.answering.answer import AnswerReason, Choice, Citation, Claim
+from ragdesk.answering.quote_places import QuoteLocator
 from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.writing.citations import FindLinks, cite_statement, format_claim
 from ragdesk.answering.writing.writer import Writer
@@ -50,8 +51,10 @@ class AnswerState:
         self.text += separator + words
         return separator + words
 
-    def add_statement(self, statement: Statement) -> tuple[Claim, tuple[Citation, ...]]:
-        claim, new_citations = cite_statement(statement, self.citations, self.find_links)
+    def add_statement(
+        self, statement: Statement, locate: QuoteLocator
+    ) -> tuple[Claim, tuple[Citation, ...]]:
+        claim, new_citations = cite_statement(statement, self.citations, self.find_links, locate)
         on_own_line = "\n" in statement.text or (self.claims and "\n" in self.claims[-1].text)
         self.last_text = ("\n" if on_own_line else " ") * bool(self.claims) + format_claim(claim)
         if self.is_open:

@@ -48,6 +48,7 @@ from ragdesk.answering.messages import (
     localise_text,
 )
 from ragdesk.answering.next_steps import find_reason, suggest_next_step
+from ragdesk.answering.quote_places import locate_quote
 from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
@@ -291,6 +292,7 @@ class Desk:
         """
         if state.reason and not self._is_answerable(retrieval):
             return
+        locate = partial(locate_quote, self.retrieve.index)
         async with aclosing(state.writer(question, retrieval)) as parts:
             async for part in parts:
                 match part:
@@ -299,7 +301,9 @@ class Desk:
                     case WriterNote():
                         state.take_note(part, degrade=self.degrade and not self.refuse)
                     case Statement() if self._may_say(part, state, retrieval):
-                        claim, new_citations = await run_in_thread(state.add_statement, part)
+                        claim, new_citations = await run_in_thread(
+                            state.add_statement, part, locate
+                        )
                         yield TextDelta(state.last_text)
                         yield ClaimChecked(
                             claim=claim.text,

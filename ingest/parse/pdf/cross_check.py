@@ -54,10 +54,12 @@ def _choose_samples(sheets: Sequence[Sheet | None]) -> list[int]:
     length = {
         n: len(sheet.lines)
         for n, sheet in enumerate(sheets)
-        if sheet and sheet.lines and not sheet.hidden
+        if sheet and sheet.lines and not sheet.hidden and not sheet.slanted
     }
     if not length:
-        plain = [n for n, sheet in enumerate(sheets) if not (sheet and sheet.hidden)]
+        plain = [
+            n for n, sheet in enumerate(sheets) if not (sheet and (sheet.hidden or sheet.slanted))
+        ]
         return plain[:MOST_SAMPLES]
     numbers = sorted(length)
     parts = [

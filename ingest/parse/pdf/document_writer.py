@@ -19,6 +19,7 @@ TITLE_SIZE = 1.3  # times the body: how large a title is set
 _SAME_SIZE = 0.06  # headings this much smaller are of one level
 SHORTEST_TITLE = 4  # letters of a title that is looked for inside another
 OUTLINE_DISTANCE = 8.0  # points: how exactly an outline points at a heading
+SAME_EDGE = 12.0  # points: a table that goes on over pages keeps its left and right edge
 _WORD_MARKS = ".,;:!?()[]{}\"'“”‘’"
 
 
@@ -32,13 +33,20 @@ def find_body_size(sheets: Sequence[Sheet]) -> float:
 
 
 def write_pdf_document(
-    sheets: Sequence[Sheet], labels: Sequence[str], structure: PdfStructure, uri: str
+    sheets: Sequence[Sheet],
+    labels: Sequence[str],
+    structure: PdfStructure,
+    uri: str,
+    contents: Sequence[OutlineEntry] = (),
 ) -> Document:
-    """Write the document: blocks that never cross pages, and the map of their boxes."""
+    """Write the document: blocks that never cross pages, and the map of their boxes.
+
+    contents: the outline that its own table of contents is, for where it has no other.
+    """
     body = find_body_size(sheets)
     has_word = _vocabulary(sheets)
     pages = [make_pieces(sheet.lines, body=body, has_word=has_word) for sheet in sheets]
-    outline = structure.outline()
+    outline = structure.outline() or contents
     level_of = _rank_headings(pages, below=BELOW_OUTLINE if outline else 0)
     marks: dict[int, list[OutlineEntry]] = {}
     for mark in outline:
@@ -48,7 +56,7 @@ def write_pdf_document(
         fields.setdefault(field.page, []).append(field)
     writer = _PieceWriter()
     for number, (page_pieces, label) in enumerate(zip(pages, labels, strict=True)):
-        writer.start_page(label)
+        writer.start_page(label, ocr=sheets[number].ocr)
         form_pieces = [_make_form_table(fields[number])] if number in fields else []
         for piece in _apply_outline([*page_pieces, *form_pieces], marks.get(number, []), level_of):
             writer.add_piece(piece)
@@ -65,14 +73,19 @@ class _PieceWriter:
         self._places: list[TextBox] = []
         self._headers: dict[int, str] = {}
         self._page = 0
+        self._is_ocr = False
+        self._table: tuple[LayoutPiece, int, str] | None = None  # the last piece, its page, header
 
-    def start_page(self, label: str) -> None:
-        """Begin the next page."""
+    def start_page(self, label: str, *, ocr: bool) -> None:
+        """Begin the next page. ocr: OCR read it."""
         self._page = self.builder.begin_page(label)
+        self._is_ocr = ocr
 
     def add_piece(self, piece: LayoutPiece) -> None:
         """Write a piece; a heading without parts leads what follows, and is no text."""
         text = piece.text
+        if piece.kind != "table":
+            self._table = None
         match piece.kind:
             case "heading" if not piece.parts:
                 start, end = self.builder.add_heading(piece.level, piece.title, visible=False)
@@ -83,15 +96,29 @@ class _PieceWriter:
             case "table":
                 rows = [row.split(" | ") for row in text.split("\n")]
                 start, end = self.builder.add_table((), rows)
-                self._headers[start] = "\n".join(text.split("\n")[: piece.header])
+                self._headers[start] = "\n".join(
+                    text.split("\n")[: piece.header]
+                ) or self._continue_header(piece)
+                self._table = (piece, self._page, self._headers[start])
             case _:
                 start, end = self.builder.add_paragraph(text)
         if end - start == len(text):
-            self._places += _iterate_text_boxes(piece, start, self._page)
+            places = list(_iterate_text_boxes(piece, start, self._page))
         elif end > start:  # written otherwise than it was found: known by its outline only
-            self._places.append(
-                TextBox(start, end, self._page, bounding_box([p.box for p in piece.parts]))
-            )
+            outline = bounding_box([p.box for p in piece.parts])
+            places = [TextBox(start, end, self._page, outline)]
+        else:
+            places = []
+        self._places += [place._replace(ocr=True) for place in places] if self._is_ocr else places
+
+    def _continue_header(self, piece: LayoutPiece) -> str:
+        """Return the header of the table on the page before that this one goes on with."""
+        if self._table is None:
+            return ""
+        before, page, header = self._table
+        is_same = page == self._page - 1 and _count_columns(before) == _count_columns(piece)
+        shift = max(abs(before.at[0] - piece.at[0]), abs(before.at[2] - piece.at[2]))
+        return header if is_same and shift < SAME_EDGE else ""
 
     def finish_document(
         self,
@@ -110,6 +137,12 @@ class _PieceWriter:
         ]
         links, lost = find_text_links(document.text, self._places, page_links)
         return replace(document, blocks=tuple(blocks), links=links, lost_links=lost)
+
+
+def _count_columns(piece: LayoutPiece) -> int:
+    """Count the cells of most rows of a table."""
+    rows = Counter(row.count(" | ") for row in piece.text.split("\n"))
+    return rows.most_common(1)[0][0] + 1
 
 
 def _iterate_text_boxes(piece: LayoutPiece, start: int, page: int) -> Iterator[TextBox]:

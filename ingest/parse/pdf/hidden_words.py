@@ -50,8 +50,8 @@ _RGBA_AT = [ctypes.addressof(_rgba) + 4 * n for n in range(4)]
 
 def mark_hidden_words(
     handle: int, places: list[int], corners: FloatArray, sizes: FloatArray, page: pypdfium2.PdfPage
-) -> BoolArray:
-    """Mark the words of a page that are hidden.
+) -> tuple[BoolArray, bool]:
+    """Mark the words of a page that are hidden; also tell whether they are a scan's OCR layer.
 
     places: of its first character. corners: its box in page space; (n, 4). sizes: of its font.
     """
@@ -63,7 +63,8 @@ def mark_hidden_words(
     unseen = np.isin(modes, INVISIBLE_MODES) | is_transparent
     if is_transparent.any():
         unseen &= ~(is_transparent & _mark_covered(corners, page, tallest=GLYPH_HEIGHTS))
-    if unseen.mean() >= LAYER_SHARE and _is_scan(page):
+    is_layer = bool(unseen.mean() >= LAYER_SHARE) and _is_scan(page)
+    if is_layer:
         unseen[:] = False
     tiny = (sizes > 0) & (sizes < TINY_POINTS)
     if tiny.mean() >= LAYER_SHARE:  # the whole page is drawn small, and its readers enlarge it
@@ -71,7 +72,7 @@ def mark_hidden_words(
     is_white &= modes == FILL_MODE
     if is_white.any():
         is_white &= ~_mark_covered(corners, page)
-    return np.asarray(unseen | tiny | is_white)
+    return np.asarray(unseen | tiny | is_white), is_layer
 
 
 def _read_render_mode(handle: int, place: int) -> int:

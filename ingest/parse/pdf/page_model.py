@@ -15,6 +15,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 CodeArray = npt.NDArray[np.uint32]
 BoolArray = npt.NDArray[np.bool_]
+PixelArray = npt.NDArray[np.uint8]  # (height, width, 3), blue first
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 RunDirection = Literal[
@@ -58,6 +59,7 @@ class PageWords(NamedTuple):
     starts, ends: their spans in the page's characters. boxes: (n, 4), as ``Box``.
     ways: (n, 2) the way from the middle of the first letter to that of the last.
     newline, hyphen: (n - 1,) what the reader saw between a word and the next.
+    is_layer: they lie unseen over a scan, whose text they are.
     """
 
     text: str
@@ -68,6 +70,18 @@ class PageWords(NamedTuple):
     ways: FloatArray
     newline: BoolArray
     hyphen: BoolArray
+    is_layer: bool = False
+
+
+class PagePictures(NamedTuple):
+    """The pictures of a page. share: of it that they cover, at most 1. large: how many are large.
+
+    drawings: paths, which may be letters drawn as outlines.
+    """
+
+    share: float = 0.0
+    large: int = 0
+    drawings: int = 0
 
 
 class PageLink(NamedTuple):
@@ -79,17 +93,22 @@ class PageLink(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """One page: its size in points, its lines in reading order, and whether it shows images.
+    """One page: its size in points, its lines in reading order, and the pictures it shows.
 
-    hidden: words on it that no reader sees, and that were left out. links: that lead elsewhere.
+    hidden: words on it that no reader sees, and that were left out. links: that lead elsewhere. ocr: OCR read its lines.
+    has_layer: another program's OCR did, and laid them under its picture. slanted: its words that
+    run aslant, which are in no line yet.
     """
 
     width: float
     height: float
     lines: tuple[TextLine, ...]
-    images: bool = False
+    pictures: PagePictures = PagePictures()
     hidden: int = 0
     links: tuple[PageLink, ...] = ()
+    ocr: bool = False
+    has_layer: bool = False
+    slanted: tuple[TextLine, ...] = ()
 
 
 class LayoutPart(NamedTuple):

@@ -29,7 +29,12 @@ from ingest.parse.pdf.page_tables import (
 )
 
 _STOP_SIGNS = tuple(".!?:;。！？：；…")
+_WIDE_COMMAS = ("，", "、")  # a line of Chinese that ends so goes on, however short it is
 _WORD_HYPHEN = re.compile(r"[-\u2010\u00ad]$")  # the hyphen of a word that goes on
+_CAPTION = re.compile(
+    r"(?:Figure|Fig\.|Table|Chart|Exhibit) ?[0-9]{1,3}(?:[.-][0-9]{1,3})? ?[.:|–—]"
+    r"|[图圖表] ?[0-9]{1,3}(?:[.-][0-9]{1,3}){0,2} ?[ :：、.]"
+)
 _FIRST_PARTS = frozenset(
     ("all", "cross", "full", "half", "high", "long", "low", "mid", "self", "short", "two", "well")
 )
@@ -137,6 +142,7 @@ def _continues_paragraph(
         return False
     if (
         is_list_line(line)
+        or _CAPTION.match(line.text)
         or is_contents_line(last)
         or (len(last.cells) > 1 and is_contents_line(line))
     ):
@@ -163,6 +169,8 @@ def _ended_early(last: TextLine, line: TextLine, margin: float) -> bool:
         return last.text.endswith(_STOP_SIGNS) and len(last.text) < 0.7 * len(line.text)
     first = line.text.split(" ", 1)[0]
     text = last.text
+    if text.endswith(_WIDE_COMMAS) and begins_wide(line.text):
+        return False
     letter = (last.box[2] - last.box[0]) / max(len(text), 1)
     word = 2 if begins_wide(first) else len(first) + 1
     if last.box[2] + (word + 1) * letter > margin:

@@ -20,10 +20,20 @@ import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 from ingest.errors import Unreadable
+from ingest.parse.pdf.drawn_text import tidy_text
 from ingest.parse.pdf.glyph_codes import has_suspect_font, read_glyph_codes
 from ingest.parse.pdf.hidden_words import TINY_POINTS, bind_function, mark_hidden_words
+from ingest.parse.pdf.page_images import measure_pictures
 from ingest.parse.pdf.page_links import read_page_links
-from ingest.parse.pdf.page_model import BoolArray, FloatArray, IntArray, PageWords, Sheet, TextLine
+from ingest.parse.pdf.page_model import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    LineCell,
+    PageWords,
+    Sheet,
+    TextLine,
+)
 from ingest.parse.pdf.reading_order import order_lines
 from ingest.parse.pdf.text_lines import make_lines
 
@@ -35,6 +45,8 @@ LAST_CODE = 0x10FFFF
 NEWLINE = 0x0A
 FARTHEST_POINT = 1e5  # points: what a damaged page says beyond is no place
 SMALLEST_WORD = 1.2  # points: what is drawn smaller hides words from readers, not from programs
+LEAST_SLANT = 0.15  # rise of a word to its run, from which its angle is asked for
+SLANT_DEGREES = 8  # of a word that is no line of a page
 MOST_PAGE_CHARACTERS = 400_000  # of one page
 
 _SPACE_CODES = [*range(0x21), 0x7F, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200C), 0x2028, 0x2029]
@@ -51,6 +63,7 @@ _get_text = bind_function(pdfium.FPDFText_GetText, _pointer, _int, _int, _pointe
 _unicode = bind_function(pdfium.FPDFText_GetUnicode, _pointer, _int)
 _font_size = bind_function(pdfium.FPDFText_GetFontSize, _pointer, _int, result=ctypes.c_double)
 _is_generated = bind_function(pdfium.FPDFText_IsGenerated, _pointer, _int)
+_char_angle = bind_function(pdfium.FPDFText_GetCharAngle, _pointer, _int, result=ctypes.c_float)
 _matrix = bind_function(pdfium.FPDFText_GetMatrix, _pointer, _int, _pointer)
 _font = bind_function(
     pdfium.FPDFText_GetFontInfo, _pointer, _int, _pointer, ctypes.c_ulong, _pointer
@@ -96,23 +109,28 @@ def _read_sheet(page: pypdfium2.PdfPage) -> Sheet | None:
         count = pdfium.FPDFText_CountChars(textpage.raw)
         if count > MOST_PAGE_CHARACTERS:
             raise Unreadable(f"a page of {count:,} characters; a page of small print has 15,000")
-        words, hidden = _read_words(handle, count, page) if count > 0 else (None, 0)
+        words, hidden, slanted = _read_words(handle, count, page) if count > 0 else (None, 0, ())
         lines = _make_page_lines(handle, words, (width, height)) if words else []
         links = read_page_links(page, textpage, _turn_to_display) if words else ()
     finally:
         textpage.close()
-    images = not lines and _shows_images(page)
-    return Sheet(width, height, tuple(lines), images=images, hidden=hidden, links=links)
+    has_layer = words is not None and words.is_layer
+    return Sheet(
+        width,
+        height,
+        tuple(lines),
+        measure_pictures(page),
+        hidden=hidden,
+        has_layer=has_layer,
+        slanted=slanted,
+        links=links,
+    )
 
 
 def _make_page_lines(handle: int, words: PageWords, sheet: tuple[float, float]) -> list[TextLine]:
     return order_lines(
         make_lines(sheet, words, partial(_is_bold, handle), partial(_read_font_size, handle))
     )
-
-
-def _shows_images(page: pypdfium2.PdfPage) -> bool:
-    return next(page.get_objects([pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=3), None) is not None
 
 
 def _read_characters(handle: int, count: int) -> tuple[str, npt.NDArray[np.uint32]]:
@@ -143,8 +161,10 @@ def _mark_surrogates(codes: npt.NDArray[Any]) -> BoolArray:
     return (codes >= FIRST_SURROGATE) & (codes <= LAST_SURROGATE)
 
 
-def _read_words(handle: int, count: int, page: pypdfium2.PdfPage) -> tuple[PageWords | None, int]:
-    """Return the words of a page that can be seen, and how many are hidden from its readers."""
+def _read_words(
+    handle: int, count: int, page: pypdfium2.PdfPage
+) -> tuple[PageWords | None, int, tuple[TextLine, ...]]:
+    """Return the words of a page that can be seen, the number of hidden ones, and slanted ones."""
     text, codes = _read_characters(handle, count)
     if has_suspect_font(codes):
         codes = read_glyph_codes(codes, _number_fonts(handle, count))
@@ -153,7 +173,7 @@ def _read_words(handle: int, count: int, page: pypdfium2.PdfPage) -> tuple[PageW
     edges = np.flatnonzero(np.diff(space, prepend=True, append=True))
     starts, ends = edges[0::2], edges[1::2]
     if not len(starts):
-        return None, 0
+        return None, 0, ()
     page_boxes = _read_boxes(handle, np.concatenate([starts, ends - 1]))
     corners = _turn_to_display(page_boxes, page)
     first, last = corners[: len(starts)], corners[len(starts) :]
@@ -164,13 +184,22 @@ def _read_words(handle: int, count: int, page: pypdfium2.PdfPage) -> tuple[PageW
         text = _reorder_ligatures(handle, text)
         boxes = _measure_hulls(handle, starts, ends, page)
     ways = (last[:, :2] + last[:, 2:] - first[:, :2] - first[:, 2:]) / 2
-    sizes = _read_small_sizes(handle, starts, page_boxes[: len(starts)])
-    veiled = mark_hidden_words(handle, starts.tolist(), page_boxes[: len(starts)], sizes, page)
+    own_boxes = page_boxes[: len(starts)]
+    sizes = _read_small_sizes(handle, starts, own_boxes)
+    veiled, is_layer = mark_hidden_words(
+        handle, starts.tolist(), page_boxes[: len(starts)], sizes, page
+    )
     visible = _mark_visible(boxes, page) & ~veiled
+    is_slanted = visible & _mark_slanted(handle, starts, ways)
+    slanted = tuple(
+        _make_slanted_line(handle, text[starts[n] : ends[n]], int(starts[n]), boxes[n])
+        for n in np.flatnonzero(is_slanted).tolist()
+    )
+    visible &= ~is_slanted
     if not visible.all():
         starts, ends, boxes, ways = starts[visible], ends[visible], boxes[visible], ways[visible]
         if not len(starts):
-            return None, int(veiled.sum())
+            return None, int(veiled.sum()), slanted
     between = (ends[:-1] - 1, starts[1:])
     page_words = PageWords(
         text,
@@ -181,8 +210,25 @@ def _read_words(handle: int, count: int, page: pypdfium2.PdfPage) -> tuple[PageW
         ways,
         _mark_crossings(codes == NEWLINE, *between),
         _mark_crossings(codes == ord(PDFIUM_HYPHEN), *between),
+        is_layer,
     )
-    return page_words, int(veiled.sum())
+    return page_words, int(veiled.sum()), slanted
+
+
+def _mark_slanted(handle: int, starts: IntArray, ways: FloatArray) -> BoolArray:
+    """Mark the words that run neither along nor down the page: stamps and watermarks."""
+    across, down = np.abs(ways).T
+    slanted = np.minimum(across, down) > LEAST_SLANT * np.maximum(across, down)
+    for n in np.flatnonzero(slanted).tolist():
+        turn = math.degrees(_char_angle(handle, int(starts[n]))) % 90
+        slanted[n] = SLANT_DEGREES < turn < 90 - SLANT_DEGREES
+    return np.asarray(slanted)
+
+
+def _make_slanted_line(handle: int, text: str, place: int, box: FloatArray) -> TextLine:
+    left, top, right, bottom = box.tolist()
+    own = (left, top, right, bottom)
+    return TextLine((LineCell(tidy_text(text), own),), own, max(_read_font_size(handle, place), 1))
 
 
 def _read_small_sizes(handle: int, starts: IntArray, boxes: FloatArray) -> FloatArray:

@@ -2,9 +2,11 @@
 
 pypdf is the reader of record (``structure``); pdfium gives the text and its boxes
 (``pdfium_words``), compared with pypdf's on sampled pages (``cross_check``). Words become lines
-and cells (``text_lines``) in reading order (``reading_order``); running headers are dropped
-(``running_lines``); lines become paragraphs, lists (``paragraphs``) and tables (``page_tables``),
-and these a document (``document_writer``) that keeps where its text stands (``text_boxes``).
+and cells (``text_lines``) in reading order (``reading_order``). Watermarks go (``watermarks``),
+pages that are pictures are read by OCR (``ocr_choice``), running headers are dropped
+(``running_lines``) and the table of contents becomes an outline (``contents_pages``). Lines become
+paragraphs, lists (``paragraphs``) and tables (``page_tables``), and these a document
+(``document_writer``) that keeps where its text stands (``text_boxes``).
 
 pdfium is not thread-safe: a process parses one PDF at a time.
 """
@@ -15,12 +17,16 @@ import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 
 from ingest.document import Document, describe_hidden_words
 from ingest.errors import Unreadable
+from ingest.ocr_pages import OcrState, PageReading, find_ocr_state
+from ingest.parse.pdf.contents_pages import take_out_contents
 from ingest.parse.pdf.cross_check import check_sheets
 from ingest.parse.pdf.document_writer import find_body_size, write_pdf_document
+from ingest.parse.pdf.ocr_choice import add_ocr_pages
 from ingest.parse.pdf.page_model import Sheet
 from ingest.parse.pdf.pdfium_words import open_pdf, read_sheets
 from ingest.parse.pdf.running_lines import drop_running_lines
 from ingest.parse.pdf.structure import PdfStructure
+from ingest.parse.pdf.watermarks import drop_watermarks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,8 +36,19 @@ class PdfOptions:
     most_pages: int = 5_000
 
 
-def parse(body: bytes, uri: str, options: PdfOptions = PdfOptions()) -> Document:
-    """Read a PDF. Raises Unreadable when it is damaged, encrypted, scanned, empty or too long."""
+def parse(
+    body: bytes,
+    uri: str,
+    options: PdfOptions = PdfOptions(),
+    *,
+    read_pages: PageReading | None = None,
+    ocr: OcrState | None = None,
+) -> Document:
+    """Read a PDF. Raises Unreadable when it is damaged, encrypted, empty or too long.
+
+    read_pages: gives the pages that OCR reads; without it a scanned document is Unreadable too.
+    ocr: why nobody reads them; None looks whether the extra lacks.
+    """
     structure = PdfStructure(body)
     if not structure.pages:
         raise Unreadable("a PDF without pages")
@@ -41,14 +58,14 @@ def parse(body: bytes, uri: str, options: PdfOptions = PdfOptions()) -> Document
             " split it into several files"
         )
     sheets = check_sheets(_read_all_sheets(body, structure), structure)
-    if not any(sheet.lines for sheet in sheets):
-        raise Unreadable(_explain_no_text(sheets))
+    sheets, watermarks = drop_watermarks(sheets, find_body_size(sheets))
+    sheets, notes = add_ocr_pages(sheets, read_pages, ocr or find_ocr_state(wanted=True))
     labels = structure.page_labels()
     sheets = drop_running_lines(sheets, labels, find_body_size(sheets))
+    sheets, contents = take_out_contents(sheets)
     hidden = sum(sheet.hidden for sheet in sheets)
-    return replace(
-        write_pdf_document(sheets, labels, structure, uri), notes=describe_hidden_words(hidden)
-    )
+    document = write_pdf_document(sheets, labels, structure, uri, contents)
+    return replace(document, notes=(*notes, *watermarks, *describe_hidden_words(hidden)))
 
 
 def _read_all_sheets(body: bytes, structure: PdfStructure) -> list[Sheet | None]:
@@ -61,13 +78,3 @@ def _read_all_sheets(body: bytes, structure: PdfStructure) -> list[Sheet | None]
         return list(read_sheets(document))
     finally:
         document.close()
-
-
-def _explain_no_text(sheets: list[Sheet]) -> str:
-    scanned = sum(sheet.images for sheet in sheets)
-    if scanned:
-        pages = "1 page" if scanned == 1 else f"{scanned:,} pages"
-        return f"{pages} of images without text; run OCR first"
-    return (
-        "no text on its only page" if len(sheets) == 1 else f"no text on its {len(sheets):,} pages"
-    )

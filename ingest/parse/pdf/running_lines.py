@@ -19,6 +19,8 @@ SMALLEST_GAP = 0.8  # times the size: between furniture and the body; lines of p
 LARGEST_RUNNING = 1.25  # times the body: the title of a slide is no running header
 TOP_SHARE, FOOT_SHARE = 0.12, 0.88  # of the page's height: where a lone number is its number
 
+_NUMBER_SIGNS = "0123456789 /页頁"
+_PAGE_WORDS = ("page", "p.", "seite", "página", "第")
 _DIGITS = re.compile(r"\d+|\b[ivxlc]+\b")
 _PAGE_NUMBER = re.compile(
     r"(?i)[-–—|\s]*+(?:page|p\.|第|seite|página)?\s*+([0-9]{1,4}|[ivxlc]{1,6})\s*+"
@@ -37,6 +39,7 @@ def drop_running_lines(sheets: Sequence[Sheet], labels: Sequence[str], body: flo
     fewest = min(FEWEST_PAGES, max(len(sheets), 2))
     shift = _find_page_shift(edges)
     kept_keys: set[str] = set()
+    texts = {line.text for sheet in sheets for line in sheet.lines}
     kept = []
     for page, (sheet, sides) in enumerate(zip(sheets, edges, strict=True)):
         dropped: set[int] = set()
@@ -51,13 +54,21 @@ def drop_running_lines(sheets: Sequence[Sheet], labels: Sequence[str], body: flo
                 for line in side
                 if _is_running_line(line, heights[_line_key(line), at_top], fewest, body)
             }
-            running = _find_running_lines([line for line in side if id(line) not in numbers], runs)
+            edge = [line for line in side if id(line) not in numbers]
+            outer = set(map(id, side))
+            within = [
+                line
+                for line in sheet.lines
+                if id(line) not in outer and not _PAGE_NUMBER.fullmatch(line.text)
+            ]
+            running = _find_running_lines(edge, runs, within)
             repeats = {
                 id(line)
                 for line in running
                 if _line_key(line) in kept_keys
                 or not _has_enough_letters(line)
                 or _stands_elsewhere(line, sheet)
+                or _drop_page_words(line.text) in texts
             }
             kept_keys.update(map(_line_key, running))
             dropped |= numbers | repeats
@@ -69,11 +80,17 @@ def drop_running_lines(sheets: Sequence[Sheet], labels: Sequence[str], body: flo
 def _edge_lines(sheet: Sheet) -> tuple[list[TextLine], list[TextLine]]:
     """Return the lines at the top and at the foot of a page, from the edge inwards."""
     lines = sorted(sheet.lines, key=lambda line: line.box[1])
-    return lines[:EDGE_LINES], lines[EDGE_LINES:][-EDGE_LINES:][::-1]
+    upper = [line for line in lines[:EDGE_LINES] if line.box[1] < sheet.height / 2]
+    return upper, lines[len(upper) :][-EDGE_LINES:][::-1]
 
 
-def _find_running_lines(side: Sequence[TextLine], runs: Container[int]) -> list[TextLine]:
-    """Return the running lines at an edge: what stands apart from the body, and only runs."""
+def _find_running_lines(
+    side: Sequence[TextLine], runs: Container[int], within: Sequence[TextLine]
+) -> list[TextLine]:
+    """Return the running lines at an edge: what stands apart from the body, and only runs.
+
+    within: the other lines of the page. Where there are none, all of it is body.
+    """
     lines: list[TextLine] = []
     group: list[TextLine] = []
     for line in side:
@@ -83,7 +100,8 @@ def _find_running_lines(side: Sequence[TextLine], runs: Container[int]) -> list[
         if id(line) not in runs:
             return lines
         group.append(line)
-    return lines
+    is_apart = group and within and all(_stands_apart(group[-1], line) for line in within)
+    return lines + group if is_apart else lines
 
 
 def _stands_apart(line: TextLine, other: TextLine) -> bool:
@@ -93,6 +111,21 @@ def _stands_apart(line: TextLine, other: TextLine) -> bool:
 
 def _line_key(line: TextLine) -> str:
     return _DIGITS.sub("0", line.text.casefold())
+
+
+def _drop_page_words(text: str) -> str | None:
+    """Return a running line without the page number at its end; None where it has none.
+
+    >>> _drop_page_words("Staff handbook - Page 5"), _drop_page_words("员工手册 第 3 页")
+    ('Staff handbook', '员工手册')
+    """
+    bare = text.rstrip(_NUMBER_SIGNS)
+    if bare == text:
+        return None
+    for word in _PAGE_WORDS:
+        if bare.casefold().endswith(word):
+            bare = bare[: -len(word)]
+    return bare.rstrip(" -–—|·:：,，")
 
 
 def _has_enough_letters(line: TextLine) -> bool:

@@ -6,7 +6,7 @@ The form, version 1, little-endian: ``b"BOX1"``, then a zlib stream of
 - pages x int32 width, pages x int32 height;
 - per range, one column after the other: uint32 start (as the step from the range before),
   uint32 length, uint32 page (as the step from the one before), int32 left, top, right, bottom
-  (as steps), uint8 run (0 right, 1 left, 2 down, 3 up).
+  (as steps), uint8 run (0 right, 1 left, 2 down, 3 up; 4 more where OCR read the text).
 
 Lengths are tenths of a point, the origin is the top left of the page as it is shown, offsets are
 code points of the document's text. Ranges are in order and do not overlap; a range is a run of
@@ -32,16 +32,18 @@ _COLUMN_COUNT = 7  # of four bytes each
 _RANGE_BYTES = 29  # of a range: its columns and one byte
 _HEAD_BYTES = 8  # bytes of the two numbers at the head
 _LARGEST_LENGTH = 100_000  # a length in points beyond which a file lies
+_OCR_FLAG = 4  # of a run's byte
 
 
 class TextBox(NamedTuple):
-    """A run of text and the box it fills. page: 1-based."""
+    """A run of text and the box it fills. page: 1-based. ocr: whether OCR read it."""
 
     start: int
     end: int
     page: int
     box: Box
     run: RunDirection = "right"
+    ocr: bool = False
 
 
 class _BoxMap(NamedTuple):
@@ -51,6 +53,7 @@ class _BoxMap(NamedTuple):
     pages: npt.NDArray[np.int64]
     boxes: npt.NDArray[np.int64]  # (ranges, 4)
     runs: npt.NDArray[np.uint8]
+    ocr: npt.NDArray[np.bool_]
 
 
 def write_boxes(sizes: Sequence[tuple[float, float]], places: Sequence[TextBox]) -> bytes:
@@ -62,7 +65,8 @@ def write_boxes(sizes: Sequence[tuple[float, float]], places: Sequence[TextBox])
         columns[2] = [place.page for place in places]
         columns[3:] = _to_tenths([place.box for place in places]).T
         columns[[0, 2, 3, 4, 5, 6]] = np.diff(columns[[0, 2, 3, 4, 5, 6]], axis=1, prepend=0)
-    runs = np.array([_CODES[place.run] for place in places], dtype=np.uint8)
+    flags = [_CODES[place.run] + _OCR_FLAG * place.ocr for place in places]
+    runs = np.array(flags, dtype=np.uint8)
     body = struct.pack("<II", len(sizes), len(places))
     body += _to_tenths(list(sizes)).reshape(-1, 2).T.astype("<i4").tobytes()
     return BOX_MAGIC + zlib.compress(body + columns.astype("<i4").tobytes() + runs.tobytes(), 4)
@@ -92,6 +96,16 @@ def find_boxes(boxes: bytes, start: int, end: int) -> list[tuple[int, float, flo
     return [
         (int(box_map.pages[n]), *_narrow_box(box_map, n, start, end)) for n in range(first, last)
     ]
+
+
+def holds_ocr_text(boxes: bytes, start: int, end: int) -> bool:
+    """Tell whether OCR read some of the text from start to end. Raises ValueError as above."""
+    if not boxes or end <= start:
+        return False
+    box_map = _read_box_map(boxes)
+    first = int(np.searchsorted(box_map.ends, start, side="right"))
+    last = int(np.searchsorted(box_map.starts, end, side="left"))
+    return bool(box_map.ocr[first:last].any())
 
 
 def read_page_sizes(boxes: bytes) -> list[tuple[float, float]]:
@@ -139,4 +153,6 @@ def _read_box_map(boxes: bytes) -> _BoxMap:
     numbers = columns.astype(np.int64)
     numbers[[0, 2, 3, 4, 5, 6]] = np.cumsum(numbers[[0, 2, 3, 4, 5, 6]], axis=1)
     starts, lengths, sheets = numbers[:3]
-    return _BoxMap(sizes, starts, starts + lengths, sheets, numbers[3:].T, np.minimum(runs, 3))
+    return _BoxMap(
+        sizes, starts, starts + lengths, sheets, numbers[3:].T, runs % _OCR_FLAG, runs >= _OCR_FLAG
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from ragdesk.answering.answer import Citation, CitedLink, Claim, ClaimVerdict
+from ragdesk.answering.quote_places import QuoteLocator, QuotePlace, locate_nowhere
 from ragdesk.answering.statement import Quote, Statement
 
 FindLinks = Callable[[Quote], tuple[CitedLink, ...]]
@@ -11,12 +12,16 @@ MIN_SUPPORTED, MIN_PARTIAL = 0.5, 0.25  # of the words of a claim that its quote
 
 
 def cite_statement(
-    statement: Statement, earlier: Sequence[Citation], find_links: FindLinks = lambda _: ()
+    statement: Statement,
+    earlier: Sequence[Citation],
+    find_links: FindLinks = lambda _: (),
+    locate: QuoteLocator = locate_nowhere,
 ) -> tuple[Claim, tuple[Citation, ...]]:
     """Return a statement's claim, its quotes numbered, and the citations that are new.
 
     earlier: citations of this answer so far. A place cited before keeps its number.
     find_links: finds where words of a quote lead.
+    locate: tells where on its pages a quote stands.
     """
     places = {(c.uri, c.start, c.end, c.quote): c.number for c in earlier}
     new_citations: list[Citation] = []
@@ -25,7 +30,8 @@ def cite_statement(
         place = (quote.passage.chunk.uri, quote.start, quote.end, quote.text)
         if place not in places:
             places[place] = len(earlier) + len(new_citations) + 1
-            new_citations.append(_make_citation(quote, places[place], find_links(quote)))
+            citation = _make_citation(quote, places[place], find_links(quote), locate(quote))
+            new_citations.append(citation)
         numbers.append(places[place])
     claim = Claim(
         text=statement.text,
@@ -57,7 +63,9 @@ def _statement_verdict(statement: Statement) -> ClaimVerdict:
     return ClaimVerdict.PARTIAL if statement.support >= MIN_PARTIAL else ClaimVerdict.UNSUPPORTED
 
 
-def _make_citation(quote: Quote, number: int, links: tuple[CitedLink, ...]) -> Citation:
+def _make_citation(
+    quote: Quote, number: int, links: tuple[CitedLink, ...], place: QuotePlace
+) -> Citation:
     chunk = quote.passage.chunk
     return Citation(
         number=number,
@@ -73,4 +81,6 @@ def _make_citation(quote: Quote, number: int, links: tuple[CitedLink, ...]) -> C
         question=quote.question or None,
         columns=quote.columns or None,
         links=links,
+        boxes=place.boxes or None,
+        ocr=place.ocr or None,
     )

@@ -131,6 +131,7 @@ function where(place) {
   const path = place.path.filter((heading) => heading !== place.title);
   const parts = path.map((heading) => el("span", { class: "step" }, heading));
   if (place.page) parts.push(el("span", { class: "step page" }, say("page", place.page)));
+  if (place.ocr) parts.push(el("span", { class: "step ocr" }, say("ocr")));
   return el("span", { class: "where" }, ...(parts.length ? parts : [el("span", { class: "step" }, place.uri)]));
 }
 

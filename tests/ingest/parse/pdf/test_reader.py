@@ -301,8 +301,8 @@ def circular(body):
         (damaged(made.made(PAGE)), "a damaged PDF"),
         (circular(made.made(PAGE)), "a damaged PDF"),
         (made.encrypted(made.made(PAGE), user="secret"), "encrypted; needs a password"),
-        (made.made(made.picture, made.picture), "2 pages of images without text; run OCR first"),
-        (made.made(made.picture), "1 page of images without text; run OCR first"),
+        (made.made(made.picture, made.picture), "2 pages of images without text"),
+        (made.made(made.picture), "1 page of images without text"),
         (made.made(lambda canvas, n: None), "no text on its only page"),
     ],
 )

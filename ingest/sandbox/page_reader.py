@@ -1,0 +1,126 @@
+"""Have pages read by OCR in limited children of their own, and keep them one by one."""
+
+import queue
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ingest.document import Raw
+from ingest.errors import IngestError
+from ingest.ocr_pages import (
+    OcrPage,
+    find_ocr_folder,
+    parse_ocr_page,
+    read_ocr_page,
+    write_ocr_page,
+)
+from ingest.sandbox.child import Child, ParseFailure
+
+_LARGEST_ANSWER = 16 << 20  # bytes of a page's lines
+_WALL_SHARE = 5  # times the computing time of a page: other processes want the cores too
+_MOST_FAILURES = 3  # pages of a document that end their child; then the rest is not tried
+
+
+class PageReader:
+    """Reads pages by OCR; a thread each may ask. memory: bytes of a child. seconds: of a page.
+
+    Pages of a kept original stay beside it; those of other files go with this reader.
+    """
+
+    def __init__(self, *, memory: int, seconds: float) -> None:
+        self._memory = memory
+        self._seconds = seconds
+        self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+        self._children: set[Child] = set()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    def read_pages(self, raw: Raw, pages: Sequence[int]) -> Path:
+        """Read those pages of a document that are not kept; return the folder with all of them.
+
+        pages: 0-based. One that cannot be read is kept with the reason. Raises IngestError when no
+        child can start.
+        """
+        folder = find_ocr_folder(raw.file, raw.digest) or self._scratch_folder(raw)
+        failures = 0
+        for number in pages:
+            kept = read_ocr_page(folder, number)
+            if kept is not None and not kept.failure:  # limits may be others than when it failed
+                continue
+            page, has_ended = (
+                self._read_page(raw, number)
+                if failures < _MOST_FAILURES
+                else (OcrPage(failure="pages before it could not be read either"), False)
+            )
+            failures += has_ended
+            write_ocr_page(folder, number, page)
+        return folder
+
+    def end_children(self) -> None:
+        """End the children that are idle, and forget the pages that belong to no original."""
+        while True:
+            try:
+                child = self._idle.get_nowait()
+            except queue.Empty:
+                break
+            with self._lock:
+                self._children.discard(child)
+            child.end_process()
+        with self._lock:
+            scratch, self._scratch = self._scratch, None
+        if scratch:
+            scratch.cleanup()
+
+    def kill(self) -> None:
+        """Kill all children now; whoever waits for a page gets a failure, and starts no other."""
+        with self._lock:
+            self._closed = True
+            for child in self._children:
+                child.kill()
+
+    def _read_page(self, raw: Raw, number: int) -> tuple[OcrPage, bool]:
+        """Read one page; also tell whether that ended its child."""
+        child = self._take_child()
+        request = {
+            "file": str(raw.file.absolute()),
+            "real": raw.real,
+            "digest": raw.digest,
+            "page": number,
+            "seconds": self._seconds,
+        }
+        answer = child.request_parse(request, wall=self._seconds * _WALL_SHARE)
+        if isinstance(answer, ParseFailure):
+            with self._lock:
+                self._children.discard(child)
+            if self._closed:
+                raise IngestError("The job was stopped.")
+            return OcrPage(failure=answer.reason), True
+        self._idle.put(child)
+        try:
+            return parse_ocr_page(answer[0]), False
+        except (ValueError, TypeError, KeyError):
+            return OcrPage(failure="crashed the reader (its answer makes no sense)"), False
+
+    def _take_child(self) -> Child:
+        try:
+            return self._idle.get_nowait()
+        except queue.Empty:
+            return self._start_child()
+
+    def _start_child(self) -> Child:
+        setting: dict[str, Any] = {"memory": self._memory}
+        with self._lock:
+            if self._closed:
+                raise IngestError("The job was stopped.")
+            child = Child(setting, limit=_LARGEST_ANSWER, program="ingest.sandbox.ocr_worker")
+            self._children.add(child)
+        return child
+
+    def _scratch_folder(self, raw: Raw) -> Path:
+        with self._lock:
+            if self._scratch is None:
+                self._scratch = tempfile.TemporaryDirectory(prefix="ragdesk-ocr-")
+            return Path(self._scratch.name) / raw.digest
