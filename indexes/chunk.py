@@ -96,6 +96,7 @@ class DocumentRecord:
     pages: span of each page in the text, and its label, for paged formats.
     boxes: where runs of text stand on their pages, as ``ingest`` wrote them (opaque here).
     validity: when it holds; outside of that time it is kept, and not found.
+    notes: what a person should know of how it was taken in, as ``ingest`` wrote them.
     """
 
     id: str
@@ -110,6 +111,7 @@ class DocumentRecord:
     pages: tuple[tuple[int, int, str], ...] = ()
     boxes: bytes = b""
     validity: Validity = ALWAYS_VALID
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

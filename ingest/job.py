@@ -25,15 +25,18 @@ from ingest import document_changes, model_memory, source_files, sources
 from ingest.build_estimate import BuildEstimate
 from ingest.change_counts import count_changes, describe_document, note_retained
 from ingest.document import ParseOutcome, Raw, Skipped
-from ingest.errors import MassRemoval, Unreadable
+from ingest.errors import Unreadable
 from ingest.job_forecast import ForecastCallback, forecast_job
 from ingest.job_report import JobReport, RereadDocuments
 from ingest.local_runner import LocalRunnerOpener
 from ingest.model_memory import ModelPlace
 from ingest.originals import FileDigest, Originals, digest_file
 from ingest.progress import ProgressCallback, ProgressMeter, ignore_progress
+from ingest.removal_guard import find_refusal, list_removed_names, refuse_mass_removal
 from ingest.runners import Runner, RunnerFactory
+from ingest.same_bytes import list_duplicates
 from ingest.sandbox.guard import Guard, GuardOptions
+from ingest.skip_memory import note_skips
 from ingest.source_changes import AdmissionRule, ChangeDetector, SourceChanges
 from ingest.split import SplitOptions
 from ingest.versions import ReadingVersions
@@ -89,16 +92,17 @@ class IngestJob:
         groups: GroupNames | None = None,
         allow_removals: bool = False,
         begin_anew: bool = False,
+        remove: Sequence[Path] = (),
         on_forecast: ForecastCallback | None = None,
         on_progress: ProgressCallback = ignore_progress,
     ) -> JobReport:
         """Mirror some sources into the collection.
 
         groups: who may see all documents of these sources; None keeps the groups of before.
-        begin_anew: replace a collection that cannot be read whole; a whole one is kept.
-        on_forecast: is told, before the work, about how much there is. Raises
-        SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the collection is as
-        it was, except that groups which let fewer people in hold from then on.
+        begin_anew: replace a collection that cannot be read whole; a whole one is kept. remove:
+        sources to be taken away, there or not. on_forecast: is told about how much there is to do.
+        Raises SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the collection
+        is as it was, except that groups which let fewer people in hold from then on.
         """
         started = time.monotonic()
         meter = ProgressMeter(on_progress)
@@ -115,15 +119,15 @@ class IngestJob:
         ):
             known_sources = sources.read_sources(self.collection)
             detector = self._change_detector(build.base, known_sources)
-            source_changes = detector.compare_sources(listing, groups)
+            source_changes = detector.compare_sources(listing, groups, remove)
             if not allow_removals:
-                _refuse_mass_removal(source_changes, ())
+                refuse_mass_removal(build.base, source_changes)
             if on_forecast:
                 on_forecast(forecast_job(build, source_changes))
             runner = self._remote_opener(build) or local_runner
             skipped = self._add_documents(build, source_changes, meter, open_runner=runner)
             if not allow_removals:
-                _refuse_mass_removal(source_changes, skipped)
+                refuse_mass_removal(build.base, source_changes, skipped)
             used_sources = [change.source for change in source_changes if change.is_named]
             sources.write_sources(
                 self.collection,
@@ -133,7 +137,9 @@ class IngestJob:
             self._remember_place()
             report = self._publish(build, detector, source_changes, skipped, started)
             self._remember_choice()
-            sources.write_sources(self.collection, known_sources, used_sources)
+            removed = list_removed_names(source_changes, listing)
+            sources.write_sources(self.collection, known_sources, used_sources, removed=removed)
+            note_skips(self.collection, source_changes, skipped, report.generation)
             for change in source_changes:
                 if change.digest_cache:
                     change.digest_cache.save()
@@ -146,6 +152,7 @@ class IngestJob:
         *,
         groups: GroupNames | None = None,
         begin_anew: bool = False,
+        remove: Sequence[Path] = (),
         on_progress: ProgressCallback = ignore_progress,
     ) -> JobReport:
         """Report what ``run`` would do, and change nothing; ``blocked`` says if it would refuse.
@@ -159,11 +166,11 @@ class IngestJob:
         with base or nullcontext():
             refuse_newer_segments(base.segments if base else (), self.embedder.card)
             detector = self._change_detector(base, sources.read_sources(self.collection))
-            source_changes = detector.compare_sources(listing, groups)
+            source_changes = detector.compare_sources(listing, groups, remove)
             sink = BuildEstimate(self.collection, base, self.embedder)
             skipped = self._add_documents(sink, source_changes, meter, keep_file=digest_file)
             report = self._publish(sink, detector, source_changes, skipped, started)
-            blocked = _find_refusal(source_changes, skipped)
+            blocked = find_refusal(base, source_changes, skipped)
             return replace(report, blocked=blocked, notes=tuple(meter.notes), loss=base_loss)
 
     def put(
@@ -235,6 +242,7 @@ class IngestJob:
             skipped = self._add_documents(build, source_changes, meter)
             self._remember_place()
             report = self._publish(build, detector, source_changes, skipped, started)
+            note_skips(self.collection, source_changes, skipped, report.generation)
             result = describe_document(source_changes[0], skipped, meter.notes)
             return replace(report, due=build.merge_due, notes=tuple(meter.notes), document=result)
 
@@ -318,7 +326,7 @@ class IngestJob:
                 skipped.append(outcome)
                 meter.count_document(None)
             else:
-                sink.add(outcome.record, outcome.chunks)
+                sink.add(replace(outcome.record, notes=outcome.notes), outcome.chunks)
                 meter.count_document(len(outcome.chunks))
                 meter.add_notes(outcome.record, outcome.notes)
         originals.sync()
@@ -418,6 +426,7 @@ class IngestJob:
             reread=_count_rereads(detector, source_changes, skipped),
             words_rebuilt=published.words_rebuilt,
             embedder_change=published.stale_reason,
+            duplicates=tuple(list_duplicates(detector.base, source_changes, skipped)),
         )
 
 
@@ -459,12 +468,6 @@ def _count_rereads(
     return RereadDocuments(count=count, reasons=tuple(reasons)) if count else None
 
 
-def _find_refusal(
-    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
-) -> str | None:
-    return next(filter(None, (change.find_refusal(skipped) for change in source_changes)), None)
-
-
 def _collect_change_marks(
     source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
 ) -> Iterator[tuple[str, str]]:
@@ -473,10 +476,3 @@ def _collect_change_marks(
     for change in source_changes:
         marks |= change.change_marks(skipped)
     yield from ((mark, uri) for uri, mark in sorted(marks.items()))
-
-
-def _refuse_mass_removal(
-    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
-) -> None:
-    if reason := _find_refusal(source_changes, skipped):
-        raise MassRemoval(f"{reason} Nothing was changed.")

@@ -11,12 +11,11 @@ from dataclasses import astuple
 from typing import Any, get_args
 
 from indexes.chunk import Chunk, ChunkKind, DocumentRecord, Validity
+from indexes.store.document_notes import trim_notes
 from indexes.text.sentences import Span
 from ingest.document import Document, Raw
 
 Header = Mapping[str, Any]
-MOST_NOTES = 8
-LONGEST_NOTE = 300
 _LENGTH = struct.Struct(">I")
 _KINDS = frozenset(get_args(ChunkKind))
 
@@ -117,8 +116,8 @@ def unpack_document(
 
 
 def unpack_notes(header: Header) -> tuple[str, ...]:
-    """Read the notes of a parsed document, a few short ones. Raises ValueError or TypeError."""
-    return tuple(_check_text(note)[:LONGEST_NOTE] for note in header.get("notes", [])[:MOST_NOTES])
+    """Read the notes of a parsed document, as many as are kept. Raises ValueError or TypeError."""
+    return trim_notes(tuple(_check_text(note) for note in header.get("notes", [])))
 
 
 def _unpack_chunk(row: Sequence[Any], record: DocumentRecord) -> Chunk:
