@@ -10,9 +10,18 @@ import ragdesk
 from indexes.errors import ModelMissing
 from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
+from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
 from ragdesk.support.key_store import KeyStore
-from ragdesk.web import answers, document_access, documents, health_routes, problems, schemas
+from ragdesk.web import (
+    answers,
+    collection_routes,
+    document_access,
+    documents,
+    health_routes,
+    problems,
+    schemas,
+)
 from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
@@ -23,7 +32,7 @@ from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
 from ragdesk.web.uploads import Uploads
 
-ROUTERS = (answers.router, documents.router, health_routes.router)
+ROUTERS = (answers.router, collection_routes.router, documents.router, health_routes.router)
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
@@ -45,6 +54,11 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
         open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
         return report
 
+    def remove_collection(name: str) -> None:
+        open_collections.volume.check()
+        remove_published_collection(workspace, name)
+        open_collections.refresh(name)
+
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         uploads = Uploads(workspace.home)
@@ -57,6 +71,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             uploads=uploads,
             metrics=metrics,
             secret=keys.get_secret("cursor"),
+            remove_collection=remove_collection,
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises

@@ -92,11 +92,31 @@ class DocumentOut(BaseModel):
     language: str
     source: str
     digest: str = Field(description="SHA-256 of the original bytes.")
+    notes: list[str] = Field(description="What was seen in it and not kept.")
 
 
 class DocumentsOut(BaseModel):
     generation: int
     documents: list[DocumentOut]
+    next: str | None = Field(description="Cursor of what follows; null at the end.")
+
+
+class DocumentShownOut(DocumentOut):
+    generation: int
+    chunks: int
+
+
+class SkipOut(BaseModel):
+    uri: str
+    reason: str
+    source: str
+    generation: int = Field(description="The one after whose job it was skipped.")
+
+
+class SkippedOut(BaseModel):
+    generation: int
+    total: int
+    skipped: list[SkipOut]
     next: str | None = Field(description="Cursor of what follows; null at the end.")
 
 
