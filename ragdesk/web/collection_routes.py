@@ -22,6 +22,7 @@ from ragdesk.web.server_state import server_state
 
 router = APIRouter(route_class=StrictRoute, tags=["collections"])
 Administrator = Annotated[Principal, Depends(require_scope("admin"))]
+SkipReader = Annotated[Principal, Depends(require_scope("ask"))]
 
 
 @router.get("/v1/collections/{collection}/skipped", response_model=schemas.SkippedOut)
@@ -29,19 +30,19 @@ async def skipped(  # noqa: PLR0913, one parameter a part of the request
     collection: str,
     request: Request,
     *,
-    who: Administrator,
+    who: SkipReader,
     leases: Leases,
     cursor: Annotated[str | None, Query(max_length=4_000)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     """List the files that the last jobs could not read, and why, a page at a time.
 
-    For administrators: what was never taken in has no groups. Notes on documents that were are
-    with the documents.
+    There are some for whoever may see every document: what was never taken in has no groups. Notes
+    on documents that were taken in are with the documents.
     """
     state = server_state(request)
     opened = await leases.lease_collection(collection)
-    remembered = await run_in_thread(read_skips, opened.folder)
+    remembered = await run_in_thread(read_skips, opened.folder) if who.groups is None else []
     rows = [{**row, "source": name_source(row["source"])} for row in skips_to_json(remembered)]
     scope = f"skipped\0{collection}\0{who.name}"
     start = _read_place(cursor, scope, state.secret) if cursor else 0

@@ -55,6 +55,7 @@ def journey(client, headers, uri: str) -> list:
         seen.append(plain([response.status_code, fields, body], uri))
 
     def look() -> None:
+        note(client.get(where, headers=headers))
         for path in ("text", "original", "text?generation=1"):
             note(client.get(f"{where}/{path}", headers=headers))
         note(client.get(BASE, headers=headers))
