@@ -29,8 +29,9 @@ from ragdesk.cli import shared_options, terminal
 from ragdesk.cli.ingest_report import print_report
 from ragdesk.collection_embedders import EmbedderChoice
 from ragdesk.embedding_effort import UNMEASURED_RATE, format_duration, format_effort
-from ragdesk.errors import describe_error
+from ragdesk.errors import SettingsError, describe_error
 from ragdesk.file_handles import raise_handle_limit
+from ragdesk.sample_company import SAMPLE_FOLDER, has_sample, is_demo
 from ragdesk.settings import load_settings
 
 INGEST_EXAMPLES = """
@@ -69,6 +70,9 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
     type=click.Path(path_type=Path),
     metavar="PATH",
     help="Take a source away with its documents, whether or not the folder is still there.",
+)
+@click.option(
+    "--beside-sample", is_flag=True, help="Even into a collection that ragdesk demo made."
 )
 @click.option("--allow-removals", is_flag=True, help="Even if over half of a source is gone.")
 @click.option(
@@ -111,6 +115,7 @@ def command(  # noqa: PLR0913, one parameter an option
     plan: bool,
     groups: frozenset[str] | None,
     remove: tuple[Path, ...],
+    beside_sample: bool,
     allow_removals: bool,
     begin_anew: bool,
     on: str,
@@ -141,6 +146,8 @@ def command(  # noqa: PLR0913, one parameter an option
         model=model,
         re_embed=re_embed,
     )
+    if paths and not beside_sample:
+        run.keep_sample_apart(paths)
     if not paths:
         run.workspace.find_collection(collection)  # else it would be made, to take nothing away
     changes = {"groups": groups, "begin_anew": begin_anew, "remove": remove}
@@ -186,6 +193,26 @@ class IngestRun:
             self._print_report(report, plan=False)
         if report.due and _merge_segments(job, self.errors):
             self.workspace.replicate_collection(self.collection)
+
+    def keep_sample_apart(self, paths: Sequence[Path]) -> None:
+        """Keep one's own documents out of a collection of the sample company.
+
+        Raises SettingsError for one that the demo made. Where the sample company came in another
+        way, or by an older demo, say how it goes.
+        """
+        folder = self.workspace.collection_folder(self.collection)
+        if not has_sample(folder) or all(map(_is_sample, paths)):
+            return
+        if is_demo(folder):
+            raise SettingsError(
+                f"The collection {self.collection!r} of {self.workspace.home} is the sample "
+                "company's. Take your own documents into another home, or another collection: "
+                "--collection NAME. If they are to stand beside it: --beside-sample"
+            )
+        if not self.quiet:
+            remove = self.call.shell_command("ingest", self.collection)
+            line = f"{self.collection}: holds the sample company too; it goes with: {remove}"
+            self.errors.print(f"{line} --remove {SAMPLE_FOLDER}", soft_wrap=True)
 
     def run_confirmed(
         self, paths: Sequence[Path], *, allow_removals: bool, remove: Sequence[Path], **options: Any
@@ -260,6 +287,10 @@ class IngestRun:
             _print_lines(to, self._keep_lines(choice))
         if seconds:
             to.print(f"{report.embedded:,} texts to embed, {format_duration(seconds)}.")
+
+
+def _is_sample(path: Path) -> bool:
+    return path.resolve().is_relative_to(SAMPLE_FOLDER.resolve())
 
 
 def _print_lines(to: Console, lines: Iterable[str]) -> None:
