@@ -1,6 +1,5 @@
 """``ragdesk collections``: which collections a home has, and one removed whole."""
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from ingest.skip_memory import read_skips
 from ingest.sources import read_sources
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
+from ragdesk.cli.terminal import is_terminal
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.errors import SettingsError, describe_error
 from ragdesk.settings import load_settings
@@ -88,7 +88,7 @@ def _confirm_removal(facts: dict[str, Any], *, as_json: bool) -> None:
     """Ask for the name, typed once more. Raises SettingsError where nobody can be asked."""
     name = facts["name"]
     what = f"{name} holds {_count_documents(facts)}, in all its generations."
-    if as_json or not sys.stdin.isatty():
+    if as_json or not is_terminal():
         raise SettingsError(f"{what} If they are to go: ragdesk collections remove {name} --yes")
     click.echo(what, err=True)
     if click.prompt("Type its name to remove it", default="", show_default=False, err=True) != name:

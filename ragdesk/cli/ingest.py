@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -221,7 +220,7 @@ class IngestRun:
         try:
             self.run(paths, allow_removals=allow_removals, remove=remove, **options)
         except MassRemoval as error:
-            if not remove or self.as_json or not sys.stdin.isatty():
+            if not remove or self.as_json or not terminal.is_terminal():
                 raise
             click.confirm(f"{error}\nRemove them now?", abort=True, err=True)
             self.run(paths, allow_removals=True, remove=remove, **options)

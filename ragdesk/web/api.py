@@ -54,11 +54,6 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
         open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
         return report
 
-    def remove_collection(name: str) -> None:
-        open_collections.volume.check()
-        remove_published_collection(workspace, name)
-        open_collections.refresh(name)
-
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         uploads = Uploads(workspace.home)
@@ -71,7 +66,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             uploads=uploads,
             metrics=metrics,
             secret=keys.get_secret("cursor"),
-            remove_collection=remove_collection,
+            remove_collection=_make_removal(workspace, open_collections),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -96,8 +91,6 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app = _make_app(lifespan)
     app.state.options = options
     app.state.gate = authenticator
-    for router in ROUTERS:
-        app.include_router(router)
     problems.install_error_handlers(app)
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
@@ -106,6 +99,17 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
+
+
+def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:
+    """Make the function that removes a collection and ends its serving. It blocks."""
+
+    def remove_collection(name: str) -> None:
+        open_collections.volume.check()
+        remove_published_collection(workspace, name)
+        open_collections.refresh(name)
+
+    return remove_collection
 
 
 def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:
@@ -129,7 +133,7 @@ def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollec
 def _make_app(
     lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
 ) -> FastAPI:
-    return DescribedApi(
+    app = DescribedApi(
         title="ragdesk",
         version=ragdesk.__version__,
         description=API_DESCRIPTION,
@@ -138,6 +142,9 @@ def _make_app(
         lifespan=lifespan,
         responses={"default": PROBLEM_RESPONSE},
     )
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
 
 
 async def _cancel_task(task: asyncio.Task[None]) -> None:
