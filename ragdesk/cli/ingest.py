@@ -149,7 +149,7 @@ def command(  # noqa: PLR0913, one parameter an option
         run.keep_sample_apart(paths)
     if not paths:
         run.workspace.find_collection(collection)  # else it would be made, to take nothing away
-    changes = {"groups": groups, "begin_anew": begin_anew, "remove": remove}
+    changes: dict[str, Any] = {"groups": groups, "begin_anew": begin_anew, "remove": remove}
     if watch:
         if as_json or plan or begin_anew or remove:
             raise click.UsageError("--watch goes without --json, --plan, --begin-anew, --remove.")
