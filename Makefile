@@ -2,7 +2,6 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-HOME_DIR ?= var
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
@@ -26,7 +25,7 @@ $(BIN)/.real: $(BIN)/.dev
 	touch $@
 
 demo: $(BIN)/.cpu  ## install, take in the sample company, answer two questions
-	$(BIN)/ragdesk --home $(HOME_DIR) demo
+	$(BIN)/ragdesk demo
 
 test: $(BIN)/.dev  ## everything that pip alone can install
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'not real and not gpu' $(PYTEST_ARGS)

@@ -110,6 +110,7 @@ class DocumentRecord:
     boxes: where runs of text stand on their pages, as ``ingest`` wrote them (opaque here).
     validity: when it holds; outside of that time it is kept, and not found.
     links: where its words lead, in order; none overlap.
+    notes: what a person should know of how it was taken in, as ``ingest`` wrote them.
     """
 
     id: str
@@ -125,6 +126,7 @@ class DocumentRecord:
     boxes: bytes = b""
     validity: Validity = ALWAYS_VALID
     links: tuple[DocumentLink, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,11 +37,7 @@ from indexes.store.generations import Generation
 from indexes.store.paths import segment_folder
 from indexes.store.restricted_documents import RestrictedDocumentTable
 from indexes.store.row_layout import RowFlags, RowLayout, SearchMask
-from indexes.store.segments import (
-    Segment,
-    describe_embedder_mismatch,
-    refuse_outdated_words,
-)
+from indexes.store.segments import Segment, describe_embedder_mismatch, refuse_outdated_words
 from indexes.vector_samples import VectorSamples
 from indexes.vectors.faiss_index import FaissIndex
 from indexes.vectors.vector_index import VectorIndex
@@ -490,9 +486,14 @@ class Index:
         """Return the stored text of a document that is listed."""
         return self.find_chunk_store(listed).load_text(listed.id)
 
+    def read_notes(self, listed: ListedDocument) -> tuple[str, ...]:
+        """Return the notes on a document that is listed."""
+        return self.segments[self._layout.find_segment(listed.segment)].notes.get(listed.id, ())
+
     def _read_record(self, listed: ListedDocument) -> DocumentRecord:
         record = self.find_chunk_store(listed).load_record(listed.id)
-        return replace(record, groups=listed.groups, validity=listed.validity)
+        notes = self.read_notes(listed)
+        return replace(record, groups=listed.groups, validity=listed.validity, notes=notes)
 
     def find_chunk_store(self, listed: ListedDocument) -> ChunkStore:
         """Return the store that holds a document that is listed."""

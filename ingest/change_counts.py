@@ -1,15 +1,11 @@
-"""Count what a job does: to all sources, and to the one document of a put or delete.
-
-A job that would remove too much is refused by these counts.
-"""
+"""Count what a job does: to all sources, and to the one document of a put or delete."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ingest.document import DocumentNote, Skipped
-from ingest.errors import MassRemoval
-from ingest.job_report import ChangeCounts, DocumentResult
-from ingest.source_changes import SourceChanges
+from ingest.job_report import ChangeCounts, DocumentResult, RereadDocuments
+from ingest.source_changes import ChangeDetector, SourceChanges
 
 
 def count_changes(
@@ -62,11 +58,6 @@ def note_retained(
     ]
 
 
-def find_refusal(source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]) -> str | None:
-    """Return why a job needs --allow-removals, or None."""
-    return next(filter(None, (change.find_refusal(skipped) for change in source_changes)), None)
-
-
 def collect_change_marks(
     source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
 ) -> Iterator[tuple[str, str]]:
@@ -77,9 +68,19 @@ def collect_change_marks(
     yield from ((mark, uri) for uri, mark in sorted(marks.items()))
 
 
-def refuse_mass_removal(
-    source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
-) -> None:
-    """Raise MassRemoval where a job would remove more than half of a source."""
-    if reason := find_refusal(source_changes, skipped):
-        raise MassRemoval(f"{reason} Nothing was changed.")
+def count_rereads(
+    detector: ChangeDetector, source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
+) -> RereadDocuments | None:
+    """Count the documents that are changed by a newer version alone, and say what is newer."""
+    count = 0
+    reasons = dict[str, None]()
+    for change in source_changes:
+        failed_uris = change.failed_uris(skipped)
+        for raw in change.changes.changed:
+            document = change.published[raw.uri]
+            if raw.uri in failed_uris or document.digest != raw.digest:
+                continue
+            if differences := detector.list_differences(document):
+                count += 1
+                reasons.update(dict.fromkeys(differences))
+    return RereadDocuments(count=count, reasons=tuple(reasons)) if count else None

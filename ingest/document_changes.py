@@ -52,11 +52,13 @@ class DocumentChanges:
         removed = tuple(document for document in self.removed if not is_unreachable(document.uri))
         return replace(self, removed=removed, unchanged=(*self.unchanged, *unreachable))
 
-    @property
-    def lost_uris(self) -> set[str]:
-        """Return the uris of removed documents whose bytes did not come back under another name."""
-        added_digests = {raw.digest for raw in self.added}
-        return {document.uri for document in self.removed if document.digest not in added_digests}
+    def list_lost_uris(self, kept_digests: Collection[str] = ()) -> set[str]:
+        """Return the uris of removed documents whose bytes did not come back under another name.
+
+        kept_digests: of bytes that stay published elsewhere.
+        """
+        kept = {raw.digest for raw in self.added}.union(kept_digests)
+        return {document.uri for document in self.removed if document.digest not in kept}
 
 
 def make_document_id(raw: Raw, media_type: str, reading: ReadingVersions) -> str:

@@ -4,6 +4,7 @@ IngestError
 ├── SourceUnreadable   a PATH is missing or empty: nothing was changed
 ├── MassRemoval        the job would remove more than half of a source
 └── Unreadable         one file cannot be taken in; becomes a Skipped
+    └── SourceConflict  a document that another source owns
 """
 
 import errno
@@ -23,6 +24,10 @@ class MassRemoval(IngestError):
 
 class Unreadable(IngestError):
     """A file that cannot be ingested. Its message is the reason a person reads."""
+
+
+class SourceConflict(Unreadable):
+    """A document that one source owns, and another would change."""
 
 
 # What this process cannot do now, whatever file it is about: a document skipped for it would go.

@@ -28,23 +28,25 @@ from ingest.build_estimate import BuildEstimate
 from ingest.change_counts import (
     collect_change_marks,
     count_changes,
+    count_rereads,
     describe_document,
-    find_refusal,
     note_retained,
-    refuse_mass_removal,
 )
 from ingest.document import ParseOutcome, Raw, Skipped
 from ingest.errors import Unreadable
 from ingest.job_forecast import ForecastCallback, forecast_job
-from ingest.job_report import JobReport, RereadDocuments
+from ingest.job_report import JobReport
 from ingest.local_runner import LocalRunnerOpener
 from ingest.member_changes import MemberChanges
 from ingest.model_memory import ModelPlace
 from ingest.originals import FileDigest, Originals, digest_file, write_body
 from ingest.parse.parse_options import ParseOptions
 from ingest.progress import ProgressCallback, ProgressMeter, ignore_progress
+from ingest.removal_guard import find_refusal, list_removed_names, refuse_mass_removal
 from ingest.runners import Runner, RunnerFactory
+from ingest.same_bytes import list_duplicates
 from ingest.sandbox.guard import Guard, GuardOptions
+from ingest.skip_memory import note_skips
 from ingest.source_changes import AdmissionRule, ChangeDetector, SourceChanges
 from ingest.split import SplitOptions
 from ingest.versions import ReadingVersions
@@ -101,16 +103,17 @@ class IngestJob:
         groups: GroupNames | None = None,
         allow_removals: bool = False,
         begin_anew: bool = False,
+        remove: Sequence[Path] = (),
         on_forecast: ForecastCallback | None = None,
         on_progress: ProgressCallback = ignore_progress,
     ) -> JobReport:
         """Mirror some sources into the collection.
 
         groups: who may see all documents of these sources; None keeps the groups of before.
-        begin_anew: replace a collection that cannot be read whole; a whole one is kept.
-        on_forecast: is told, before the work, about how much there is. Raises
-        SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the collection is as
-        it was, except that groups which let fewer people in hold from then on.
+        begin_anew: replace a collection that cannot be read whole; a whole one is kept. remove:
+        sources to be taken away, there or not. on_forecast: is told about how much there is to do.
+        Raises SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the collection
+        is as it was, except that groups which let fewer people in hold from then on.
         """
         started = time.monotonic()
         meter = ProgressMeter(on_progress)
@@ -127,9 +130,9 @@ class IngestJob:
         ):
             known_sources = sources.read_sources(self.collection)
             detector = self._change_detector(build.base, known_sources)
-            source_changes = detector.compare_sources(listing, groups)
+            source_changes = detector.compare_sources(listing, groups, remove)
             if not allow_removals:
-                refuse_mass_removal(source_changes, ())
+                refuse_mass_removal(build.base, source_changes)
             if on_forecast:
                 on_forecast(forecast_job(build, source_changes))
             runner = self._remote_opener(build) or local_runner
@@ -137,7 +140,7 @@ class IngestJob:
                 build, source_changes, meter, open_runner=runner
             )
             if not allow_removals:
-                refuse_mass_removal(source_changes, skipped)
+                refuse_mass_removal(build.base, source_changes, skipped)
             used_sources = [change.source for change in source_changes if change.is_named]
             sources.write_sources(
                 self.collection,
@@ -147,7 +150,9 @@ class IngestJob:
             self._remember_place()
             report = self._publish(build, detector, source_changes, skipped, started)
             self._remember_choice()
-            sources.write_sources(self.collection, known_sources, used_sources)
+            removed = list_removed_names(source_changes, listing)
+            sources.write_sources(self.collection, known_sources, used_sources, removed=removed)
+            note_skips(self.collection, source_changes, skipped, report.generation)
             for change in source_changes:
                 if change.digest_cache:
                     change.digest_cache.save()
@@ -160,6 +165,7 @@ class IngestJob:
         *,
         groups: GroupNames | None = None,
         begin_anew: bool = False,
+        remove: Sequence[Path] = (),
         on_progress: ProgressCallback = ignore_progress,
     ) -> JobReport:
         """Report what ``run`` would do, and change nothing; ``blocked`` says if it would refuse.
@@ -173,13 +179,13 @@ class IngestJob:
         with base or nullcontext():
             refuse_newer_segments(base.segments if base else (), self.embedder.card)
             detector = self._change_detector(base, sources.read_sources(self.collection))
-            source_changes = detector.compare_sources(listing, groups)
+            source_changes = detector.compare_sources(listing, groups, remove)
             sink = BuildEstimate(self.collection, base, self.embedder)
             source_changes, skipped = self._add_documents(
                 sink, source_changes, meter, keep_file=digest_file
             )
             report = self._publish(sink, detector, source_changes, skipped, started)
-            blocked = find_refusal(source_changes, skipped)
+            blocked = find_refusal(base, source_changes, skipped)
             return replace(report, blocked=blocked, notes=tuple(meter.notes), loss=base_loss)
 
     def put(
@@ -251,6 +257,7 @@ class IngestJob:
             source_changes, skipped = self._add_documents(build, source_changes, meter)
             self._remember_place()
             report = self._publish(build, detector, source_changes, skipped, started)
+            note_skips(self.collection, source_changes, skipped, report.generation)
             result = describe_document(source_changes[0], skipped, meter.notes)
             return replace(report, due=build.merge_due, notes=tuple(meter.notes), document=result)
 
@@ -347,7 +354,7 @@ class IngestJob:
                     skipped.append(outcome)
                     meter.count_document(None)
                 else:
-                    sink.add(outcome.record, outcome.chunks)
+                    sink.add(replace(outcome.record, notes=outcome.notes), outcome.chunks)
                     meter.count_document(len(outcome.chunks))
                     meter.add_notes(outcome.record, outcome.notes)
         originals.sync()
@@ -454,9 +461,10 @@ class IngestJob:
             resumed=published.resumed,
             seconds=time.monotonic() - started,
             changes=tuple(collect_change_marks(source_changes, skipped)),
-            reread=_count_rereads(detector, source_changes, skipped),
+            reread=count_rereads(detector, source_changes, skipped),
             words_rebuilt=published.words_rebuilt,
             embedder_change=published.stale_reason,
+            duplicates=tuple(list_duplicates(detector.base, source_changes, skipped)),
         )
 
 
@@ -478,21 +486,3 @@ def _settle_reading(
         if any(map(detector.is_outdated, staying)):
             return None
     return detector.reading.to_facts()
-
-
-def _count_rereads(
-    detector: ChangeDetector, source_changes: Sequence[SourceChanges], skipped: Sequence[Skipped]
-) -> RereadDocuments | None:
-    """Count the documents that are changed by a newer version alone, and say what is newer."""
-    count = 0
-    reasons = dict[str, None]()
-    for change in source_changes:
-        failed_uris = change.failed_uris(skipped)
-        for raw in change.changes.changed:
-            document = change.published[raw.uri]
-            if raw.uri in failed_uris or document.digest != raw.digest:
-                continue
-            if differences := detector.list_differences(document):
-                count += 1
-                reasons.update(dict.fromkeys(differences))
-    return RereadDocuments(count=count, reasons=tuple(reasons)) if count else None

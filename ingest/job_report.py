@@ -6,6 +6,7 @@ from typing import Any
 
 from indexes.build import Loss
 from ingest.document import DocumentNote, Skipped
+from ingest.same_bytes import DuplicateDocument
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class JobReport:
     words_rebuilt: chunks whose words another version had written, and that were written anew.
     embedder_change: why every text was embedded anew, where another embedder made the vectors.
     document: of a put or delete, what it did to its own document.
+    duplicates: documents taken in whose bytes others have too.
     """
 
     collection: str
@@ -81,6 +83,7 @@ class JobReport:
     words_rebuilt: int = 0
     embedder_change: str | None = None
     document: DocumentResult | None = None
+    duplicates: tuple[DuplicateDocument, ...] = ()
 
     @property
     def is_quiet(self) -> bool:
@@ -99,6 +102,7 @@ class JobReport:
             "seconds": round(self.seconds, 3),
             **({"changes": [[mark, uri] for mark, uri in self.changes]} if plan else {}),
             **({"blocked": self.blocked} if self.blocked else {}),
+            **({"duplicates": list(map(asdict, self.duplicates))} if self.duplicates else {}),
             **({"loss": asdict(self.loss)} if self.loss else {}),
             **({"reread": asdict(self.reread)} if self.reread else {}),
             **({"words_rebuilt": self.words_rebuilt} if self.words_rebuilt else {}),

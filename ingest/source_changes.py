@@ -19,7 +19,7 @@ from ingest import document_changes, sources
 from ingest.digest_cache import CACHE_FOLDER, DigestCache
 from ingest.document import Raw, Skipped
 from ingest.document_changes import DocumentChanges, DocumentFinder
-from ingest.errors import IngestError, Unreadable, to_unreadable
+from ingest.errors import IngestError, SourceConflict, Unreadable, to_unreadable
 from ingest.parse.parser_table import CONTAINER_TYPES
 from ingest.source_files import Listing, SourceFile
 from ingest.sources import Source
@@ -69,10 +69,15 @@ class SourceChanges:
         """Return the documents kept because their new version could not be read."""
         return [] if self.is_mirror else self._unreadable_documents(skipped)
 
-    def find_refusal(self, skipped: Sequence[Skipped]) -> str | None:
-        """Return why the job needs --allow-removals, or None."""
+    def find_refusal(
+        self, skipped: Sequence[Skipped], kept_digests: Collection[str] = ()
+    ) -> str | None:
+        """Return why the job needs --allow-removals, or None.
+
+        kept_digests: of all that is published after it, so that what only moved is not counted.
+        """
         failed_uris = self.failed_uris(skipped)
-        lost_uris = self.changes.lost_uris
+        lost_uris = self.changes.list_lost_uris(kept_digests)
         count = sum(
             d.uri in lost_uris or d.uri in failed_uris for d in self.removed_documents(skipped)
         )
@@ -105,6 +110,15 @@ def belongs_to_source(source: str, document_source: str) -> bool:
     return document_source == source or document_source.startswith(f"{source}{SIBLING_MARK}")
 
 
+def make_source_conflict(document: ListedDocument) -> SourceConflict:
+    """Make the error for a change of a document that another source owns."""
+    folder = PurePath(document.source).name
+    return SourceConflict(
+        f"{document.uri} belongs to the source {folder}, whose next ingest would bring it back; "
+        "change it there."
+    )
+
+
 def _free_source_name(source: str, taken_names: Collection[str]) -> str:
     number = 1
     name = source
@@ -129,19 +143,28 @@ class ChangeDetector:
     limit: int
 
     def compare_sources(
-        self, listing: Listing, groups: frozenset[str] | None
+        self, listing: Listing, groups: frozenset[str] | None, removed: Sequence[Path] = ()
     ) -> list[SourceChanges]:
         """Compare folders and files with the published documents, one result per source.
 
         groups: who may see them; None keeps the groups that are remembered for each source. These
         hold for all of its documents: after a rollback, some may bear groups of an earlier time.
-        Raises ProgramOutdated where newer versions read what is published.
+        removed: sources to be taken away. Where one goes and one comes, it comes in its place:
+        under the same uris, for the same groups. Raises ProgramOutdated where newer versions read
+        what is published, SourceUnreadable for a removed one that is no source.
         """
         self._refuse_newer_reading()
         known_sources = dict(self.known_sources)
-        source_changes = list[SourceChanges]()
-        source_names = {str(root) for root, _ in listing}
         published = list(self.base.iter_documents()) if self.base else []
+        known_names = {d.source for d in published if PurePath(d.source).is_absolute()}
+        known_names |= self.known_sources.keys()
+        used_names = {str(root) for root, _ in listing}
+        gone_names = sources.find_removed_sources(removed, known_names, used_names)
+        source_changes = [self._remove_source(name, published) for name in gone_names]
+        if len(listing) == len(gone_names) == 1:
+            name = str(listing[0][0])
+            known_sources[name] = self._inherit_source(name, source_changes[0], published)
+        source_names = used_names.union(gone_names)
         taken_uris = {d.uri for d in published if d.source not in source_names}
         for root, entries in listing:
             files = [entry for entry in entries if isinstance(entry, SourceFile)]
@@ -150,7 +173,7 @@ class ChangeDetector:
             new_groups = groups
             if groups is not None:
                 source = replace(source, groups=groups)
-            elif source.name in self.known_sources:
+            elif source.name in known_sources:
                 new_groups = source.groups
             else:
                 source = replace(
@@ -170,6 +193,26 @@ class ChangeDetector:
             taken_uris |= {raw.uri for raw in source_changes[-1].changes.files_to_parse}
             taken_uris |= {document.uri for document in source_changes[-1].changes.unchanged}
         return [*source_changes, *self._outdated_sources(source_names, ("", ""))]
+
+    def _remove_source(self, name: str, published: Iterable[ListedDocument]) -> SourceChanges:
+        own_documents = {d.uri: d for d in published if d.source == name}
+        return SourceChanges(
+            source=self.known_sources.get(name) or Source(name=name, prefix=""),
+            published=own_documents,
+            changes=DocumentChanges(removed=tuple(own_documents.values())),
+        )
+
+    def _inherit_source(
+        self, name: str, gone: SourceChanges, published: Iterable[ListedDocument]
+    ) -> Source:
+        """Return the source that comes in the place of one that goes."""
+        former = gone.source
+        if own := self.known_sources.get(name):
+            return replace(former, name=name, groups=own.groups)
+        if former.name not in self.known_sources:
+            groups = self._infer_groups(former.name, gone.published, published)
+            former = Source(name=name, prefix=f"{PurePath(name).name}/", groups=groups)
+        return replace(former, name=name)
 
     def _refuse_newer_reading(self) -> None:
         facts = self.base.reading if self.base else None
@@ -306,8 +349,8 @@ class ChangeDetector:
         """Compare one document that is put (or, without a file, deleted) with the published ones.
 
         admit: see ``AdmissionRule``. A document that it leaves out stays as it is, and the one that
-        is put is taken in beside it. Raises Unreadable when another source has a document of that
-        name, ProgramOutdated where newer versions read what is published, and what ``admit``
+        is put is taken in beside it. Raises SourceConflict when another source has a document of
+        that name, ProgramOutdated where newer versions read what is published, and what ``admit``
         raises.
         """
         self._refuse_newer_reading()
@@ -315,8 +358,7 @@ class ChangeDetector:
         candidates, groups = admit(namesakes) if admit else (namesakes, groups)
         own_documents = [d for d in candidates if belongs_to_source(source, d.source)][:1]
         if candidates and not own_documents:
-            folder = PurePath(candidates[0].source).name
-            raise Unreadable(f"{uri} belongs to the source {folder}; change it there.")
+            raise make_source_conflict(candidates[0])
         if own_documents and (root := self._find_root(own_documents[0])) != uri:
             raise Unreadable(f"{uri} lies in {root}; change that.")
         own_documents += self._list_members(own_documents)

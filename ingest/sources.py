@@ -6,6 +6,7 @@ own prefix, which is fixed at the first ingest and kept in ``sources.json``.
 """
 
 import json
+import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,12 @@ from typing import Any
 from indexes.store import durability, generations, past_limits
 from indexes.store.extra_files import ExtraFile
 from indexes.store.strict_json import check_text, checksum_facts
-from ingest.errors import IngestError
+from ingest.errors import IngestError, SourceUnreadable
 from ingest.source_files import SourceFile, encode_uri
 
 REMEMBERED_SOURCES = "sources.json"
 _KEYS = frozenset({"format", "sources", "checksum"})
+_LISTED_SOURCES = 20  # that an error names
 API = "api"  # a source that is no path: real paths begin with "/"
 
 
@@ -86,6 +88,30 @@ def settle_source(
     return Source(name=str(root), prefix=prefix, always=always)
 
 
+def find_removed_sources(
+    paths: Sequence[Path], known_names: Collection[str], used_names: Collection[str]
+) -> list[str]:
+    """Return the names of the sources that paths name, whether or not anything is there now.
+
+    used_names: sources that are taken in. Raises SourceUnreadable for a path that is no source,
+    IngestError for one that is taken in at once.
+    """
+    names = dict[str, None]()
+    for path in paths:
+        candidates = (os.path.realpath(path), str(path.absolute()), str(path))
+        name = next((one for one in candidates if one in known_names), None)
+        if name is None:
+            listed = ", ".join(sorted(known_names)[:_LISTED_SOURCES]) or "none"
+            raise SourceUnreadable(
+                f"{path} is no source of this collection, whose sources are: {listed}. Nothing was "
+                "changed."
+            )
+        if name in used_names:
+            raise IngestError(f"{path} is to be taken in and taken away. Nothing was changed.")
+        names[name] = None
+    return list(names)
+
+
 def read_sources(collection: Path) -> dict[str, Source]:
     """Read the remembered sources of a collection, by name.
 
@@ -107,13 +133,20 @@ def read_sources(collection: Path) -> dict[str, Source]:
 
 
 def write_sources(
-    collection: Path, known_sources: Mapping[str, Source], used_sources: Iterable[Source]
+    collection: Path,
+    known_sources: Mapping[str, Source],
+    used_sources: Iterable[Source],
+    *,
+    removed: Collection[str] = (),
 ) -> None:
     """Add sources that were used to the remembered ones, in one step. Raises OSError.
 
-    The groups of limited ones are noted with the limits of past texts too, which outlast the file.
+    removed: names to be forgotten. A limited one stays remembered: its folder may lie in another
+    source, and must not be opened by that. The groups of limited ones are noted with the limits of
+    past texts too, which outlast the file.
     """
     sources = {**known_sources, **{source.name: source for source in used_sources}}
+    sources = {name: one for name, one in sources.items() if name not in removed or one.groups}
     least = generations.limits_revision(collection)
     limits = past_limits.read_limits(collection, least=least)
     past_limits.note_sources(limits, {name: one.groups for name, one in sources.items()})

@@ -41,7 +41,7 @@ from indexes.errors import (
     WordsNewer,
     WordsOutdated,
 )
-from ingest.errors import IngestError, MassRemoval, SourceUnreadable, Unreadable
+from ingest.errors import IngestError, MassRemoval, SourceConflict, SourceUnreadable, Unreadable
 
 
 class RagdeskError(Exception):
@@ -221,6 +221,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     ModelMissing: ErrorStatus("model_missing", 503, 2),
     SourceUnreadable: ErrorStatus("source_unreadable", 422, 4),
     MassRemoval: ErrorStatus("mass_removal", 422, 4),
+    SourceConflict: ErrorStatus("source_conflict", 409, 4),
     Unreadable: ErrorStatus("unreadable", 422, 4),
     IngestError: ErrorStatus("ingest", 500, 4),
 }
@@ -235,6 +236,8 @@ NEXT_STEPS: dict[type[Exception], str] = {
     IndexDamaged: "See what is whole: ragdesk indexes verify; go back: ragdesk indexes rollback; "
     "or take a backup: ragdesk indexes restore FILE --replace",
     IngestError: "See what is missing: ragdesk doctor",
+    SourceConflict: "Remove the file and ingest its folder again, or take the whole folder away: "
+    "ragdesk ingest --remove PATH",
 }
 
 

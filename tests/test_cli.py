@@ -318,9 +318,15 @@ def test_a_source_that_lost_most_of_its_documents_needs_a_word(filled, documents
     assert taken["removed"] == 2
 
 
-def test_the_demo_answers_in_both_languages_and_says_what_to_type_next(home):
-    first = run(home, "demo")
-    again = run(home, "demo")
+def test_the_demo_answers_in_both_languages_and_keeps_apart_from_documents_of_ones_own(
+    home, documents
+):
+    own_home, demo_home = home.parent / "var", home.parent / "var" / "demo"
+    demo_home.mkdir(parents=True)
+    for folder in (own_home, demo_home):
+        (folder / "models").symlink_to(home / "models")
+    first = CliRunner().invoke(cli, ["demo"])
+    again = CliRunner().invoke(cli, ["demo"])
 
     assert first.exit_code == again.exit_code == 0, first.output
     for said_ in (first.output, again.output):
@@ -328,13 +334,16 @@ def test_the_demo_answers_in_both_languages_and_says_what_to_type_next(home):
         assert "香港" in said_
         assert "not in the documents" not in said_
         assert said_.count("[1] ") >= 2
-        assert "serve" in said_
+        assert "--home var/demo serve" in said_
     assert "generation 1" in again.output
 
-    other = home / "own.md"
-    other.write_text("# Own\n\nA document of my own.\n", encoding="utf-8")
-    run(home, "ingest", other)
-    assert run(home, "demo").exit_code == 2
+    own = said(CliRunner().invoke(cli, ["ingest", str(documents), "--json"]))
+    assert own["documents"] == len(HANDBOOK) - 1  # and nothing of the sample company
+    refused = run(demo_home, "ingest", documents)
+    assert refused.exit_code == 2
+    assert "--beside-sample" in refused.stderr
+    assert run(demo_home, "ingest", documents, "--beside-sample").exit_code == 0
+    assert run(demo_home, "demo").exit_code == 2
 
 
 def test_keys_are_shown_once_and_settings_say_where_values_come_from(home, monkeypatch):

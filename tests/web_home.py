@@ -59,6 +59,7 @@ def publish(
     collection: str,
     texts: dict[str, str],
     titles: dict[str, str] | None = None,
+    source: str = "api",
     **groups: frozenset[str],
 ) -> int:
     folder = home / "collections" / collection
@@ -67,7 +68,7 @@ def publish(
         for uri, text in texts.items():
             allowed = groups.get(uri.partition(".")[0], frozenset())
             title = (titles or {}).get(uri, uri)
-            build.add(*document(uri, text, title=title, groups=allowed))
+            build.add(*document(uri, text, title=title, groups=allowed, source=source))
         return build.publish().generation
 
 

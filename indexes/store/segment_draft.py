@@ -22,7 +22,7 @@ from indexes.chunk_views import iter_views
 from indexes.embedding.embedder import Embedder
 from indexes.lexical.index_writer import LexicalIndexWriter
 from indexes.search_results import Vectors
-from indexes.store import durability, failpoints, segments
+from indexes.store import document_notes, durability, failpoints, segments
 from indexes.store.chunk_store import ChunkStoreWriter
 from indexes.store.row_languages import LANGUAGES_FILE, encode_languages
 from indexes.store.vector_journal import hash_text
@@ -88,6 +88,7 @@ class SegmentDraft:
         self._owners = array("I")
         self._kinds = bytearray()
         self._languages = bytearray()
+        self._notes: dict[str, tuple[str, ...]] = {}
         self._rows = array("q")
         self._slab: list[tuple[int, str]] = []
         self._pending_slabs: deque[_Slab] = deque()
@@ -121,6 +122,7 @@ class SegmentDraft:
             words.encode()  # a lone surrogate raises here, before half a document is written
         first = self.chunk_count
         self._shelf.put_document(record, chunks)
+        self._keep_notes(record)
         self._languages += encode_languages(chunk.language for chunk in chunks).tobytes()
         for row, chunk in enumerate(chunks, start=first):
             voiced = self._embedder.card.can_embed(chunk.text)
@@ -135,6 +137,10 @@ class SegmentDraft:
             for _, words in iter_views(chunk):
                 self._words.add_entry(tokens.tokenize_text(words))
         return first, len(chunks)
+
+    def _keep_notes(self, record: DocumentRecord) -> None:
+        if record.notes:
+            self._notes[record.id] = document_notes.trim_notes(record.notes)
 
     def finish_segment(self, facts: Mapping[str, Any]) -> str:
         """Write the indexes and the manifest, sync everything; returns the segment's digest."""
@@ -152,6 +158,7 @@ class SegmentDraft:
         self._save_array(segments.OWNERS_FILE, np.array(self._owners, np.uint32))
         self._save_array(segments.KINDS_FILE, np.array(self._kinds, np.uint8))
         self._save_array(LANGUAGES_FILE, np.array(self._languages, np.uint8))
+        document_notes.write_notes(self.folder, self._notes)
         counts = {
             "documents": self.document_count,
             "chunks": self.chunk_count,

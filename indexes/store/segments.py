@@ -28,7 +28,7 @@ from indexes.lexical.postings import LexicalIndex
 from indexes.mapped_arrays import map_array
 from indexes.program_versions import make_outdated_error
 from indexes.search_results import Vectors
-from indexes.store import manifest
+from indexes.store import document_notes, manifest
 from indexes.store.chunk_store import ChunkStore
 from indexes.store.row_languages import LANGUAGES_FILE, LanguageCodes, encode_languages
 from indexes.store.strict_json import check_integer
@@ -115,6 +115,7 @@ class Segment:
 
     def __init__(self, folder: Path, *, card: EmbedderCard | None = None) -> None:
         self.digest = folder.name
+        self._folder = folder
         sealed = manifest.read_manifest(folder)
         if sealed.checksum != self.digest:
             raise IndexDamaged(f"{folder / manifest.MANIFEST_FILE} belongs to another segment.")
@@ -152,6 +153,11 @@ class Segment:
         it was written before there was a file of them.
         """
         return encode_languages(self.chunk_store.iter_languages())
+
+    @cached_property
+    def notes(self) -> document_notes.NotesById:
+        """The notes of its documents, by their ids; read at first use. Raises IndexDamaged."""
+        return document_notes.read_notes(self._folder)
 
     @property
     def has_current_words(self) -> bool:

@@ -22,6 +22,7 @@ from indexes.errors import IndexDamaged, IndexesError
 from indexes.lexical.index_writer import INDEX_ARRAYS
 from indexes.mapped_arrays import map_array
 from indexes.store import chunk_store, document_table, generations, manifest, sqlite_guard
+from indexes.store.document_notes import NOTES_FILE, read_notes
 from indexes.store.paths import is_digest
 from indexes.store.row_languages import LANGUAGES_FILE, encode_languages
 from indexes.store.segments import (
@@ -52,6 +53,7 @@ _SEGMENT_FILES = frozenset(
         OWNERS_FILE,
         KINDS_FILE,
         LANGUAGES_FILE,
+        NOTES_FILE,
         *(f"{LEXICAL_FOLDER}/{name}.npy" for name in INDEX_ARRAYS),
         *faiss_index.list_vector_files(VECTORS_FOLDER),
     )
@@ -93,6 +95,7 @@ def list_segment_problems(folder: Path) -> list[str]:
         (LEXICAL_FOLDER, lambda place: _check_postings(place, counts["entries"])),
         (VECTORS_FOLDER, lambda place: _check_vectors(place, counts, dim, inverted=inverted)),
         (CHUNKS_FILE, lambda place: _check_chunk_store(place, folder, counts)),
+        (NOTES_FILE, lambda _: _check_notes(folder, counts["documents"])),
     )
     return [problem for name, check in checks for problem in _run_check(folder / name, check)]
 
@@ -105,6 +108,11 @@ def list_generation_problems(folder: Path) -> list[str]:
     return [
         problem for name in sorted(names) for problem in _run_check(folder / name, _check_table)
     ]
+
+
+def _check_notes(folder: Path, documents: int) -> None:
+    if len(read_notes(folder)) > documents:
+        raise ValueError("it has notes on more documents than there are")
 
 
 def _run_check(place: Path, check: Callable[[Path], None]) -> Iterator[str]:

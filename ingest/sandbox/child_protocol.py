@@ -20,12 +20,11 @@ from indexes.chunk import (
     DocumentRecord,
     Validity,
 )
+from indexes.store.document_notes import trim_notes
 from indexes.text.sentences import Span
 from ingest.document import Document, Member, ParsedDocument, Raw, describe_lost_links
 
 Header = Mapping[str, Any]
-MOST_NOTES = 8
-LONGEST_NOTE = 300
 LONGEST_CONTEXT = 300  # characters
 CONTENT_PARTS = 2  # of a frame: text and boxes; then come the bytes of its members
 _LENGTH = struct.Struct(">I")
@@ -134,8 +133,8 @@ def unpack_document(
 
 
 def unpack_notes(header: Header) -> tuple[str, ...]:
-    """Read the notes of a parsed document, a few short ones. Raises ValueError or TypeError."""
-    return tuple(_check_text(note)[:LONGEST_NOTE] for note in header.get("notes", [])[:MOST_NOTES])
+    """Read the notes of a parsed document, as many as are kept. Raises ValueError or TypeError."""
+    return trim_notes(tuple(_check_text(note) for note in header.get("notes", [])))
 
 
 def _unpack_links(rows: Sequence[Any], text: str) -> tuple[DocumentLink, ...]:

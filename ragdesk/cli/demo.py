@@ -1,21 +1,21 @@
 """``ragdesk demo``: the sample company taken in, and a question in each language."""
 
 import asyncio
-from pathlib import Path
+from dataclasses import replace
 
 import click
+from rich.console import Console
 from rich.text import Text
 
-import eval as ruler
 from indexes.index import Index
 from ragdesk.answering.answer import Question
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
 from ragdesk.cli.ingest import bar
 from ragdesk.errors import CheckFailed, SettingsError
+from ragdesk.sample_company import DEMO_FOLDER, SAMPLE_FOLDER, mark_demo
 from ragdesk.settings import load_settings
 
-SAMPLE_FOLDER = Path(ruler.__file__).parent / "handbook" / "documents"
 DEMO_QUESTIONS = (
     "Can I send my coffee machine back after I used it?",
     "可以寄到香港吗？",
@@ -23,8 +23,8 @@ DEMO_QUESTIONS = (
 DEMO_EXAMPLES = """
 \b
 Examples:
-  ragdesk demo
-  ragdesk serve          then open http://127.0.0.1:8080
+  ragdesk demo                      in a home of its own, which it names
+  ragdesk --home var/demo serve     then open http://127.0.0.1:8080
 """
 
 
@@ -34,7 +34,8 @@ Examples:
 def command(call: shared_options.CliCall, *, collection: str) -> None:
     """Take in the sample company's handbook, and ask it a question in English and in Chinese.
 
-    Run it again as often as you like: what has not changed is not taken in again.
+    It has a home of its own, inside the home of your documents, unless --home names one: the two
+    never mix. Run it again as often as you like: what has not changed is not taken in again.
     """
     if not SAMPLE_FOLDER.is_dir():
         raise CheckFailed(
@@ -42,30 +43,41 @@ def command(call: shared_options.CliCall, *, collection: str) -> None:
             "Take in documents of your own: ragdesk ingest PATH"
         )
     loaded = load_settings(home=call.home, config=call.config)
-    workspace = Workspace(loaded.home, loaded.settings)
+    home = loaded.home if call.home else loaded.home / DEMO_FOLDER
+    workspace = Workspace(home, loaded.settings)
     to = terminal.open_console()
     _check_only_sample(workspace, collection)
     with bar(terminal.open_console(err=True)) as watch:
         choice = workspace.embedders.choose(workspace.collection_folder(collection))
         job = workspace.make_job(collection, choice=choice)
         report = job.run([SAMPLE_FOLDER], on_progress=watch)
+    mark_demo(workspace.collection_folder(collection))
     to.print(
         f"{report.documents} documents of the sample company, {report.chunks:,} chunks, "
         f"generation {report.generation} ({report.seconds:.1f} s)."
     )
+    here = replace(call, home=home)
     with workspace.open_collection(collection) as opened:
         for question in DEMO_QUESTIONS:
             to.print()
             to.print(Text(f"› {question}", "bold"))
             to.print()
             answer = asyncio.run(opened.desk.ask(Question(text=question)))
-            terminal.print_answer(to, answer, call.shell_command("ask", collection))
-    where = "" if loaded.origins["home"] == "default" else f" --home {loaded.home}"
+            terminal.print_answer(to, answer, here.shell_command("ask", collection))
+    _print_next(to, here.shell_command("ask", collection), here.shell_command("serve", "default"))
+
+
+def _print_next(to: Console, ask: str, serve: str) -> None:
+    """Say what to type next: more of the sample company, or documents of one's own, elsewhere."""
     to.print()
     to.print(Text("Next:", "bold"))
-    to.print(f'  ragdesk{where} ask "Can I return opened coffee?"')
-    to.print(f"  ragdesk{where} serve      then open http://127.0.0.1:8080")
-    to.print(f"  ragdesk{where} ingest PATH  your own documents")
+    lines = (
+        (f'{ask} "Can I return opened coffee?"', ""),
+        (serve, "then open http://127.0.0.1:8080"),
+        ("ragdesk ingest PATH", "your own documents, in a home of their own"),
+    )
+    for command_line, why in lines:
+        to.print(f"  {command_line}   {why}".rstrip(), soft_wrap=True)
 
 
 def _check_only_sample(workspace: Workspace, collection: str) -> None:

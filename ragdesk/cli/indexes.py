@@ -10,8 +10,11 @@ from indexes.store import generations
 from indexes.upkeep import backup, garbage, history, restore, rollback, verify
 from indexes.upkeep.backup import BackupSummary
 from indexes.upkeep.history import GenerationStatus
+from ingest.document import DocumentNote
+from ingest.skip_memory import read_skips, skips_to_json
 from ragdesk.assemble import EXTRA_FILES, Workspace
 from ragdesk.cli import shared_options, terminal
+from ragdesk.cli.ingest_report import SHOWN_ITEMS, print_notes, print_skips
 from ragdesk.degradation import find_words_remedy
 from ragdesk.errors import CheckFailed, SettingsError
 from ragdesk.settings import load_settings
@@ -21,6 +24,7 @@ INDEXES_EXAMPLES = """
 Examples:
   ragdesk indexes list                 every collection, and what answers
   ragdesk indexes show                 the generations of a collection
+  ragdesk indexes skipped              files that could not be read, and notes on documents
   ragdesk indexes verify               read every file anew; exit 1 if one is damaged
   ragdesk indexes rollback             answer from the generation before
   ragdesk indexes gc --keep 2          remove older ones
@@ -112,6 +116,41 @@ def indexes_show(call: shared_options.CliCall, *, collection: str, as_json: bool
         terminal.print_table(
             terminal.open_console(), (*STANDING_FIELDS, ""), map(_standing_cells, standings)
         )
+
+
+@command.command("skipped")
+@shared_options.collection_option
+@click.option("--all", "everything", is_flag=True, help="Name all of them, not the ten worst.")
+@shared_options.json_option
+@click.pass_obj
+def indexes_skipped(
+    call: shared_options.CliCall, *, collection: str, everything: bool, as_json: bool
+) -> None:
+    """List what the last jobs could not read, and what they did not keep of the documents."""
+    folder = _load_workspace(call).find_collection(collection)
+    remembered = read_skips(folder)
+    with Index.open(folder) as index:
+        generation = index.generation
+        notes = [
+            DocumentNote(uri=document.uri, note=note, source=document.source)
+            for document in index.iter_documents()
+            for note in index.read_notes(document)
+        ]
+    if as_json:
+        facts = {"collection": collection, "generation": generation}
+        rows = [asdict(note) for note in notes]
+        shared_options.print_json(facts | {"skipped": skips_to_json(remembered), "notes": rows})
+        return
+    to = terminal.open_console()
+    skipped = [item for one in remembered for item in one.skipped]
+    listing = f"{call.shell_command('indexes skipped', collection)} --all"
+    most = None if everything else SHOWN_ITEMS
+    print_skips(to, skipped, listing, most=most)
+    print_notes(to, notes, listing, most=most)
+    if left := sum(one.left_out for one in remembered):
+        to.print(f"{left:,} more were skipped, and are not remembered one by one.")
+    if not (skipped or notes):
+        click.echo(f"{collection}: nothing was skipped, and there are no notes.")
 
 
 @command.command("verify")

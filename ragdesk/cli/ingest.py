@@ -14,11 +14,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from indexes.build import Loss
 from indexes.errors import CollectionBusy, IndexesError
 from indexes.upkeep import history
-from ingest.document import DocumentNote
-from ingest.errors import IngestError, SourceUnreadable
+from ingest.errors import IngestError, MassRemoval, SourceUnreadable
 from ingest.job import IngestJob
 from ingest.job_forecast import JobForecast
 from ingest.job_report import JobReport
@@ -27,15 +25,14 @@ from ingest.runners import RunnerKind
 from ingest.source_watcher import WatchOptions, watch_sources
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
+from ragdesk.cli.ingest_report import print_report
 from ragdesk.collection_embedders import EmbedderChoice
 from ragdesk.embedding_effort import UNMEASURED_RATE, format_duration, format_effort
-from ragdesk.errors import describe_error
+from ragdesk.errors import SettingsError, describe_error
 from ragdesk.file_handles import raise_handle_limit
+from ragdesk.sample_company import SAMPLE_FOLDER, has_sample, is_demo
 from ragdesk.settings import load_settings
 
-SHOWN_SKIPS = 10  # skipped files that are listed
-LISTED_CHANGES = 200  # changes of a plan that are listed
-CHANGE_MARKS = {"+": "green", "~": "yellow", "-": "red"}
 INGEST_EXAMPLES = """
 \b
 Examples:
@@ -47,6 +44,8 @@ Examples:
   ragdesk ingest ./hr --model packaged-english this collection with a model of its own
   ragdesk ingest ./handbook --on ray           parse and embed on a Ray cluster
   ragdesk ingest ./handbook --watch            and again after every change, until Ctrl-C
+  ragdesk ingest --remove ./old                take a source away, also when it is gone
+  ragdesk ingest ./new --remove ./old          it moved: the same names, nothing is embedded
   */5 * * * *  ragdesk ingest /srv/kb --quiet  in a crontab: says what changed, or nothing
 
 \b
@@ -56,13 +55,23 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
 
 
 @click.command("ingest", epilog=INGEST_EXAMPLES)
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH…")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH…")
 @shared_options.collection_option
 @click.option("--plan", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
     "--groups",
     callback=shared_options.parse_names,
     help="Who may see these documents, with commas between the groups.",
+)
+@click.option(
+    "--remove",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Take a source away with its documents, whether or not the folder is still there.",
+)
+@click.option(
+    "--beside-sample", is_flag=True, help="Even into a collection that ragdesk demo made."
 )
 @click.option("--allow-removals", is_flag=True, help="Even if over half of a source is gone.")
 @click.option(
@@ -104,6 +113,8 @@ def command(  # noqa: PLR0913, one parameter an option
     collection: str,
     plan: bool,
     groups: frozenset[str] | None,
+    remove: tuple[Path, ...],
+    beside_sample: bool,
     allow_removals: bool,
     begin_anew: bool,
     on: str,
@@ -119,6 +130,8 @@ def command(  # noqa: PLR0913, one parameter an option
     What is gone from a PATH is removed here; other sources stay. A file that cannot be read is
     skipped with its reason. Nothing changes before the end, and then all at once.
     """
+    if not (paths or remove):
+        raise click.UsageError("Name a PATH to take in, or one to take away: --remove PATH.")
     loaded = load_settings(home=call.home, config=call.config)
     raise_handle_limit()
     where: RunnerKind = "ray" if on == "ray" else "local"
@@ -132,15 +145,19 @@ def command(  # noqa: PLR0913, one parameter an option
         model=model,
         re_embed=re_embed,
     )
-    changes = {"groups": groups, "begin_anew": begin_anew}
+    if paths and not beside_sample:
+        run.keep_sample_apart(paths)
+    if not paths:
+        run.workspace.find_collection(collection)  # else it would be made, to take nothing away
+    changes: dict[str, Any] = {"groups": groups, "begin_anew": begin_anew, "remove": remove}
     if watch:
-        if as_json or plan or begin_anew:
-            raise click.UsageError("--watch goes without --json, --plan and --begin-anew.")
+        if as_json or plan or begin_anew or remove:
+            raise click.UsageError("--watch goes without --json, --plan, --begin-anew, --remove.")
         run.watch(paths, interval=interval, groups=groups, allow_removals=allow_removals)
     elif plan:
         run.plan(paths, **changes)
     else:
-        run.run(paths, allow_removals=allow_removals, **changes)
+        run.run_confirmed(paths, allow_removals=allow_removals, **changes)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -175,6 +192,38 @@ class IngestRun:
             self._print_report(report, plan=False)
         if report.due and _merge_segments(job, self.errors):
             self.workspace.replicate_collection(self.collection)
+
+    def keep_sample_apart(self, paths: Sequence[Path]) -> None:
+        """Keep one's own documents out of a collection of the sample company.
+
+        Raises SettingsError for one that the demo made. Where the sample company came in another
+        way, or by an older demo, say how it goes.
+        """
+        folder = self.workspace.collection_folder(self.collection)
+        if not has_sample(folder) or all(map(_is_sample, paths)):
+            return
+        if is_demo(folder):
+            raise SettingsError(
+                f"The collection {self.collection!r} of {self.workspace.home} is the sample "
+                "company's. Take your own documents into another home, or another collection: "
+                "--collection NAME. If they are to stand beside it: --beside-sample"
+            )
+        if not self.quiet:
+            remove = self.call.shell_command("ingest", self.collection)
+            line = f"{self.collection}: holds the sample company too; it goes with: {remove}"
+            self.errors.print(f"{line} --remove {SAMPLE_FOLDER}", soft_wrap=True)
+
+    def run_confirmed(
+        self, paths: Sequence[Path], *, allow_removals: bool, remove: Sequence[Path], **options: Any
+    ) -> None:
+        """Run one job. On a terminal, ask before a source is taken away, instead of refusing."""
+        try:
+            self.run(paths, allow_removals=allow_removals, remove=remove, **options)
+        except MassRemoval as error:
+            if not remove or self.as_json or not terminal.is_terminal():
+                raise
+            click.confirm(f"{error}\nRemove them now?", abort=True, err=True)
+            self.run(paths, allow_removals=True, remove=remove, **options)
 
     def plan(self, paths: Sequence[Path], **options: Any) -> None:
         """Report what a job would do."""
@@ -232,11 +281,15 @@ class IngestRun:
             shared_options.print_json(report.to_json(plan=plan) | more)
             return
         to = terminal.open_console()
-        _print_report(to, report, self.call, plan=plan)
+        print_report(to, report, self.call, plan=plan)
         if choice:
             _print_lines(to, self._keep_lines(choice))
         if seconds:
             to.print(f"{report.embedded:,} texts to embed, {format_duration(seconds)}.")
+
+
+def _is_sample(path: Path) -> bool:
+    return path.resolve().is_relative_to(SAMPLE_FOLDER.resolve())
 
 
 def _print_lines(to: Console, lines: Iterable[str]) -> None:
@@ -326,74 +379,3 @@ def _progress_text(now: JobProgress, *, parsed: bool) -> str:
 def _format_clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02}"
-
-
-def _loss_line(loss: Loss, *, plan: bool) -> str:
-    count = "an unknown number of" if loss.documents is None else f"{loss.documents:,}"
-    goes = "would be let go" if plan else "were let go"
-    return f"Begun anew: generation {loss.generation} with {count} documents {goes}."
-
-
-def _version_lines(report: JobReport, *, plan: bool) -> Iterator[str]:
-    """Say what a newer version of the program does to what is published."""
-    done = "would be" if plan else "were"
-    if reread := report.reread:
-        reasons = "; ".join(reread.reasons)
-        yield f"Of these, {reread.count:,} {done} read once more from the same bytes: {reasons}."
-    if report.embedder_change:
-        yield f"All vectors {done} made anew: {report.embedder_change.rstrip('.')}."
-    if report.words_rebuilt:
-        yield (
-            f"The words of {report.words_rebuilt:,} chunks {done} written anew, as another version "
-            "wrote them; nothing is parsed or embedded for that."
-        )
-
-
-def _notes_line(notes: Sequence[DocumentNote]) -> str:
-    count = len({note.uri for note in notes})
-    first = notes[0]
-    return f"Notes on {count:,} documents, such as {first.uri}: {first.note}. --json has all."
-
-
-def _list_changes(to: Console, report: JobReport) -> None:
-    for mark, uri in report.changes[:LISTED_CHANGES]:
-        to.print(f"{mark} {uri}", style=CHANGE_MARKS[mark])
-    if (more := len(report.changes) - LISTED_CHANGES) > 0:
-        to.print(f"… and {more:,} more; --json lists all.")
-    to.print(f"= {report.unchanged:,} unchanged", style="dim")
-
-
-def _print_report(
-    to: Console, report: JobReport, call: shared_options.CliCall, *, plan: bool
-) -> None:
-    counts = ("added", "changed", "removed", "unchanged")
-    parts = [f"{getattr(report, name):,} {name}" for name in counts if getattr(report, name)]
-    would = "Plan, nothing was changed: " if plan else ""
-    to.print(f"{would}{', '.join(parts) or 'nothing to do'}, {len(report.skipped):,} skipped.")
-    if plan:
-        _list_changes(to, report)
-    for news in _version_lines(report, plan=plan):
-        to.print(news, soft_wrap=True)
-    if report.loss:
-        to.print(_loss_line(report.loss, plan=plan), style="yellow", soft_wrap=True)
-    if report.blocked:
-        to.print(f"The job itself would refuse: {report.blocked}", style="yellow")
-    heads = ("collection", "generation", "documents", "chunks", "vectors", "embedded", "seconds")
-    line = [getattr(report, name) for name in heads]
-    line[1] = "–" if report.generation is None else report.generation
-    line[-1] = round(report.seconds, 1)
-    terminal.print_table(to, heads, [line])
-    if report.resumed:
-        to.print(f"{report.resumed:,} texts more were embedded by an interrupted job.", style="dim")
-    if report.skipped:
-        to.print()
-        skips = [(skip.uri, skip.reason) for skip in report.skipped[:SHOWN_SKIPS]]
-        terminal.print_table(to, ("skipped", "reason"), skips)
-        if (more := len(report.skipped) - SHOWN_SKIPS) > 0:
-            to.print(f"… and {more:,} more; --json lists all.")
-    if report.notes:
-        to.print(_notes_line(report.notes))
-    if not plan and report.documents:
-        ask = call.shell_command("ask", report.collection)
-        serve = call.shell_command("serve", shared_options.DEFAULT_COLLECTION)
-        to.print(f'\nNext: {ask} "…", or {serve} for the page.', style="dim", soft_wrap=True)

@@ -26,6 +26,8 @@ VERBS = {
     "ask": "Answer a question from the documents.",
     "search": "Find the passages nearest to a query.",
     "serve": "Serve the HTTP API and the chat page.",
+    "documents": "List, show and remove documents.",
+    "collections": "List and remove collections.",
     "indexes": "List, check, merge, back up and roll back what was published.",
     "keys": "Create, list and revoke keys of the HTTP API.",
     "eval": "Measure answers, and fail a build that got worse.",

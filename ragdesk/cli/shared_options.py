@@ -33,7 +33,10 @@ class CliCall:
         words = ["ragdesk"]
         words += ["--home", str(self.home)] if self.home else []
         words += ["--config", str(self.config)] if self.config else []
-        words += [verb, *(["--collection", collection] if collection != DEFAULT_COLLECTION else [])]
+        words += [
+            *verb.split(),
+            *(["--collection", collection] if collection != DEFAULT_COLLECTION else []),
+        ]
         return shlex.join(words)
 
 
@@ -49,12 +52,13 @@ def collection_option(verb: F) -> F:
         "--collection",
         default=DEFAULT_COLLECTION,
         show_default=True,
-        callback=_check_collection_name,
+        callback=check_collection_name,
     )
     return option(verb)
 
 
-def _check_collection_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+def check_collection_name(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Check the name of a collection. Raises BadParameter."""
     bare = value.replace("-", "").replace("_", "")
     first = value[:1].isalnum() and value.isascii() and value == value.lower()
     if not (first and bare.isalnum() and len(value) <= 63):  # noqa: PLR2004, as over HTTP: schemas.COLLECTION

@@ -32,6 +32,11 @@ def open_console(*, err: bool = False) -> Console:
     return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
+def is_terminal() -> bool:
+    """Tell whether somebody can be asked: standard input is a terminal."""
+    return sys.stdin.isatty()
+
+
 def print_answer(to: Console, answer: Answer, ask: str = "ragdesk ask") -> None:
     """Print an answer, then its sources with the quote underlined in its context.
 

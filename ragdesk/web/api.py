@@ -10,9 +10,18 @@ import ragdesk
 from indexes.errors import ModelMissing
 from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
+from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
 from ragdesk.support.key_store import KeyStore
-from ragdesk.web import answers, document_access, documents, health_routes, problems, schemas
+from ragdesk.web import (
+    answers,
+    collection_routes,
+    document_access,
+    documents,
+    health_routes,
+    problems,
+    schemas,
+)
 from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
@@ -23,7 +32,7 @@ from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
 from ragdesk.web.uploads import Uploads
 
-ROUTERS = (answers.router, documents.router, health_routes.router)
+ROUTERS = (answers.router, collection_routes.router, documents.router, health_routes.router)
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
@@ -57,6 +66,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             uploads=uploads,
             metrics=metrics,
             secret=keys.get_secret("cursor"),
+            remove_collection=_make_removal(workspace, open_collections),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -81,8 +91,6 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app = _make_app(lifespan)
     app.state.options = options
     app.state.gate = authenticator
-    for router in ROUTERS:
-        app.include_router(router)
     problems.install_error_handlers(app)
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
@@ -91,6 +99,17 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
+
+
+def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:
+    """Make the function that removes a collection and ends its serving. It blocks."""
+
+    def remove_collection(name: str) -> None:
+        open_collections.volume.check()
+        remove_published_collection(workspace, name)
+        open_collections.refresh(name)
+
+    return remove_collection
 
 
 def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:
@@ -114,7 +133,7 @@ def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollec
 def _make_app(
     lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
 ) -> FastAPI:
-    return DescribedApi(
+    app = DescribedApi(
         title="ragdesk",
         version=ragdesk.__version__,
         description=API_DESCRIPTION,
@@ -123,6 +142,9 @@ def _make_app(
         lifespan=lifespan,
         responses={"default": PROBLEM_RESPONSE},
     )
+    for router in ROUTERS:
+        app.include_router(router)
+    return app
 
 
 async def _cancel_task(task: asyncio.Task[None]) -> None:

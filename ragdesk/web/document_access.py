@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
-from ingest.source_changes import AdmissionRule
+from ingest import sources
+from ingest.source_changes import AdmissionRule, belongs_to_source, make_source_conflict
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal, check_access
@@ -109,10 +110,28 @@ def check_uri(uri: str) -> None:
         raise Invalid(f"A uri is a path of plain names, at most {LONGEST_URI:,} characters.")
 
 
-async def has_document(state: ServerState, collection: str, uri: str, who: Principal) -> bool:
-    """Tell whether a document that one may see stands under a uri."""
+def refuse_foreign_document(index: Index, uri: str, who: Principal) -> None:
+    """Raise SourceConflict where only sources other than ``api`` have a visible document of a uri.
+
+    A hidden one is answered as if it did not exist.
+    """
+    visible = [
+        document for document in index.documents.list_by_uri(uri) if is_visible(document, who)
+    ]
+    if visible and not any(belongs_to_source(sources.API, d.source) for d in visible):
+        raise make_source_conflict(visible[0])
+
+
+async def has_changeable_document(
+    state: ServerState, collection: str, uri: str, who: Principal
+) -> bool:
+    """Tell whether a document that one may see and change stands under a uri.
+
+    Raises SourceConflict for one that a folder owns.
+    """
     try:
         async with state.open_collections.use_documents(collection) as index:
+            refuse_foreign_document(index, uri, who)
             return any(is_visible(document, who) for document in index.documents.list_by_uri(uri))
     except NotFound:
         return False  # the first document makes its collection

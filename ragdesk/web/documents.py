@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import Receive, Scope, Send
 
 from indexes.errors import IndexDamaged
+from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from indexes.store.paths import open_plain, original_file
 from ingest import sources
@@ -31,9 +32,10 @@ from ragdesk.web.document_access import (
     check_uri,
     find_document,
     find_in_generation,
-    has_document,
+    has_changeable_document,
     is_visible,
     read_document_text,
+    refuse_foreign_document,
 )
 from ragdesk.web.document_links import read_document_links
 from ragdesk.web.jobs import DocumentJob
@@ -120,12 +122,9 @@ async def documents(  # noqa: PLR0913, one parameter a part of the request
     more = len(visible_documents) > limit
     last = f"{page[-1].uri}\0{page[-1].id}" if more else ""
     following = cursors.sign_cursor(last, scope=scope, secret=state.secret) if more else None
+    listed = await run_in_thread(_describe_documents, opened.index, page)
     return JSONResponse(
-        {
-            "generation": opened.index.generation,
-            "documents": [_document_json(document) for document in page],
-            "next": following,
-        }
+        {"generation": opened.index.generation, "documents": listed, "next": following}
     )
 
 
@@ -138,12 +137,22 @@ def _find_position(listed: Sequence[ListedDocument], cursor: str) -> int:
     return positions[0] if positions else end
 
 
-def _document_json(document: ListedDocument) -> dict[str, str]:
+def _describe_documents(
+    index: Index, listed: Sequence[ListedDocument]
+) -> list[dict[str, str | list[str]]]:
+    """Write documents as JSON values; their notes are read from the disk."""
     names = ("uri", "title", "media_type", "language", "digest")
-    return {"source": _source_name(document.source), **{n: getattr(document, n) for n in names}}
+    return [
+        {
+            "source": name_source(document.source),
+            **{name: getattr(document, name) for name in names},
+            "notes": list(index.read_notes(document)),
+        }
+        for document in listed
+    ]
 
 
-def _source_name(source: str) -> str:
+def name_source(source: str) -> str:
     """Return a source's name without its place on this machine."""
     return sources.API if belongs_to_source(sources.API, source) else PurePath(source).name
 
@@ -198,6 +207,18 @@ async def original(
     return OpenFileResponse(file, media_type=document.media_type, headers=headers)
 
 
+@router.get(f"{DOCUMENTS_PATH}/{{uri:path}}", response_model=schemas.DocumentShownOut)
+async def show(
+    collection: str, uri: str, who: DocumentReader, leases: Leases, chunk: ChunkParam = None
+) -> Response:
+    """Say what is known of a document: its source, and what was not read of it (``notes``)."""
+    opened = await leases.lease_collection(collection)
+    document = await run_in_thread(find_document, opened, uri, who, chunk)
+    (described,) = await run_in_thread(_describe_documents, opened.index, [document])
+    chunks = {"generation": opened.index.generation, "chunks": document.count}
+    return JSONResponse({**chunks, **described})
+
+
 class OpenFileResponse(FileResponse):
     """The bytes of an open file, whatever takes the place of its name meanwhile; then closes it."""
 
@@ -231,7 +252,7 @@ async def put(
         raise Invalid(NO_BODY_MESSAGE)
     group_names = frozenset[str]() if groups is None else split_names(groups)
     check_groups(group_names, who)
-    existed = await has_document(state, collection, uri, who)
+    existed = await has_changeable_document(state, collection, uri, who)
     state.jobs.ensure_room(collection, who.name)
     _check_collections(state, collection)
     file = state.uploads.new_file()
@@ -260,10 +281,14 @@ async def put(
 
 @router.delete(f"{DOCUMENTS_PATH}/{{uri:path}}", status_code=202, response_model=schemas.JobOut)
 async def delete(collection: str, uri: str, request: Request, who: DocumentWriter) -> Response:
-    """Take a document out that was put over HTTP."""
+    """Take a document out that was put over HTTP.
+
+    409 for one that a folder owns: its next ingest would bring it back.
+    """
     state = server_state(request)
     async with state.open_collections.use_documents(collection) as index:
         find_in_generation(index, uri, who)
+        refuse_foreign_document(index, uri, who)
     job = state.jobs.submit(owner=who.name, collection=collection, uri=uri, body=None, existed=True)
     return accept_job(job)
 

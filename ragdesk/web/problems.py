@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from indexes.errors import IndexesError
-from ingest.errors import IngestError
+from ingest.errors import IngestError, Unreadable
 from ragdesk.errors import (
     ERROR_STATUSES,
     MACHINE_STATUS,
@@ -74,7 +74,8 @@ def problem_response(status: int, code: str, detail: str, **more: Any) -> JSONRe
 def error_response(error: Exception) -> JSONResponse:
     """Write one of our errors as a response."""
     status = error_status(error)
-    if status.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, Refusal):
+    own_words = (Refusal, Unreadable)  # may name a document: not for the log
+    if status.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, own_words):
         fields = {"code": status.code, "reason": str(error)}
         log.warning("refused", extra={**fields, "repeats": (status.code, str(error)[:200])})
     return problem_response(status.status, status.code, public_words(error))

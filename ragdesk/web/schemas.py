@@ -92,6 +92,7 @@ class DocumentOut(BaseModel):
     language: str
     source: str
     digest: str = Field(description="SHA-256 of the original bytes.")
+    notes: list[str] = Field(description="What was seen in it and not kept.")
 
 
 class DocumentsOut(BaseModel):
@@ -111,6 +112,25 @@ class LinkOut(BaseModel):
 
 class LinksOut(BaseModel):
     links: list[LinkOut]
+
+
+class DocumentShownOut(DocumentOut):
+    generation: int
+    chunks: int
+
+
+class SkipOut(BaseModel):
+    uri: str
+    reason: str
+    source: str
+    generation: int = Field(description="The one after whose job it was skipped.")
+
+
+class SkippedOut(BaseModel):
+    generation: int
+    total: int
+    skipped: list[SkipOut]
+    next: str | None = Field(description="Cursor of what follows; null at the end.")
 
 
 class JobOut(BaseModel):

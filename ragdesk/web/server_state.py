@@ -1,5 +1,6 @@
 """The state of a server that its routes share."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -16,7 +17,10 @@ from ragdesk.web.uploads import Uploads
 
 @dataclass(slots=True, kw_only=True)
 class ServerState:
-    """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop."""
+    """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
+
+    remove_collection: removes one by its name, and blocks until it answers no more.
+    """
 
     options: ServeOptions
     gate: Authenticator
@@ -25,6 +29,7 @@ class ServerState:
     uploads: Uploads
     metrics: Metrics
     secret: bytes
+    remove_collection: Callable[[str], None]
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 

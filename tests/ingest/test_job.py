@@ -425,7 +425,7 @@ def test_changes_turn_what_is_held_into_what_is_there(before, after, groups):
     assert stays | comes == after
     assert not stays.keys() & comes.keys()
     assert {d.uri for d in changes.removed} == before.keys() - after.keys()
-    assert changes.lost_uris <= {d.uri for d in changes.removed}
+    assert changes.list_lost_uris() <= {d.uri for d in changes.removed}
     assert {one.uri for one in changes.changed} == {u for u in comes if u in before}
     assert bool(changes.groups) == (bool(groups) and bool(stays))
 

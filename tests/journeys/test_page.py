@@ -10,12 +10,17 @@ from pathlib import Path
 
 import pytest
 from engines import hesitating, running
-from fakes import HashEmbedder
+from fakes import HashEmbedder, document
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from server_process import served
 from web_home import publish
 
+from indexes.build import Build
 from indexes.text import tokens
+from ingest.document import Skipped
+from ingest.skip_memory import note_skips
+from ingest.source_changes import SourceChanges
+from ingest.sources import Source
 from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.assemble import Workspace
@@ -31,6 +36,7 @@ REFUNDS = """# Refunds 🙂🙂
 Read this 🙂 first. <b>Bold</b> & <script>alert(1)</script> are words here.
 A refund reaches your bank account within 5 working days. Gift cards are not refunded.
 """
+NOTE = "2 of 3 pages hold no text: they were not read"
 CHINESE = "退款说明 🙂\n退款会在三个工作日内到账。退款原路返回。\n"
 
 
@@ -54,6 +60,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     titles = {"kettle.md": "Fjord kettle", "fryer.md": "Lava fryer"}
     publish(home, "products", products, titles)
+    scans = home / "collections" / "scans"
+    with Build(scans, HashEmbedder()) as build:
+        record, chunks = document("scan.pdf", "The scanned rules of the house.\n", source="/srv/kb")
+        build.add(replace(record, notes=(NOTE,)), chunks)
+        generation = build.publish().generation
+    torn = Skipped(uri="<b>torn</b>.pdf", reason="cut in half", source="/srv/kb")
+    change = SourceChanges(source=Source(name="/srv/kb", prefix=""))
+    note_skips(scans, [change], [torn], generation)
     publish(home, "second", {"tea.md": tea, "codes.md": "E26 | Milk hose blocked\n"})
     with pytest.MonkeyPatch.context() as other_program:
         other_program.setattr(tokens, "TOKENS_VERSION", tokens.TOKENS_VERSION + 1)
@@ -291,6 +305,19 @@ def test_a_narrow_window_scrolls_in_one_direction_only(page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_notes_and_skipped_files_are_seen_in_the_list_and_at_the_document(page):
+    page.locator("#collection").select_option("scans")
+    page.locator("#about").click()
+    card = page.locator("#side .card", has_text="scan.pdf")
+    expect(card.locator(".note")).to_have_text("1 note: not all of it was read")
+    skipped = page.locator("details.skipped")
+    expect(skipped.locator("summary")).to_have_text("1 file was not taken in")
+    skipped.locator("summary").click()
+    expect(skipped.locator("li")).to_have_text("<b>torn</b>.pdfcut in half")
+    card.click()
+    expect(page.locator(".doc-head .notes li")).to_have_text(NOTE)
+
+
 def test_the_page_asks_for_a_key_where_one_is_needed(page, home):
     keys = KeyStore(home)
     _, token = keys.create("page")
@@ -306,6 +333,7 @@ def test_the_page_asks_for_a_key_where_one_is_needed(page, home):
 
 def test_a_document_bears_no_mark_of_another_one_of_its_uri(page):
     page.route("**/text?*", lambda route: route.fulfill(body="Tea at four.\nCoffee at five.\n"))
+    page.route("**/a.md?*", lambda route: route.fulfill(json={"notes": []}))
     texts = page.evaluate(
         """async () => {
           const { view } = await import("/page/sources.js");

@@ -55,6 +55,7 @@ def journey(client, headers, uri: str) -> list:
         seen.append(plain([response.status_code, fields, body], uri))
 
     def look() -> None:
+        note(client.get(where, headers=headers))
         for path in ("text", "original", "text?generation=1"):
             note(client.get(f"{where}/{path}", headers=headers))
         note(client.get(BASE, headers=headers))
@@ -213,7 +214,7 @@ def test_no_list_error_or_readiness_names_a_folder_of_the_server(client, home):
         build.publish()
     client.app.state.desk.open_collections.refresh_all()
     listed = client.get(BASE).json()["documents"]
-    foreign = ended(client, client.put(f"{BASE}/handbook.md", content=BODY))
+    foreign = client.put(f"{BASE}/handbook.md", content=BODY)
     current = home / "collections" / "other" / "CURRENT"
     current.write_text("99\n")
     for manifest in current.parent.glob("generations/*/MANIFEST.json"):
@@ -222,15 +223,16 @@ def test_no_list_error_or_readiness_names_a_folder_of_the_server(client, home):
     damaged = ended(client, client.put("/v1/collections/other/documents/a.md", content=BODY))
     said = [
         json.dumps(listed),
-        json.dumps(foreign),
+        foreign.text,
         json.dumps(damaged),
         client.get("/readyz").text,
         client.get("/v1/collections/missing/documents").text,
         client.post("/v1/search", json={"query": "x", "collection": "other"}).text,
     ]
 
-    assert {d["source"] for d in listed} == {"docs of us", "src"}
-    assert "docs of us" in foreign["error"]["message"]
+    assert {d["source"] for d in listed} == {"docs of us", "api"}
+    assert (foreign.status_code, foreign.json()["code"]) == (409, "source_conflict")
+    assert "docs of us" in foreign.json()["detail"]
     assert not [text for text in said if str(home.parent) in text or '"/' in text]
 
 

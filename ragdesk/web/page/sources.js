@@ -44,20 +44,44 @@ export async function all(collection, from) {
     const page = await wire.documents(collection, cursor);
     if (mine !== turn) return;
     cards.append(...page.documents.map((one) => entry(collection, page.generation, one)));
-    body.querySelector(".more")?.remove();
+    body.querySelector(":scope > .more")?.remove();
     if (page.next) {
       const press = () => attempt(() => more(page.next));
       body.append(el("button", { type: "button", class: "more", on: { click: press } }, say("more")));
     }
   };
   await attempt(more);
+  await attempt(() => lost(collection, mine, cards));
 }
 
-function entry(collection, generation, { uri, title: name }) {
+// The files that could not be taken in, above the documents, closed until somebody looks.
+async function lost(collection, mine, cards) {
+  const list = el("ul", { class: "lost" });
+  const more = async (cursor) => {
+    const page = await wire.skipped(collection, cursor);
+    if (mine !== turn || !page.total) return;
+    if (!list.isConnected) {
+      cards.before(el("details", { class: "skipped" }, el("summary", {}, say("skipped", page.total)), list));
+    }
+    const rows = page.skipped.map(({ uri, reason }) =>
+      el("li", {}, el("span", { class: "card-title" }, uri), el("span", { class: "where" }, reason)),
+    );
+    list.append(...rows);
+    list.parentNode.querySelector(".more")?.remove();
+    if (page.next) {
+      const press = () => attempt(() => more(page.next));
+      list.after(el("button", { type: "button", class: "more", on: { click: press } }, say("more")));
+    }
+  };
+  await more();
+}
+
+function entry(collection, generation, { uri, title: name, notes }) {
   const answer = { collection, generation, citations: [], passages: [] };
   const place = { uri, title: name, path: [], page: null, start: 0, end: 0 };
   const press = (event) => view(answer, place, event.currentTarget);
   const words = [el("span", { class: "card-title" }, name || uri), el("span", { class: "where" }, uri)];
+  if (notes?.length) words.push(el("span", { class: "note" }, say("notes", notes.length)));
   return el("li", {}, el("button", { type: "button", class: "card", on: { click: press } }, ...words));
 }
 
@@ -148,7 +172,10 @@ export async function view(answer, place, from) {
   await attempt(async () => {
     const where = [answer.collection, place.uri, answer.generation, place.chunk];
     const [text, links] = await Promise.all([wire.text(...where), wire.links(...where).catch(() => [])]);
-    if (mine === turn) draw(answer, place, text, links);
+    if (mine !== turn) return;
+    draw(answer, place, text, links);
+    const { notes } = await wire.about(answer.collection, place.uri, place.chunk).catch(() => ({ notes: [] }));
+    if (mine === turn && notes.length) body.querySelector(".doc-head").append(noted(notes));
   });
   body.querySelector(".wait + .wait")?.previousSibling.remove();
 }
@@ -189,6 +216,9 @@ function draw(answer, place, text, links) {
   );
   body.querySelector("mark.main")?.scrollIntoView({ block: "center" });
 }
+
+// What was seen in a document and not kept: a reader may miss it here, and find it in the file.
+const noted = (notes) => el("ul", { class: "notes" }, ...notes.map((note) => el("li", {}, note)));
 
 // Two documents may have one uri: a citation belongs to the one that bears its words.
 const bears = (text, { start, end, quote }) => text.slice(unit(text, start), unit(text, end)) === quote;

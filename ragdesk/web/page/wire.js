@@ -40,6 +40,18 @@ export const documents = async (collection, cursor) => {
   return (await call(`/v1/collections/${encodeURIComponent(collection)}/documents${query}`)).json();
 };
 
+// What is known of a document, and what was not read of it.
+export const about = async (collection, uri, chunk) => {
+  const query = chunk ? `?${new URLSearchParams({ chunk })}` : "";
+  return (await call(`${within(collection, uri)}${query}`)).json();
+};
+
+// Files that could not be taken in, as far as this reader may know of them.
+export const skipped = async (collection, cursor) => {
+  const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
+  return (await call(`/v1/collections/${encodeURIComponent(collection)}/skipped${query}`)).json();
+};
+
 // generation: unknown while an answer is still being written, and then the current one.
 // chunk: of a citation or passage, as two documents may have one uri.
 export const text = async (collection, uri, generation, chunk) =>
