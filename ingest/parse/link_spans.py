@@ -113,7 +113,9 @@ class LinkPlacer:
                 links.append((first, size, href))
         if links:
             whole = "".join([*parts, squeeze(text[at:])])
-            self._pieces.append(_Piece(whole, links, _squeeze(after[-_LONGEST_BEFORE:]), may_be_missing))
+            self._pieces.append(
+                _Piece(whole, links, _squeeze(after[-_LONGEST_BEFORE:]), may_be_missing)
+            )
 
     def place(self, block: str, start: int) -> None:
         """Find the noted pieces in a block that begins at ``start`` of the document."""
