@@ -31,6 +31,7 @@ _USUAL_OPTIONS = ParseOptions()
 _REASONS = {
     "application/msword": "a legacy Word file (.doc); save it as .docx",
     "application/vnd.ms-powerpoint": "a legacy PowerPoint file (.ppt); save it as .pptx",
+    media_types.XLSB: "a binary Excel workbook (.xlsb); save it as .xlsx",
     "application/vnd.ms-outlook": "an Outlook message (.msg); save it as .eml",
     "application/vnd.ms-outlook-pst": "an Outlook mailbox (.pst); save its messages as .eml",
     "application/mbox": "a mailbox; save its messages as .eml files",

@@ -4,7 +4,7 @@ from office_files import deck, par, relations, shape, slide, word
 
 from ingest.errors import Unreadable
 from ingest.parse import registry
-from ingest.parse.media_types import DOCX, ODS, PPTX, XLS, XLSB, XLSX, detect_media_type
+from ingest.parse.media_types import DOCX, ODS, PPTX, XLS, XLSX, detect_media_type
 
 MARKDOWN = "# Title\n\nSome **bold** text with [a link](b.md).\n\n- one\n- two\n"
 CSV = "name,price\nPro,9\nBasic,4\nFree,0\n"
@@ -87,6 +87,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
         (b"From a@b Mon\nSubject: x\n\nHi", "inbox", "mailbox"),
         (bytes(range(256)) * 9, "x.pdf", "binary"),
         (b"PK\x03\x04 cut", "x.docx", "damaged"),
+        (zipped({"xl/workbook.bin": b"x"}), "x.xlsb", "save it as .xlsx"),
         (b"<svg xmlns='u'><text>a</text></svg>", "x.svg", "XML"),
     ],
 )
@@ -108,7 +109,7 @@ def test_every_parser_names_its_type():
     }  # fmt: skip
     for kind, body in made.items():
         assert sound(registry.parse_document(body.encode(), "x")).media_type == kind
-    office = {DOCX, PPTX, XLSX, XLS, XLSB, ODS}
+    office = {DOCX, PPTX, XLSX, XLS, ODS}
     assert set(made) | office | {"application/pdf", "application/epub+zip"} == set(registry.PARSERS)
 
 
