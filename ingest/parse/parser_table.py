@@ -61,9 +61,6 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "application/vnd.ms-excel": ParserRow(
         "office.old_sheets", 1, frozenset({".xls"}), takes_options=True
     ),
-    "application/vnd.ms-excel.sheet.binary.macroenabled.12": ParserRow(
-        "office.old_sheets", 1, frozenset({".xlsb"}), takes_options=True
-    ),
     "application/vnd.oasis.opendocument.spreadsheet": ParserRow(
         "office.ods", 1, frozenset({".ods"}), takes_options=True
     ),

@@ -30,6 +30,7 @@ PARSERS: dict[str, Callable[..., Document]] = {
 
 _USUAL_OPTIONS = ParseOptions()
 _REASONS = {
+    media_types.XLSB: "a binary Excel workbook (.xlsb); save it as .xlsx",
     "application/vnd.ms-outlook-pst": "an Outlook mailbox (.pst); save its messages as .eml",
     "application/x-encrypted-office": "encrypted: it asks for a password",
     "application/x-iwork": "an Apple iWork file; export it as .docx, .xlsx, .pptx or PDF",

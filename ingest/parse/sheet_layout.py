@@ -237,12 +237,16 @@ def _cut_strips(rows: list[SheetCells]) -> list[list[SheetCells]]:
 
 
 def _is_own_table(rows: Sequence[SheetCells]) -> bool:
-    return len(rows) > 1 and bool(table_rows.guess_header(rows))
+    if len(rows) < 2:  # noqa: PLR2004
+        return False
+    return _count_head_rows(rows) > 1 or bool(
+        table_rows.guess_header([_drop_spans(rows[0]), *rows[1:]])
+    )
 
 
 def _has_keys(rows: Sequence[SheetCells]) -> bool:
     """Tell whether the first cells of the rows below the head are words, each another."""
-    keys = [row[0].strip() for row in rows[1:]]
+    keys = [row[0].strip() for row in rows[_count_head_rows(rows) :]]
     words = [key for key in keys if key and not table_rows.is_numeric_cell(key)]
     return len(words) == len(keys) and len(set(words)) == len(words)
 

@@ -10,7 +10,15 @@ from pdf_files import LOREM, both, chinese, labelled, lines, made, row, wrapped
 from reportlab.pdfgen.canvas import Canvas
 
 from tests.golden.current_outputs import INPUTS
-from tests.golden.office_inputs import build_rates, build_rules, build_single, build_talk
+from tests.golden.office_inputs import (
+    build_fees,
+    build_plane,
+    build_rates,
+    build_regions,
+    build_rules,
+    build_single,
+    build_talk,
+)
 
 HALF = 205  # points: the width of a column of two
 LEFT, RIGHT = 72, 320  # points: where the two begin
@@ -390,6 +398,9 @@ BUILDERS: dict[str, Callable[[], bytes]] = {
     "talk.pptx": build_talk,
     "rates.xlsx": build_rates,
     "single.xlsx": build_single,
+    "plane.xlsx": build_plane,
+    "regions.xls": build_regions,
+    "fees.ods": build_fees,
     "rules.docx": build_rules,
 }
 

@@ -2,9 +2,11 @@
 
 import datetime as dt
 import io
+import struct
 
 import office_files
 import openpyxl
+import openpyxl.comments
 from openpyxl.styles import Color, Font, PatternFill
 
 
@@ -151,6 +153,52 @@ def build_single() -> bytes:
     book.active.append(["May I pay later?", "Within 14 days.", "Pay"])
     book.active.append(["Only a question", None, "Pay"])
     return save_book(book)
+
+
+def build_plane() -> bytes:
+    """Build a sheet of merges, a head of two rows, tables side by side, formulas, formats."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet.title = "Tariffs"
+    for cells in (
+        ["Tariffs 2026"],
+        [],
+        ["Region", "Parcel", None, "Share", None, "Depot", "Street", "Gate"],
+        [None, "small", "large", None, None, "Kiel", "Hafen 2", 4],
+        ["North", 4.5, 9, 0.125, None, "Ulm", "Markt 7", 11],
+        [None, 5, "=B6*2", 0.5, None, None, None, None],
+        ["South", "on request", None, "=SUM(D5:D6)", None, None, None, None],
+    ):
+        sheet.append(cells)
+    for merge in ("A1:D1", "A3:A4", "B3:C3", "D3:D4", "A5:A6", "B7:C7"):
+        sheet.merge_cells(merge)
+    for row in (5, 6, 7):
+        sheet.cell(row, 2).number_format = '0.00" EUR"'
+        sheet.cell(row, 4).number_format = "0.0%"
+    sheet["B5"].comment = openpyxl.comments.Comment("Until May only.", "Ann")
+    return save_book(book)
+
+
+def build_regions() -> bytes:
+    """Build an Excel 97 workbook with a merged cell."""
+    rows = [["Region", "City", "Fee"], ["North", "Kiel", 6.5], ["", "Husum", 9.0]]
+    return office_files.old_workbook("Fees", rows, merges=struct.pack("<4H", 1, 2, 0, 0))
+
+
+def build_fees() -> bytes:
+    """Build an OpenDocument sheet with a tall cell, a comment and a hidden row."""
+    note = "<o:annotation><x:p>Until May.</x:p></o:annotation>"
+    tall = 't:number-rows-spanned="2"'
+    return office_files.open_document_sheet(
+        "<t:table-row><t:table-cell><x:p>Plan</x:p></t:table-cell>"
+        "<t:table-cell><x:p>Share</x:p></t:table-cell></t:table-row>"
+        f"<t:table-row><t:table-cell {tall}><x:p>Pro</x:p></t:table-cell>"
+        f"<t:table-cell>{note}<x:p>19<x:s/>%</x:p></t:table-cell></t:table-row>"
+        "<t:table-row><t:covered-table-cell/>"
+        "<t:table-cell><x:p>20 %</x:p></t:table-cell></t:table-row>"
+        '<t:table-row t:visibility="collapse"><t:table-cell><x:p>Beta</x:p></t:table-cell>'
+        "</t:table-row>"
+    )
 
 
 def save_book(book: openpyxl.Workbook) -> bytes:

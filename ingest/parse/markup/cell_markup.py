@@ -25,12 +25,15 @@ def strip_cell_markup(text: str) -> str:
     """
     if "<" not in text or len(text) > LONGEST_MARKUP or not _ELEMENT.search(text):
         return text
-    tree = parse_html(text)
-    if tree.body is None:
-        return text
     builder = DocumentBuilder()
-    unseen = hidden_elements.find_hidden_elements(tree)
-    tree_writer.write_tree(tree.body, builder, unseen=unseen, questions=set())
+    try:
+        tree = parse_html(text)
+        if tree.body is None:
+            return text
+        unseen = hidden_elements.find_hidden_elements(tree)
+        tree_writer.write_tree(tree.body, builder, unseen=unseen, questions=set())
+    except Unreadable:  # its elements are nested too deep
+        return text
     try:
         return builder.build_document(title="", media_type="text/html").text
     except Unreadable:  # it holds no words: a picture, a rule

@@ -7,14 +7,23 @@ Only plain functions are known; anything else is left, and counted by whoever as
 import math
 import re
 from collections.abc import Callable, Iterator, Sequence
-from decimal import ROUND_DOWN, ROUND_HALF_UP, ROUND_UP, Decimal
 from typing import NamedTuple
 
-from ingest.parse.office.number_formats import format_number
+from ingest.parse.office.formula_functions import (
+    FormulaLeft,
+    Value,
+    call_function,
+    combine_values,
+    compare_values,
+    read_as_number,
+    read_as_truth,
+)
 from ingest.parse.office.sheet_cells import CellStyles, SheetCell, number_column
 
 LONGEST_FORMULA = 8_192  # characters; Excel's own limit
+LONGEST_RESULT = 32_767  # characters of a cell, by Excel's own limit
 MOST_DEPTH = 40  # of brackets, and of formulas that need one another
+MOST_CHAINS = 200  # of so many formulas each that need one another
 MOST_SHEET_CELLS = 200_000  # of a sheet that is computed
 MOST_FORMULA_STEPS = 2_000_000  # cells looked at, for a whole workbook
 
@@ -28,14 +37,15 @@ _TOKEN = re.compile(
 )
 _PLACE = re.compile(r"(\$?)([A-Za-z]{1,3})(\$?)(\d{1,7})")
 
-Value = float | str | bool | None
+
+class _TooDeep(FormulaLeft):
+    """A formula that needs too many others at once: first the one at ``place``."""
+
+    def __init__(self, place: tuple[str, int, int]) -> None:
+        self.place = place
 
 
-class _Uncomputable(Exception):
-    """A formula that is not computed here."""
-
-
-_NO_VALUE = (_Uncomputable, ArithmeticError, ValueError, LookupError, RecursionError)
+_NO_VALUE = (FormulaLeft, ArithmeticError, ValueError, LookupError, RecursionError)
 
 
 class _Node(NamedTuple):
@@ -71,14 +81,14 @@ class FormulaBook:
         self._stale = stale
         self._sheets: dict[str, dict[tuple[int, int], SheetCell] | None] = {}
         self._shared: dict[tuple[str, str], tuple[int, int, str]] = {}
-        self._values: dict[tuple[str, int, int], Value | _Uncomputable] = {}
+        self._values: dict[tuple[str, int, int], Value | FormulaLeft] = {}
         self._pending: set[tuple[str, int, int]] = set()
         self._steps = 0
 
     def fill_value(self, sheet: str, row: int, cell: SheetCell) -> SheetCell:
         """Return a cell with the value of its formula; the cell itself where there is none."""
         try:
-            value = self._read_value(sheet.lower(), row, cell.column)
+            value = self._resolve((sheet.lower(), row, cell.column))
         except _NO_VALUE:
             return cell
         if isinstance(value, bool):
@@ -87,6 +97,22 @@ class FormulaBook:
             finite = math.isfinite(value)
             return cell._replace(kind="n", value=repr(value)) if finite else cell
         return cell._replace(kind="str", value=value or "")
+
+    def _resolve(self, place: tuple[str, int, int]) -> Value:
+        """Compute a cell; of a long chain of formulas, first those at its far end."""
+        waiting = [place]
+        while True:
+            try:
+                value = self._read_value(*waiting[-1])
+            except _TooDeep as error:
+                if len(waiting) > MOST_CHAINS:  # a circle, most likely
+                    self._values.update((one, FormulaLeft()) for one in waiting)
+                    raise FormulaLeft from error
+                waiting.append(error.place)
+                continue
+            waiting.pop()
+            if not waiting:
+                return value
 
     def _load_sheet(self, name: str) -> dict[tuple[int, int], SheetCell]:
         if name not in self._sheets:
@@ -101,17 +127,17 @@ class FormulaBook:
                             (name, cell.shared), (row, cell.column, cell.formula)
                         )
                 if len(grid) > MOST_SHEET_CELLS:
-                    raise _Uncomputable
+                    raise FormulaLeft
             self._sheets[name] = None if rows is None else grid
         found = self._sheets[name]
         if found is None:
-            raise _Uncomputable
+            raise FormulaLeft
         return found
 
     def _read_value(self, sheet: str, row: int, column: int) -> Value:
         self._steps += 1
         if self._steps > MOST_FORMULA_STEPS:
-            raise _Uncomputable
+            raise FormulaLeft
         cell = self._load_sheet(sheet).get((row, column))
         if cell is None:
             return None
@@ -119,18 +145,22 @@ class FormulaBook:
         if cell.formula is None or not (stale or (cell.value is None and cell.kind != "str")):
             return self._read_stored(cell)
         place = (sheet, row, column)
-        if place in self._pending or len(self._pending) > MOST_DEPTH:
-            raise _Uncomputable  # it needs itself, or too many others
+        if place in self._pending:
+            raise FormulaLeft  # it needs itself
         if place not in self._values:
+            if len(self._pending) > MOST_DEPTH:
+                raise _TooDeep(place)
             self._pending.add(place)
             try:
                 self._values[place] = self._compute(sheet, row, cell)
+            except _TooDeep:
+                raise
             except _NO_VALUE:
-                self._values[place] = _Uncomputable()
+                self._values[place] = FormulaLeft()
             finally:
                 self._pending.discard(place)
         value = self._values[place]
-        if isinstance(value, _Uncomputable):
+        if isinstance(value, FormulaLeft):
             raise value
         return value
 
@@ -142,7 +172,7 @@ class FormulaBook:
         if cell.kind == "b":
             return cell.value.strip() not in {"0", "false"}
         if cell.kind != "n":
-            raise _Uncomputable
+            raise FormulaLeft
         return float(cell.value)
 
     def _compute(self, sheet: str, row: int, cell: SheetCell) -> Value:
@@ -152,9 +182,12 @@ class FormulaBook:
             first_row, first_column, formula = self._shared.get((sheet, cell.shared), (0, 0, ""))
             moved = (row - first_row, cell.column - first_column)
         if not formula or len(formula) > LONGEST_FORMULA:
-            raise _Uncomputable
+            raise FormulaLeft
         node = _FormulaParser(formula, sheet, moved).parse()
-        return self._evaluate(node)
+        value = self._evaluate(node)
+        if isinstance(value, str) and len(value) > LONGEST_RESULT:
+            raise FormulaLeft
+        return value
 
     def _evaluate(self, node: _Node) -> Value:
         if node.kind == "value":
@@ -162,15 +195,15 @@ class FormulaBook:
         if node.kind == "area":
             values = self._list_values(node)
             if len(values) != 1:
-                raise _Uncomputable
+                raise FormulaLeft
             return values[0]
         if node.kind == "call":
             return self._call(str(node.value), node.parts)
         if len(node.parts) == 1:
-            number = _to_number(self._evaluate(node.parts[0]))
+            number = read_as_number(self._evaluate(node.parts[0]))
             return number / 100 if node.value == "%" else -number
         left, right = map(self._evaluate, node.parts)
-        return _combine(str(node.value), left, right)
+        return combine_values(str(node.value), left, right)
 
     def _list_values(self, node: _Node) -> list[Value]:
         """Return the values of an argument: of a range all of them, row by row."""
@@ -178,7 +211,7 @@ class FormulaBook:
             return [self._evaluate(node)]
         area = node.value
         if not isinstance(area, _Area):
-            raise _Uncomputable
+            raise FormulaLeft
         grid = self._load_sheet(area.sheet)
         size = (area.bottom - area.top + 1) * (area.right - area.left + 1)
         if size > len(grid):  # whole columns: only what is in them
@@ -201,24 +234,16 @@ class FormulaBook:
             return self._choose(name, parts)
         if name == "VLOOKUP":
             return self._look_up(parts)
-        columns = [self._list_values(part) for part in parts]
-        if name in _OF_LISTS:
-            return _OF_LISTS[name](columns)
-        values = [value for column in columns for value in column]
-        if name in _OF_NUMBERS:
-            return _OF_NUMBERS[name](_pick_numbers(values))
-        if name not in _OF_VALUES:
-            raise _Uncomputable
-        return _OF_VALUES[name](values)
+        return call_function(name, [self._list_values(part) for part in parts])
 
     def _choose(self, name: str, parts: Sequence[_Node]) -> Value:
         """Compute only what is chosen."""
         if name == "IF" and 2 <= len(parts) <= 3:  # noqa: PLR2004
-            if _to_truth(self._evaluate(parts[0])):
+            if read_as_truth(self._evaluate(parts[0])):
                 return self._evaluate(parts[1])
             return self._evaluate(parts[2]) if len(parts) > 2 else False  # noqa: PLR2004
         if name != "IFERROR" or len(parts) != 2:  # noqa: PLR2004
-            raise _Uncomputable
+            raise FormulaLeft
         try:
             return self._evaluate(parts[0])
         except ZeroDivisionError:
@@ -227,18 +252,18 @@ class FormulaBook:
     def _look_up(self, parts: Sequence[_Node]) -> Value:
         """Look a value up in the first column of a range; only the exact one."""
         if len(parts) != 4 or not isinstance(parts[1].value, _Area):  # noqa: PLR2004
-            raise _Uncomputable
-        if _to_truth(self._evaluate(parts[3])):
-            raise _Uncomputable
+            raise FormulaLeft
+        if read_as_truth(self._evaluate(parts[3])):
+            raise FormulaLeft
         wanted, area = self._evaluate(parts[0]), parts[1].value
-        offset = int(_to_number(self._evaluate(parts[2]))) - 1
+        offset = int(read_as_number(self._evaluate(parts[2]))) - 1
         if not 0 <= offset <= area.right - area.left:
-            raise _Uncomputable
+            raise FormulaLeft
         last = min(area.bottom, area.top + MOST_SHEET_CELLS)
         for row in range(area.top, last + 1):
-            if _compare("=", self._read_value(area.sheet, row, area.left), wanted):
+            if compare_values("=", self._read_value(area.sheet, row, area.left), wanted):
                 return self._read_value(area.sheet, row, area.left + offset)
-        raise _Uncomputable
+        raise FormulaLeft
 
 
 class _FormulaParser:
@@ -255,7 +280,7 @@ class _FormulaParser:
         """Return the whole formula as a tree."""
         node = self._parse_level(0)
         if self._at != len(self._tokens):
-            raise _Uncomputable
+            raise FormulaLeft
         return node
 
     def _cut_tokens(self, formula: str) -> Iterator[_Node]:
@@ -263,7 +288,7 @@ class _FormulaParser:
         while at < len(formula):
             match = _TOKEN.match(formula, at)
             if match is None:
-                raise _Uncomputable
+                raise FormulaLeft
             at = match.end()
             if match["number"]:
                 yield _Node("value", float(match["number"]))
@@ -288,7 +313,7 @@ class _FormulaParser:
     def _read_place(self, reference: str) -> tuple[int, int]:
         match = _PLACE.fullmatch(reference)
         if match is None:
-            raise _Uncomputable
+            raise FormulaLeft
         row, column = int(match[4]), number_column(match[2])
         return (
             row if match[3] else row + self._moved[0],
@@ -306,7 +331,7 @@ class _FormulaParser:
     def _parse_level(self, level: int) -> _Node:
         self._depth += 1
         if self._depth > MOST_DEPTH * len(_LEVELS):
-            raise _Uncomputable
+            raise FormulaLeft
         if level == len(_LEVELS):
             node = self._parse_sign()
         else:
@@ -331,7 +356,7 @@ class _FormulaParser:
             self._expect(")")
             return node
         if self._at >= len(self._tokens) or self._tokens[self._at].kind == "mark":
-            raise _Uncomputable
+            raise FormulaLeft
         token = self._tokens[self._at]
         self._at += 1
         if token.kind != "name":
@@ -350,130 +375,7 @@ class _FormulaParser:
 
     def _expect(self, mark: str) -> None:
         if not self._take_mark((mark,)):
-            raise _Uncomputable
+            raise FormulaLeft
 
 
 _LEVELS = (("=", "<>", "<", ">", "<=", ">="), ("&",), ("+", "-"), ("*", "/"), ("^",))
-
-
-def _to_number(value: Value) -> float:
-    if isinstance(value, str):
-        return float(value)  # raises ValueError for words, as a sheet would show an error
-    return float(value or 0)
-
-
-def _to_truth(value: Value) -> bool:
-    return bool(_to_number(value))
-
-
-def _to_text(value: Value) -> str:
-    if isinstance(value, bool):
-        return str(value).upper()
-    return format_number(value, "") if isinstance(value, float) else value or ""
-
-
-def _combine(mark: str, left: Value, right: Value) -> Value:
-    if mark == "&":
-        return _to_text(left) + _to_text(right)
-    if mark in _LEVELS[0]:
-        return _compare(mark, left, right)
-    a, b = _to_number(left), _to_number(right)
-    if mark == "^":
-        return math.pow(a, b)
-    return {"+": a + b, "-": a - b, "*": a * b}[mark] if mark != "/" else a / b
-
-
-def _compare(mark: str, left: Value, right: Value) -> bool:
-    if isinstance(left, str) or isinstance(right, str):
-        a, b = _to_text(left).lower(), _to_text(right).lower()
-        order = (a > b) - (a < b)
-    else:
-        x, y = _to_number(left), _to_number(right)
-        order = (x > y) - (x < y)
-    return {
-        "=": order == 0, "<>": order != 0, "<": order < 0, ">": order > 0,
-        "<=": order <= 0, ">=": order >= 0,
-    }[mark]  # fmt: skip
-
-
-def _pick_numbers(values: Sequence[Value]) -> list[float]:
-    return [float(v) for v in values if isinstance(v, float) and not isinstance(v, bool)]
-
-
-def _round_to(values: Sequence[Value], rounding: str) -> float:
-    number, places = _to_number(values[0]), int(_to_number(values[1] if len(values) > 1 else 0))
-    if abs(places) > 20:  # noqa: PLR2004
-        raise _Uncomputable
-    step = Decimal(1).scaleb(-places)
-    return float((Decimal(repr(number)) / step).quantize(Decimal(1), rounding=rounding) * step)
-
-
-def _sum_products(columns: Sequence[Sequence[Value]]) -> float:
-    if len(set(map(len, columns))) != 1:
-        raise _Uncomputable
-    rows = zip(*columns, strict=True)
-    return math.fsum(math.prod(v if isinstance(v, float) else 0.0 for v in row) for row in rows)
-
-
-def _select(columns: Sequence[Sequence[Value]]) -> list[Value]:
-    """Return what a criterion selects: of the third list, else of the first itself."""
-    if not 2 <= len(columns) <= 3 or len(columns[1]) != 1:  # noqa: PLR2004
-        raise _Uncomputable
-    wanted = columns[1][0]
-    mark = "="
-    if isinstance(wanted, str):
-        mark = next((m for m in ("<=", ">=", "<>", "=", "<", ">") if wanted.startswith(m)), "")
-        rest = wanted[len(mark) :]
-        if set(rest) & {"*", "?"}:
-            raise _Uncomputable
-        mark = mark or "="
-        wanted = float(rest) if re.fullmatch(r"-?\d{1,15}(?:\.\d{1,15})?", rest) else rest
-    chosen = columns[2] if len(columns) > 2 else columns[0]  # noqa: PLR2004
-    if len(chosen) != len(columns[0]):
-        raise _Uncomputable
-    pairs = zip(columns[0], chosen, strict=True)
-    same_kind = isinstance(wanted, str)
-    return [
-        value
-        for test, value in pairs
-        if test is not None and isinstance(test, str) == same_kind and _compare(mark, test, wanted)
-    ]
-
-
-def _average(numbers: Sequence[float]) -> float:
-    return math.fsum(numbers) / len(numbers)
-
-
-_OF_LISTS: dict[str, Callable[[list[list[Value]]], Value]] = {
-    "SUMPRODUCT": _sum_products,
-    "SUMIF": lambda columns: math.fsum(_pick_numbers(_select(columns))),
-    "COUNTIF": lambda columns: float(len(_select(columns))),
-    "AVERAGEIF": lambda columns: _average(_pick_numbers(_select(columns))),
-}
-_OF_NUMBERS: dict[str, Callable[[list[float]], Value]] = {
-    "SUM": math.fsum,
-    "AVERAGE": _average,
-    "MIN": lambda numbers: min(numbers, default=0.0),
-    "MAX": lambda numbers: max(numbers, default=0.0),
-    "COUNT": lambda numbers: float(len(numbers)),
-    "PRODUCT": lambda numbers: math.prod(numbers) if numbers else 0.0,
-}
-_OF_VALUES: dict[str, Callable[[list[Value]], Value]] = {
-    "COUNTA": lambda values: float(sum(value is not None for value in values)),
-    "ABS": lambda values: abs(_to_number(values[0])),
-    "INT": lambda values: float(math.floor(_to_number(values[0]))),
-    "MOD": lambda values: _to_number(values[0]) % _to_number(values[1]),
-    "POWER": lambda values: math.pow(_to_number(values[0]), _to_number(values[1])),
-    "SQRT": lambda values: math.sqrt(_to_number(values[0])),
-    "ROUND": lambda values: _round_to(values, ROUND_HALF_UP),
-    "ROUNDUP": lambda values: _round_to(values, ROUND_UP),
-    "ROUNDDOWN": lambda values: _round_to(values, ROUND_DOWN),
-    "AND": lambda values: all(_to_truth(value) for value in values),
-    "OR": lambda values: any(_to_truth(value) for value in values),
-    "NOT": lambda values: not _to_truth(values[0]),
-    "CONCATENATE": lambda values: "".join(map(_to_text, values)),
-    "CONCAT": lambda values: "".join(map(_to_text, values)),
-    "TEXT": lambda values: format_number(_to_number(values[0]), _to_text(values[1])),
-    "TRUE": lambda _: True,
-    "FALSE": lambda _: False,
-}

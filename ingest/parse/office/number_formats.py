@@ -251,8 +251,8 @@ def _format_moment(value: float, section: Sequence[Token], *, from_1904: bool) -
     """Print a date, a time or a length of time; None where the number means none."""
     if any(kind == "elapsed" for kind, _ in section):
         seconds = round(abs(value) * 86_400)
-        words = "".join(_write_elapsed(seconds, section))
-        return f"{'-' * (value < 0)}{words.strip()}"
+        elapsed = "".join(_write_elapsed(seconds, section))
+        return f"{'-' * (value < 0)}{elapsed.strip()}"
     moment = make_moment(value, from_1904=from_1904)
     if moment is None:
         return None

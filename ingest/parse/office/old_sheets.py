@@ -1,4 +1,4 @@
-"""Parse workbooks of old Excel (.xls) and binary ones (.xlsb): values and merged cells.
+"""Parse workbooks of old Excel (.xls): values, dates and merged cells.
 
 Their number formats are not read: a share stands as 0.19, and a note says so.
 """
@@ -21,7 +21,7 @@ from python_calamine import (
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse.document_builder import DocumentBuilder
-from ingest.parse.media_types import XLS, XLSB
+from ingest.parse.media_types import XLS
 from ingest.parse.office.number_formats import format_number
 from ingest.parse.office.sheet_cells import MergeFiller, SheetLosses
 from ingest.parse.office.sheet_sections import MOST_CELLS, SheetSections
@@ -29,7 +29,6 @@ from ingest.parse.parse_options import ParseOptions
 
 _FORMATS_NOTE = "number formats of this kind of workbook are not read: a share may stand as 0.19"
 _LIMIT_WORDS = f"a sheet of more than {MOST_CELLS:,} cells; split it"
-_XLSB_START = b"PK"
 _VISIBLE = SheetVisibleEnum.Visible
 _USUAL_OPTIONS = ParseOptions()
 
@@ -51,8 +50,7 @@ def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> D
         raise Unreadable("encrypted: it asks for a password") from error
     except (CalamineError, OSError, ValueError, TypeError, OverflowError) as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
-    media_type = XLSB if body.startswith(_XLSB_START) else XLS
-    document = builder.build_document(title=PurePosixPath(uri).stem, media_type=media_type)
+    document = builder.build_document(title=PurePosixPath(uri).stem, media_type=XLS)
     return replace(document, notes=losses.list_notes())
 
 

@@ -18,7 +18,6 @@ from ingest.parse.xml_tree import Element, local_name
 
 MOST_SHEET_COLUMNS = 500
 MOST_MERGES = 100_000  # of a sheet
-MOST_OPEN_MERGES = 2_000  # over one row
 _STEP = 1 << 20  # bytes read at once
 _LONGEST_MERGE = 200  # bytes of a merge's element
 _MERGE = re.compile(
@@ -193,8 +192,10 @@ class MergeFiller:
     def __init__(self, merges: Iterable[Merge]) -> None:
         self._begin: dict[int, list[Merge]] = {}
         for merge in merges:
-            if merge[1] <= MOST_SHEET_COLUMNS:
-                self._begin.setdefault(merge[0], []).append(merge)
+            top, left, bottom, right = merge
+            if left <= MOST_SHEET_COLUMNS:
+                kept = (top, left, bottom, min(right, MOST_SHEET_COLUMNS))
+                self._begin.setdefault(top, []).append(kept)
         self._open: list[tuple[Merge, str]] = []
         self.widest = 0
 
@@ -208,12 +209,12 @@ class MergeFiller:
         for merge in begin:
             first = merge[1] - 1
             text = cells[first] if first < len(cells) else ""
-            if text and len(self._open) < MOST_OPEN_MERGES:
+            covered = sum(right - left + 1 for (_, left, _, right), _ in self._open)
+            if text and covered < MOST_SHEET_COLUMNS:  # merges never lie over one another
                 kept = len(text) <= LONGEST_REPEATED_CELL
                 self._open.append((merge, text if kept else ""))
         filled = list(cells)
-        for (top, left, _, right), text in self._open:
-            last = min(right, MOST_SHEET_COLUMNS)
+        for (top, left, _, last), text in self._open:
             filled += [""] * (last - len(filled))
             for n in range(left - 1, last):
                 if not filled[n] and not (top == number and n == left - 1):

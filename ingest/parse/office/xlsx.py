@@ -149,7 +149,7 @@ def _read_styles(book: Any) -> CellStyles:
         if _is_white(book._fonts[style.fontId].color)  # noqa: SLF001
         and _is_blank_fill(book._fills[style.fillId])  # noqa: SLF001
     )
-    strings = next((sheet._shared_strings for sheet in book.worksheets), [])  # noqa: SLF001
+    strings: list[str] = next((sheet._shared_strings for sheet in book.worksheets), [])  # noqa: SLF001
     return CellStyles(
         forms=tuple(forms),
         white=frozenset(white),

@@ -96,8 +96,8 @@ class Sheet(NamedTuple):
     """One page: its size in points, its lines in reading order, and the pictures it shows.
 
     hidden: words on it that no reader sees, and that were left out. links: that lead elsewhere.
-    ocr: OCR read its lines. has_layer: another program's OCR did, and laid them under its picture. slanted: its words that
-    run aslant, which are in no line yet.
+    ocr: OCR read its lines. has_layer: another program's OCR did, and laid them under its picture.
+    slanted: its words that run aslant, which are in no line yet.
     """
 
     width: float

@@ -4,7 +4,7 @@ from office_files import deck, par, relations, shape, slide, word
 
 from ingest.errors import Unreadable
 from ingest.parse import registry
-from ingest.parse.media_types import DOCX, ODS, PPTX, XLS, XLSB, XLSX, detect_media_type
+from ingest.parse.media_types import DOCX, ODS, PPTX, XLS, XLSX, detect_media_type
 from ingest.parse.office.conversions import CONVERSIONS
 
 MARKDOWN = "# Title\n\nSome **bold** text with [a link](b.md).\n\n- one\n- two\n"
@@ -106,6 +106,7 @@ OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512
         (b"{\\rtf1 text}", "x.doc", "rich text"),
         (bytes(range(256)) * 9, "x.pdf", "binary"),
         (b"PK\x03\x04 cut", "x.docx", "damaged"),
+        (zipped({"xl/workbook.bin": b"x"}), "x.xlsb", "save it as .xlsx"),
         (b"<svg xmlns='u'><text>a</text></svg>", "x.svg", "drawing"),
     ],
 )
@@ -128,7 +129,7 @@ def test_every_parser_names_its_type():
     }  # fmt: skip
     for kind, body in made.items():
         assert registry.parse_document(body.encode(), "x").media_type == kind
-    office = {DOCX, PPTX, XLSX, XLS, XLSB, ODS, "application/vnd.ms-outlook"}
+    office = {DOCX, PPTX, XLSX, XLS, ODS, "application/vnd.ms-outlook"}
     others = {"application/pdf", "application/epub+zip", "application/yaml", *CONVERSIONS}
     assert set(made) | office | others == set(registry.PARSERS)
 

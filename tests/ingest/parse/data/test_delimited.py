@@ -83,3 +83,8 @@ def test_lines_above_a_head_in_any_delimiter(mark):
     assert said(document) == [
         "Depots", "as of May", "City | Gate | Fee\nKiel | 4 | 3,20\nUlm | 7 | 1,10",
     ]  # fmt: skip
+
+
+def test_markup_that_is_nested_too_deep_leaves_the_rest_of_a_table():
+    document = read(f"Id,Body\n1,{'<div>' * 2_000}deep\n2,plain\n")
+    assert "Body: plain" in document.text

@@ -222,6 +222,14 @@ def test_formulas_without_a_stored_value_are_computed():
     assert document.notes == ()
 
 
+def test_a_long_chain_of_formulas_is_computed_from_its_end():
+    chain = [["Step", "Sum"], [1, 1], *([n, f"=B{n}+A{n + 1}"] for n in range(2, 600))]
+    body = book(filled([["Item", "Total"], ["All", "=Chain!B600"]]), Chain=chain)
+    document = sound(xlsx.parse(body, "x.xlsx"))
+    assert said(document, "table")[0] == "Item | Total\nAll | 179700"
+    assert document.text.endswith("599 | 179700")
+
+
 def test_formulas_that_cannot_be_computed_are_noted():
     rows = [
         ["Item", "Fee"],
