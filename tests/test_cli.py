@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indexes.store import locks
+from ingest.sandbox import office_converter
 from ragdesk import settings_example
 from ragdesk.advanced_settings import ADVANCED_NOTE, setting_name
 from ragdesk.cli.main import VERBS, cli
@@ -362,6 +363,9 @@ def test_keys_are_shown_once_and_settings_say_where_values_come_from(home, monke
 def test_the_doctor_finds_a_healthy_desk_healthy_and_a_damaged_one_not(filled):
     healthy = run(filled, "doctor", "--json")
     assert said(healthy)["ok"], healthy.output
+    office = next(f for f in said(healthy)["findings"] if f["what"] == "libreoffice")
+    assert (office["found"] == "not installed") == (office_converter.find_libreoffice() is None)
+    assert (office["state"] == "note") == ("apt-get install" in office["remedy"])
 
     limits = filled / "collections/default/limits.json"
     limits.write_text("{}")

@@ -19,7 +19,10 @@ def parse(body: bytes, uri: str) -> Document:
     """Ask for the document to be converted. Raises ConversionNeeded; Unreadable for a bomb."""
     if body.startswith(b"PK"):
         Archive(body)
-    raise ConversionNeeded(media_types.detect_media_type(body, uri))
+    media_type = media_types.detect_media_type(body, uri)
+    if media_type not in CONVERSIONS:
+        raise Unreadable("damaged: another format than it was taken for")
+    raise ConversionNeeded(media_type)
 
 
 def parse_converted(body: bytes, uri: str, media_type: str) -> Document:

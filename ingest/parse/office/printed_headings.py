@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ingest.parse.faq_detection import is_question
 from ingest.parse.office.package import is_on
 from ingest.parse.office.word_styles import MOST_SIZE_DIGITS, Style
 from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
@@ -25,7 +26,10 @@ _HAN_COUNT = "[0-9０-９〇零一二三四五六七八九十百千两]"
 _ARTICLE_MARK = re.compile(rf"第\s?{_HAN_COUNT}{{1,9}}\s?[条條款]")
 _CHAPTER_MARK = re.compile(rf"第\s?{_HAN_COUNT}{{1,9}}\s?[编編部篇章节節](?![^\s:：、.])")
 _MARKS = (  # outermost first
-    re.compile(rf"第\s?{_HAN_COUNT}{{1,9}}\s?[编編部篇]|part\s", re.IGNORECASE),
+    re.compile(
+        rf"第\s?{_HAN_COUNT}{{1,9}}\s?[编編部篇]|附[件录錄表]|(?:part|annex|appendix)\s",
+        re.IGNORECASE,
+    ),
     re.compile(rf"第\s?{_HAN_COUNT}{{1,9}}\s?章|chapter\s", re.IGNORECASE),
     re.compile(rf"第\s?{_HAN_COUNT}{{1,9}}\s?[节節]|section\s", re.IGNORECASE),
     _ARTICLE_MARK,
@@ -109,11 +113,12 @@ class HeadingLines:
         self._begun = True
 
     def _find_level(self, line: HeadingLine) -> int:
-        if not self._begun and self._section is None:
-            return 1
         size, bold = line.own_print.size, line.own_print.bold
         short = line.words.endswith((":", "："))  # leads what follows it at once
         mark = _rank_mark(line.words)
+        is_one_of_several = short or mark is not None or is_question(line.words)
+        if not self._begun and self._section is None and not is_one_of_several:
+            return 1
         if mark is None:  # of the outermost kind that is printed like it
             alike = (rank[3] for rank in self._ranks if rank[:3] == (short, -size, not bold))
             mark = min(alike, default=-1)

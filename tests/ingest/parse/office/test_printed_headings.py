@@ -54,6 +54,16 @@ def test_a_bold_question_is_asked():
 
 
 @pytest.mark.parametrize(
+    "names",
+    [("May I smoke?", "May I eat?"), ("附件一 车辆", "附件二 收费"), ("1. Cars", "2. Fees")],
+)
+def test_the_first_of_several_like_lines_is_no_title(names):
+    document = read(*(strong(name) + par("Words.") for name in names))
+    assert document.title == "Kept title"  # of its properties
+    assert not any(set(block.path) & set(names[:1]) for block in document.blocks[2:])
+
+
+@pytest.mark.parametrize(
     "blocks",
     [
         [par("Text."), strong("Return the car in time.")],
