@@ -4,6 +4,7 @@ import codecs
 import re
 from collections.abc import Iterator
 
+from indexes.text.scripts import HAN
 from ingest.errors import Unreadable
 from ingest.parse.encoding_guess import SAMPLE, guess_encoding
 
@@ -39,7 +40,7 @@ _ESCAPES = re.compile(rb"\x1b\$[@B]|\x1b\([BJ]|\x1b\$\)C")
 _LOST = re.compile("\ufffd|锟斤拷|烫烫烫|屯屯屯")
 _MOST_LOST = 0.02  # share of a text
 _TWICE_ENCODED = re.compile("[ÃÂâÐÑ][\x80-\xbf\u0152-\u2122]")
-_HAN = re.compile("[\u4e00-\u9fff]")
+_HAN = re.compile(f"[{HAN}]")
 _LEAST_TWICE = 3
 _LEAST_HAN = 8
 _TRIAL = 2_000  # characters
