@@ -342,7 +342,7 @@ class IngestJob:
         originals = Originals(self.collection)
         meter.start_work(len(files))
         open_runner = open_runner or self._local_opener()
-        with TemporaryDirectory(prefix="ragdesk-") as folder:
+        with TemporaryDirectory(prefix="ragdesk-") if keep_file else nullcontext("") as folder:
             keep_body = partial(write_body, Path(folder)) if keep_file else originals.keep_body
             members = MemberChanges(source_changes, reading=self._reading(), keep_body=keep_body)
             for outcome in (

@@ -4,6 +4,7 @@ import codecs
 import re
 from collections.abc import Iterator
 
+from indexes.text.scripts import HAN
 from ingest.errors import Unreadable
 from ingest.parse.encoding_guess import SAMPLE, guess_encoding
 
@@ -36,10 +37,10 @@ _WESTERN = frozenset({"iso-8859-1", "latin1", "us-ascii", "ascii", "windows-1252
 _SEVEN_BIT = frozenset({"iso-2022-jp", "iso-2022-kr", "hz"})
 _ESCAPES = re.compile(rb"\x1b\$[@B]|\x1b\([BJ]|\x1b\$\)C")
 # What is left of other characters where a program read them by the wrong encoding.
-_LOST = re.compile("\ufffd|锟斤拷|烫烫烫|屯屯屯")
+_LOST = ("\ufffd", "锟斤拷", "烫烫烫", "屯屯屯")
 _MOST_LOST = 0.02  # share of a text
 _TWICE_ENCODED = re.compile("[ÃÂâÐÑ][\x80-\xbf\u0152-\u2122]")
-_HAN = re.compile("[\u4e00-\u9fff]")
+_HAN = re.compile(f"[{HAN}]")
 _LEAST_TWICE = 3
 _LEAST_HAN = 8
 _TRIAL = 2_000  # characters
@@ -54,7 +55,7 @@ def decode_text(body: bytes, *, declared: str = "", lenient: bool = False) -> st
     Windows-1252 275 of 275 (267). lenient: take garble too, to see what kind of text it is.
     """
     text = _decode_marked(body) or _decode_guessed(body, declared, lenient=lenient)
-    if not lenient and len(_LOST.findall(text)) > max(2, _MOST_LOST * len(text)):
+    if not lenient and sum(map(text.count, _LOST)) > max(2, _MOST_LOST * len(text)):
         raise Unreadable("garbled: its characters were lost when it was saved; get it anew")
     return _mend_twice_encoded(text)
 
@@ -108,7 +109,7 @@ def is_text(body: bytes) -> bool:
 def _candidate_encodings(body: bytes, declared: str) -> Iterator[str]:
     name = declared.strip().lower()
     name = _WIDER.get(name, name)
-    if _ESCAPES.search(body[:SAMPLE]):
+    if b"\x1b" in body[:SAMPLE] and _ESCAPES.search(body[:SAMPLE]):
         yield "iso2022_kr" if b"\x1b$)C" in body[:SAMPLE] else "iso2022_jp_ext"
     if is_text(body):
         if name in _SEVEN_BIT:

@@ -26,7 +26,7 @@ def has_markup(text: str) -> bool:
 
 def write_markup_value(text: str, builder: DocumentBuilder) -> None:
     """Write a value that is markup: its headings, lists and tables, and nothing that is hidden."""
-    tree = parse_html(text)
+    tree = parse_html(_drop_surrogates(text))
     if tree.body is not None:
         unseen = hidden_elements.find_hidden_elements(tree)
         tree_writer.write_tree(tree.body, builder, unseen=unseen)
@@ -39,7 +39,7 @@ def read_markup_line(text: str) -> str:
     ('A & B', '1 < 2')
     """
     if has_markup(text):
-        tree = parse_html(text)
+        tree = parse_html(_drop_surrogates(text))
         return read_line(tree.body) if tree.body is not None else ""
     return html.unescape(text) if _ENTITY.search(text) else text
 
@@ -51,3 +51,8 @@ def read_markup_text(text: str) -> str:
     builder = DocumentBuilder()
     write_markup_value(text, builder)
     return builder.text
+
+
+def _drop_surrogates(text: str) -> str:
+    """Replace halves of characters, which JSON can smuggle in."""
+    return text.encode("utf-8", "replace").decode()

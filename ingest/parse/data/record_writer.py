@@ -42,11 +42,11 @@ _TECHNICAL_WORDS = (
 )
 _TECHNICAL_KEYS = frozenset(_TECHNICAL_WORDS.split())
 _TECHNICAL_ENDS = ("_id", "_ids", "_url", "_at", "_count", "_urls")
-LONGEST_FACT = 200  # characters of a field on a line of its own; a longer one is a text
-LONGEST_CELL = 80
-MOST_COLUMNS = 12
+_LONGEST_FACT = 200  # characters of a field on a line of its own; a longer one is a text
+_LONGEST_CELL = 80
+_MOST_COLUMNS = 12
 MOST_NESTED_VALUES = 20
-MOST_FORMS = 4  # of one text in a record: as markup, plain, cut short
+_MOST_FORMS = 4  # of one text in a record: as markup, plain, cut short
 _FIRST_LEVEL = -MOST_NESTED_VALUES  # so that headings of a page (1 to 6) lie below all of ours
 
 
@@ -107,7 +107,7 @@ class RecordWriter:
                     counts[name] = counts.get(name, 0) + 1
         shared = sum(1 for count in counts.values() if 2 * count >= len(rows))
         asks = _find_key(rows[0], _QUESTION_KEYS) and _find_key(rows[0], _ANSWER_KEYS)
-        is_regular = shared >= 2 and len(counts) <= min(MOST_COLUMNS, 2 * shared)  # noqa: PLR2004
+        is_regular = shared >= 2 and len(counts) <= min(_MOST_COLUMNS, 2 * shared)  # noqa: PLR2004
         return list(counts) if is_regular and not asks else []
 
     def _is_left_out(self, name: str) -> bool:
@@ -193,7 +193,7 @@ class RecordWriter:
         earlier = list[str]()
         for key, text in texts:
             words = "".join(filter(str.isalnum, read_markup_text(text))).casefold()
-            if not words or any(words in other for other in earlier[-MOST_FORMS:]):
+            if not words or any(words in other for other in earlier[-_MOST_FORMS:]):
                 continue
             earlier.append(words)
             self._builder.close_sections(level)
@@ -233,7 +233,7 @@ def _find_person(record: JsonRecord) -> str:
         value = record.get(key)
         if isinstance(value, Mapping):
             value = value.get("name") or value.get("display_name")
-        if isinstance(value, str) and value.strip() and len(value) <= LONGEST_CELL:
+        if isinstance(value, str) and value.strip() and len(value) <= _LONGEST_CELL:
             return value.strip()
     return ""
 
@@ -259,7 +259,7 @@ def _is_nested(value: object, depth: int = 0) -> bool:
         return any(_is_nested(one, depth + 1) for one in value.values())
     if isinstance(value, list):
         return any(isinstance(one, Mapping | list) for one in value) or (
-            len(_format_value(value)) > LONGEST_FACT
+            len(_format_value(value)) > _LONGEST_FACT
         )
     return False
 
@@ -280,20 +280,25 @@ def _is_text_key(name: str) -> bool:
 
 def _is_text(key: str, value: str) -> bool:
     return (
-        _is_text_key(key) or len(value) > LONGEST_FACT or "\n" in value.strip() or has_markup(value)
+        _is_text_key(key)
+        or len(value) > _LONGEST_FACT
+        or "\n" in value.strip()
+        or has_markup(value)
     )
 
 
 def _is_cell(key: str, value: object) -> bool:
     if isinstance(value, str):
-        return not _is_text(key, value) and len(value) <= LONGEST_CELL
+        return not _is_text(key, value) and len(value) <= _LONGEST_CELL
     return not isinstance(value, Mapping | list)
 
 
 def _format_value(value: object, depth: int = 0) -> str:
     """Write a value on one line."""
-    if value is None or isinstance(value, bool) or depth > MOST_NESTED_VALUES:
+    if value is None or isinstance(value, bool):
         return "" if value is None else str(value).lower()
+    if isinstance(value, Mapping | list) and depth > MOST_NESTED_VALUES:
+        return "…"  # what lies deeper is cut off, for all to see
     if isinstance(value, Mapping):
         return "; ".join(_format_pairs(value, depth))
     if isinstance(value, list):

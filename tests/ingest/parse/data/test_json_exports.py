@@ -128,3 +128,14 @@ def test_json_is_told_by_its_beginning_where_it_is_long():
 def test_a_damaged_export_is_refused_with_its_line():
     with pytest.raises(Unreadable, match="line 3 is no JSON"):
         registry.parse_document(b'{"a": 1}\n\n{"b": 2,}\n', "x.json")
+
+
+def test_halves_of_characters_and_deep_values_cost_no_other_record():
+    deep: object = "down there"
+    for _ in range(60):
+        deep = {"inside": [deep]}
+    body = json.dumps([{"text": "<p>Half \ud800 of it.</p>"}, {"title": "Deep", "more": deep}])
+    document = sound(registry.parse_document(body.encode(), "x.json"))
+    assert "of it." in document.text
+    assert "Deep" in said(document)
+    assert "inside: …" in document.text
