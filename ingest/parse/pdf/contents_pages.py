@@ -23,7 +23,7 @@ _HEAD = re.compile(
     r"(?i)(?:table of )?contents|inhalt(?:sverzeichnis)?|sommaire|table des mati[eè]res"
     r"|[íi]ndice|目\s*录|目\s*錄|目\s*次|page|页码|頁碼"
 )
-_LEADER = re.compile(r"\s*… ?(\S{0,6})$")
+_LEADER = re.compile(r"… ?\S{0,6}$")
 _PAGE_CELL = re.compile(r"\d{1,4}|[ivxlc]{1,6}")
 _NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,5}\.?(?=\s|$|\D)")
 
