@@ -345,4 +345,7 @@ def job_json(job: DocumentJob, who: Principal | None = None) -> dict[str, Any]:
     if job.report is not None:
         limited = who is None or who.groups is not None
         values["report"] = job.report.to_document_json() if limited else job.report.to_json()
+        for copy in values["report"].get("duplicates", ()):  # not by their places on this machine
+            for place in ("source", "same_source"):
+                copy[place] = name_source(copy[place])
     return values

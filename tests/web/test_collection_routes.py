@@ -1,5 +1,6 @@
 """Notes, skipped files, documents of folders, and the removal of a collection over HTTP."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -80,6 +81,23 @@ def test_a_document_that_a_folder_owns_is_a_conflict_with_its_reason(noted):
         assert "our manuals" in problem["detail"]
         assert "/srv" not in response.text
     assert noted.get(f"{BASE}/plain.md/text").text == "What plain.md says.\n"
+
+
+def test_a_copy_of_a_folders_document_is_named_without_the_folders_place(noted):
+    put = noted.put(f"{BASE}/copy.md", content=b"What plain.md says.\n")
+    for _ in range(400):
+        job = noted.get(put.headers["location"]).json()
+        if job["finished"]:
+            break
+        time.sleep(0.05)
+    assert job["report"]["duplicates"] == [
+        {
+            "uri": "copy.md",
+            "source": "api",
+            "same_uri": "plain.md",
+            "same_source": "our manuals",
+        }
+    ]
 
 
 def test_a_folder_that_a_key_may_not_see_is_no_conflict_but_missing(client, home, keys):
