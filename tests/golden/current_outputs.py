@@ -151,9 +151,9 @@ def parse_input(name: str) -> Any:
         for block in document.blocks
         if boxes
     ]
-    for name in ("links", "lost_links"):  # most documents have none
-        if not facts[name]:
-            del facts[name]
+    for field in ("links", "lost_links"):  # most documents have none
+        if not facts[field]:
+            del facts[field]
     return facts
 
 
