@@ -38,6 +38,9 @@ _SUMMARY = re.compile(
 _EXPORT_TAG = re.compile(
     r"<(/?)lark-(table|tr|td)\b[^<>]{0,1000}>\s{0,200}+"
 )  # tables of Feishu's own export
+_SIGNS = ("!!!", "???", '=== "', ":::", '===+ "', '===! "')
+_TAG_SIGN_NAMES = "<x- <aside <callout <grid <column <quote- <lark-t <details <summary"
+_TAG_SIGNS = tuple(_TAG_SIGN_NAMES.split())
 _TAB_TYPES = frozenset({"tab", "tab-item"})
 
 
@@ -49,6 +52,8 @@ class ContainerWriter:
 
     def rewrite(self, source: str) -> str:
         """Return a source whose containers are markup around Markdown."""
+        if not _has_signs(source):
+            return source
         if "<lark-t" in source:
             source = _EXPORT_TAG.sub(r"\n\n<\1\2>\n\n", source)
         return "\n".join(self._rewrite_lines(source.split("\n"), 0))
@@ -142,6 +147,15 @@ def _make_tags(title: str, label: str) -> tuple[list[str], str]:
     if title:
         return ["<details><summary>", "", title, "", "</summary>"], "</details>"
     return ["<div>"], "</div>"
+
+
+def _has_signs(source: str) -> bool:
+    """Tell whether a source can have containers: most have none, and are left as they are."""
+    return (
+        any(sign in source for sign in _SIGNS)
+        or ("<" in source and any(sign in source for sign in _TAG_SIGNS))
+        or (("```" in source or "~~~" in source) and any(name in source for name in _DIAGRAMS))
+    )
 
 
 def _opens_details(line: str) -> bool:

@@ -53,12 +53,21 @@ class HiddenParts:
 
 def find_hidden_elements(tree: Tree) -> set[int]:
     """Find elements that a reader does not see and cannot open, as memory ids."""
-    return set(find_hidden_parts(tree).unseen)
+    return set(find_unseen_elements(tree))
+
+
+def find_unseen_elements(tree: Tree) -> Mapping[int, Node]:
+    """Find elements that a reader does not see and cannot open, by memory id."""
+    hidden = _list_hidden(tree)
+    return _divide_hidden(tree, hidden).unseen if hidden.closed else hidden.never
 
 
 def find_hidden_parts(tree: Tree) -> HiddenParts:
     """Find what a reader does not see, and what a reader opens."""
-    hidden = _list_hidden(tree)
+    return _divide_hidden(tree, _list_hidden(tree))
+
+
+def _divide_hidden(tree: Tree, hidden: HiddenElements) -> HiddenParts:
     answers = find_collapsed_answers(tree, hidden)
     closed = {key: node for key, node in hidden.closed.items() if key not in answers.panels}
     return HiddenParts({**closed, **hidden.never}, answers)

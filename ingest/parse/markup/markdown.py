@@ -54,7 +54,22 @@ _ATTRIBUTE_LIST = re.compile(
     r"|^[ \t]{0,8}-{1,3}8<-{1,3}[^\n]*+$",
     re.MULTILINE,
 )
+_ATTRIBUTE_SIGNS = (
+    "{:",
+    "{ ",
+    "{#",
+    "){",
+    "]{",
+    "8<",
+    ":material-",
+    ":octicons-",
+    ":fontawesome-",
+    ":simple-",
+)
 _COMMENTS = (("{/*", "*/}"),)
+_CONTENTS_MARK = re.compile(
+    r"^[ \t]{0,3}\[{1,2}_?TOC_?\]{1,2}(?=[ \t]*+$)", re.MULTILINE | re.IGNORECASE
+)
 # Callouts of types that CommonMark's own alerts do not know: the words after the mark stay.
 _CALLOUT = re.compile(r"^((?:[ \t]{0,8}>){1,9}[ \t]{0,8})\[!(\w{1,40})\][+-]?", re.MULTILINE)
 _ALERTS = frozenset({"note", "tip", "important", "warning", "caution"})
@@ -87,7 +102,7 @@ def parse(body: bytes, uri: str) -> Document:
     builder = DocumentBuilder()
     markup, notes = _render_source(source, PurePosixPath(uri.lower()).suffix)
     tree = parse_html(markup)
-    hidden = hidden_elements.find_hidden_parts(tree).unseen
+    hidden = hidden_elements.find_unseen_elements(tree)
     if tree.body is not None:
         tree_writer.write_tree(tree.body, builder, unseen=hidden)
     title = facts.get("title") or html.find_page_title(tree) or PurePosixPath(uri).stem
@@ -141,11 +156,11 @@ def _render_source(source: str, suffix: str) -> tuple[str, tuple[str, ...]]:
         cleaner = ComponentCleaner(strict=suffix == ".mdx" or has_modules(prose))
     source = "".join(part if code else _strip_template_marks(part, cleaner) for code, part in parts)
     writer = ContainerWriter()
-    source = writer.rewrite(source)
-    if _NESTED.search(source):
+    rewritten = writer.rewrite(source)
+    if rewritten is not source and _NESTED.search(rewritten):
         raise Unreadable("quotes or lists nested more than 500 deep")
     markup = comrak.render_markdown(
-        source, extension_options=_EXTENSIONS, render_options=_RENDERING
+        rewritten, extension_options=_EXTENSIONS, render_options=_RENDERING
     )
     return markup, describe_code_left_out(writer.diagrams, cleaner.expressions if cleaner else 0)
 
@@ -188,11 +203,14 @@ def _strip_template_marks(prose: str, cleaner: ComponentCleaner | None) -> str:
     """Remove what is neither Markdown nor text: template marks, modules, components."""
     if "{" in prose:
         prose = remove_between(prose, _COMMENTS)
-        prose = _TAB_MARK.sub(r'\n\n<div label="\1">\n\n', prose)
-        prose = _TAB_END.sub("\n\n</div>\n\n", prose)
+        if "tab" in prose and ("{%" in prose or "{{" in prose):
+            prose = _TAB_MARK.sub(r'\n\n<div label="\1">\n\n', prose)
+            prose = _TAB_END.sub("\n\n</div>\n\n", prose)
         prose = _TARGET.sub("](#)", _TEMPLATE_MARKS.sub("", prose))
-    if "{" in prose or ":" in prose or "8<" in prose:
+    if any(mark in prose for mark in _ATTRIBUTE_SIGNS):
         prose = _ATTRIBUTE_LIST.sub("", prose)
+    if "[TOC]" in prose or "[toc]" in prose or "[_" in prose:
+        prose = _CONTENTS_MARK.sub("", prose)
     if "[!" in prose:
         prose = _CALLOUT.sub(_keep_alert, prose)
     return cleaner.clean(prose) if cleaner else prose

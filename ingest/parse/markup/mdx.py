@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 
 LONGEST_CODE_SPAN = 2000  # characters between two runs of backticks
+WIDEST_MARGIN = 40  # characters before a component that begins a line
 MOST_OPEN_TABS = 50  # groups of tabs within one another
 _MODULE_LINE = re.compile(
     r"^(?:import[ \t]{0,4}['\"{*]"
@@ -19,9 +20,7 @@ _MODULE_LINE = re.compile(
     r"|export[ \t]{0,4}[{*])[^\n]*+",
     re.MULTILINE,
 )
-_COMPONENT_LINE = re.compile(
-    r"^[ \t]*</?(?=[A-Z]\w{0,60}[a-z])[A-Z][\w.]*(?=[\s/>])|<(?:Tabs|Tab)>", re.MULTILINE
-)
+_COMPONENT = re.compile(r"</?(?=[A-Z]\w{0,60}[a-z])([A-Z][\w.]*+)(?=[\s/>])")
 _MARK = re.compile(r"\\.|`+|<!--|<(?=[/>A-Za-z])|\{", re.DOTALL)
 _NAME = re.compile(r"[A-Za-z][\w.:-]*+")
 _ATTRIBUTE_NAME = re.compile(r"[\w:@.$-]++")
@@ -45,14 +44,22 @@ def is_mdx(source: str, suffix: str) -> bool:
     >>> is_mdx("<Tabs>\n<TabItem label='A'>x</TabItem>\n</Tabs>", ".md"), is_mdx("a < B", ".md")
     (True, False)
     """
-    return suffix == ".mdx" or bool(
-        ("<" in source and _COMPONENT_LINE.search(source)) or has_modules(source)
-    )
+    return suffix == ".mdx" or _has_components(source) or has_modules(source)
+
+
+def _has_components(source: str) -> bool:
+    """Tell whether a component begins a line: elsewhere it may be a type, as in `List<Item>`."""
+    for tag in _COMPONENT.finditer(source):
+        before = source[max(0, tag.start() - WIDEST_MARGIN) : tag.start()]
+        if not before.rpartition("\n")[2].strip() or tag[1] in {"Tab", "Tabs"}:
+            return True
+    return False
 
 
 def has_modules(source: str) -> bool:
     """Tell whether a source imports or exports something, as a module does."""
-    return ("import" in source or "export" in source) and bool(_MODULE_LINE.search(source))
+    begins = source.startswith(("import", "export")) or "\nimport" in source or "\nexport" in source
+    return begins and bool(_MODULE_LINE.search(source))
 
 
 @dataclass(slots=True)

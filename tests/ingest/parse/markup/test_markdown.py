@@ -126,6 +126,14 @@ def test_absurd_documents_are_refused(source):
         read(source)
 
 
+def test_the_place_of_contents_is_no_text():
+    assert said(read("# T\n\n[TOC]\n\nText.\n\n[[_toc_]]\n\nSee [TOC] there.")) == [
+        "T",
+        "Text.",
+        "See [TOC] there.",
+    ]
+
+
 def test_a_real_table_of_many_rows_is_read():
     rows = "".join(f"| {n} | a | b | c | d |\n" for n in range(30_000))
     document = read(f"| n | a | b | c | d |\n|--|--|--|--|--|\n{rows}")
