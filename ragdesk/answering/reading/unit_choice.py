@@ -127,6 +127,8 @@ def choose_units(
     groups = tuple(_with_antecedent(c, facts) for c in chosen)
     if len(chosen) == 1 and not _gives_amount(chosen[0], form):
         least = options.neighbour if form.wants_list else options.near_neighbour
+        if form.sections:
+            least = 0.0  # all that a short part says
         groups = (_with_neighbours(groups[0], left, least),)
     return replace(choice, groups=groups)
 
@@ -173,7 +175,7 @@ def _choose_by_form(
         case "count":
             return _choose_counted(form, left, spread, options)
         case "list" | "steps":
-            return [_prefer_list(left, options.list_margin * spread)], 0
+            return _list_rows(_prefer_list(left, options.list_margin * spread), form, left), 0
         case _:
             return [left[0]], 0
 
@@ -215,6 +217,31 @@ def _table_of(
     rows = [c for c in left if c.facts.table == table]
     rows.sort(key=lambda c: (c.unit.rank, c.unit.spans[-1]))
     return rows[: options.table_rows]
+
+
+def _list_rows(
+    best: _Candidate, form: QuestionForm, left: Sequence[_Candidate]
+) -> list[_Candidate]:
+    """Return a list, or with a row all rows of its group: those of which a cell says what is asked.
+
+    "Which towns are in zone 2?" wants each row that has zone 2 in that column.
+    """
+    table = best.facts.table
+    named = [
+        n
+        for n, cell in enumerate(best.unit.cells)
+        if (words := content_words(cell)) and words <= form.words
+    ]
+    if table is None or not named:
+        return [best]
+    rows = [
+        c
+        for c in left
+        if c.facts.table == table
+        and all(c.unit.cells[n : n + 1] == best.unit.cells[n : n + 1] for n in named)
+    ]
+    rows.sort(key=lambda c: (c.unit.rank, c.unit.spans[-1]))
+    return rows[:MOST_ITEMS]
 
 
 def _choose_side(

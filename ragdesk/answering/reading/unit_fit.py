@@ -89,10 +89,9 @@ def _judge_sections(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int,
         return {}
     # what only says its label and title stands for the text below it
     bodies = [n for n in fitting if facts[n].own_label not in form.sections] or fitting
-    kinds = {kind for kind, _ in form.sections}
     verdicts = {n: UnitFit("fits", "the part asked for") for n in fitting}
-    for n, fact in enumerate(facts):
-        if n not in verdicts and any(kind in kinds for kind, _ in fact.section_labels):
+    for n in range(len(facts)):
+        if n not in verdicts:
             verdicts[n] = UnitFit("excluded", "another part", tuple(bodies))
     return verdicts
 

@@ -278,3 +278,40 @@ def test_a_line_that_only_names_the_code_gives_way_to_what_is_said_of_it(ask):
 def test_two_products_with_values_of_their_own_do_not_contradict_each_other(ask):
     _, choice = ask("How many litres does the tank hold?", PUMPS)
     assert not choice.differ
+
+
+ZONES = """# Zones
+
+| Zone | Town | Fee |
+|---|---|---|
+| North | Arden | 4 |
+| North | Brill | 5 |
+| South | Corby | 7 |
+| North | Dale | 6 |
+"""
+
+
+def test_all_rows_of_the_group_that_is_asked_for_are_said(ask):
+    texts, _ = ask("Which towns are in the North zone?", {"zones.md": ZONES})
+    said = "\n".join(texts)
+    assert all(town in said for town in ("Arden", "Brill", "Dale"))
+    assert "Corby" not in said
+
+
+BYLAWS = """# Bylaws
+
+## Annex B: Boats
+
+Boats are moored at the east pier. Masts are laid down at night. Fuel is kept ashore.
+
+## Annex C: Nets
+
+Nets are dried on the racks as Annex B allows for boats.
+"""
+
+
+def test_a_part_is_said_whole_and_what_only_mentions_it_is_not(ask):
+    texts, _ = ask("What does Annex B say about boats?", {"bylaws.md": BYLAWS})
+    said = "\n".join(texts)
+    assert all(words in said for words in ("east pier", "laid down", "kept ashore"))
+    assert "racks" not in said
