@@ -41,6 +41,7 @@ _STATE = re.compile(
     r"(?:^|\s)\S*(?:active|open|close|current|first|last|show|hid|collapsed|odd\b|even\b|\d)\S*"
 )
 _CONTROL_TAGS = frozenset({"button", "summary", "label", "dt", "h1", "h2", "h3", "h4", "h5", "h6"})
+_CONTROL_CLASS = re.compile(r"question|title|head|toggle|trigger|control|accordion|summary")
 _LABELLED = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"})
 
 Signature = tuple[str, str, str, str]
@@ -236,7 +237,9 @@ def _read_lead(node: Node, hidden: HiddenElements, *, opened: bool) -> tuple[Nod
 
 def _is_control(lead: Node) -> bool:
     names = lead.attributes if lead.is_element_node else {}
-    return lead.tag in _CONTROL_TAGS or names.get("role") == "button" or "onclick" in names
+    if lead.tag in _CONTROL_TAGS or names.get("role") == "button" or "onclick" in names:
+        return True
+    return bool(_CONTROL_CLASS.search((names.get("class") or "").lower()))
 
 
 def _leads_answer(lead: Node, line: str) -> bool:

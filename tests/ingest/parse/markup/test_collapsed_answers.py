@@ -65,6 +65,15 @@ def test_accordions_and_tabs_of_a_style_sheet():
     assert path_of(document, "Full") == ("Seniors",)
 
 
+def test_sections_below_titles_that_a_script_opens():
+    pair = "<div class=faq-title>{}</div><div class=faq-answer><p>{}</p></div>"
+    document = page(
+        pair.format("Parking", "Behind the pool.") + pair.format("Lockers", "Bring a coin."),
+        "<style>.faq-answer { display: none }</style>",
+    )
+    assert said(document) == ["Parking", "Behind the pool.", "Lockers", "Bring a coin."]
+
+
 def test_the_name_of_a_tab_leads_its_panel():
     document = page(
         "<h2>Setup</h2><div role=tablist><button role=tab aria-controls=w>Windows</button>"
