@@ -82,6 +82,52 @@ _DANGER = re.compile(
     r"|痛|恶心|想吐|头|插座|电箱|毒|溅|卡喉|手卡|喘|打人|被|命|鼓|刺鼻|瓦斯|漏|手破"
     r"|划破|意识|胸|吸入|掐|勒|关在|电梯|起泡|氯|出大事|打我"
 )
+# What harm looks like when nobody calls it fire, shock or poison.
+_HARM = re.compile(
+    r"smou?lder|singe|charred|scorch|\bcaught (?:light|fire)|\barc(?:ed|ing)\b|\bflash(?:ed)?\b"
+    r"|\bbang\b|\bpop(?:ped|s)?\b"
+    r"|\bburst|shatter|\bshards?\b|splinter|cracking open|bulg|puffed|blown up|swol+e|bloat"
+    r"|\bzap|\bjolt|\bnumb|tingl|\blive (?:cable|wire)|\bbelt off\b|\bshok"
+    r"|\bcrush|squash|\bslic(?:ed|ing)\b|\bstabbed|pierced|\bbruis|\bblister|\bhives\b|\brash\b"
+    r"|strangl|\bround \w+ \w*'?s? ?neck|\bchewed\b|\blicked\b|\bbit (?:into|on)\b|\ba sip\b"
+    r"|\b(?:has|have|had|'s|ve) (?:eaten|drunk)\b|\b(?:ate|drank|swal+ow)"
+    r"|\bin (?:his|her|the baby's|their|my) (?:mouth|nose|ear|throat|eyes?)\b"
+    r"|\bup (?:his|her|my) nose\b"
+    r"|vomit|\b(?:threw|throwing|throw) up\b|nause|woozy|drows|\bdizz|\bfaint|passed out"
+    r"|having a fit|foaming|unconscious|throat is (?:closing|tight)|\bill\b"
+    r"|(?:doesn't|does not|isn't|not|won't) (?:move|moving|answer|answering|respond|responding"
+    r"|breathe|breathing|wake)\b|can't (?:let go|move|breathe|get (?:up|out)|swallow)"
+    r"|\bfell\b|fallen|slipped|threw me|gave way|tipped over|came (?:off|down) |\bsnapped\b"
+    r"|collaps|flew off|\blanded on my"
+    r"|\bbroke(?:n)? (?:my|his|her) |(?:arm|leg|wrist|ankle|tooth|finger|foot|nose) (?:is )?broke"
+    r"|caustic|mercury|inhal|breathed in|\bppm\b|double the dose|wrong dose|end my life"
+    r"|under water|(?:water|rain).{0,40}(?:socket|plug|lamp|light|strip|station|switch|board|fuse)"
+    r"|is (?:dripping|running) (?:on|out|in)|(?:got|went|goes|go|gone|put|stuck|pulled)\b.{0,12}"
+    r"(?:into|in) (?:the|my|his|her) (?:\w+ )?(?:saw|press|roller|lathe|slicer|palm|finger|eyes?"
+    r"|hand|socket)\b"
+    r"|阴燃|闷烧|冒[气烟火]|点着|熏黑|打火|拉弧|一闪|[砰嘭啪]|巨响|[爆碎裂炸]|化了|熔|变形|胀|翘起来"
+    r"|发[黑红紫青白黄]|没知觉|麻|电[了到我他她一]|带电|触电|怪味|糊|焦|[刺呛辣]|臭|吐|泻|难受|头[晕疼重]"
+    r"|昏|抽[风搐]|叫不[醒应]|一动不动|没气|[吞咽噎]|[吃喝舔嚼咬](?:了|下|破|着)|当水喝|含着|塞[进鼻]"
+    r"|[嘴眼鼻耳]睛?里|[缠勒绞卷夹压轧砸撞扎捅割划削]|口子|泡|肿|疹|疙瘩|红点|风团|痒|烂|脱皮|皮都"
+    r"|[摔滑跌]|掉下来|滚下|塌|散架|断了|翻了|甩|飞出|[淹滴]|漏水|进[水雨]|泡在水|插[座排线].{0,3}上"
+    r"|水银|有汞|吸[进入了]|ppm|[药吃给]错|双倍|锁[车冷在]|出不[来去]|反锁|没意识|受伤|出事|抓着"
+)
+_VICTIM = re.compile(
+    r"\b(?:my|our|the|a|his|her|your) (?:\w+ )?(?:son|daughter|kids?|child|children|baby|toddler"
+    r"|boy|girl|wife|husband|mother|mum|mom|father|dad|grand\w+|nephew|niece|sister|brother"
+    r"|colleague|coworker|co-worker|worker|apprentice|guest|customer|patient|visitor|neighbou?r"
+    r"|dog|cat|puppy|kitten|rabbit|hamster|parrot|bird|horse|pet|lady|man|woman|friend"
+    r"|twins|year old)\b|\b(?:someone|somebody|he|she|we all)\b"
+    r"|孩子|小孩|娃|宝宝|婴儿|儿子|女儿|闺女|老婆|老公|妈|爸|爷爷|奶奶|老人|老伴|弟|妹|外甥|侄|同事|员工"
+    r"|工人|学徒|客人|顾客|病人|有人|阿姨|师傅|狗|猫|兔|仓鼠|鹦鹉|宠物|[他她]"
+)
+_BODY = re.compile(
+    r"\b(?:my|his|her|the|our|your|their|'s) (?:\w+ )?(?:hands?|fingers?|thumbs?|arms?|legs?|foot"
+    r"|feet|toes?|knees?|ankles?|wrists?|head|face|eyes?|eyelids?|lips?|mouth|tongue|throat|neck"
+    r"|back|chest|belly|stomach|skin|scalp|shoulders?|palm|nose|ears?|tooth|teeth|hair|sleeve)\b"
+    r"|手|指|胳膊|臂|腿|脚|趾|膝|踝|腕|头(?!像)|脸|眼|嘴|唇|舌|喉|嗓|脖|背(?!景)|胸|肚|皮|肩|牙(?!膏|刷)"
+    r"|鼻|耳(?!机)|身上|浑身|全身"
+)
 _INCIDENT = re.compile(
     r"\b(?:is|are|am|was|'s|it's|theres?|there's|just|got|started|keeps?|came?|coming"
     r"|going|my|someone"
@@ -128,6 +174,15 @@ _STATUS = re.compile(
     r"|到哪|到了[吗没]|发货了|发了[吗没]|还没|没收到|处理了?[吗没]"
     r"|[批好到开修发]了[吗没]|还[剩有]多?|还剩|什么状态|进度|查[一]?下"
     r"|帮我查|催"
+)
+# Something that is to be done with what is somebody's own.
+_ORDER = re.compile(
+    r"^(?:(?:please|pls|can you|could you|i want to|i'd like to|i need to|i would like to) )*"
+    r"(?:cancel|change|update|correct|move|reschedule|remove|take|add|put|stop|hold|freeze|block"
+    r"|unblock|unlock|activate|reactivate|deactivate|close|delete|reset|renew|extend|upgrade"
+    r"|downgrade|switch|swap|resend|send|forward|redirect|refund|give me|return|check|confirm"
+    r"|look|find|show|tell me|see)\b.{0,40}\b(?:my|our|mine|me|order|booking|user|number|no)\b"
+    r"|帮我?|给我|替我|把.{0,20}(?:改|取消|删|去掉|换|退|加|转|留|停|解|关|升|降)|我要[取退改换]|催"
 )
 _NUMBER = re.compile(r"\b[a-z]{0,3}-?\d{3,}\b|\d{4,}")
 _PERSON_CALL = re.compile(
@@ -188,8 +243,40 @@ _TASK = re.compile(
     r"|^(?:帮我)?(?:讲|唱|写|放|播放|翻译|推荐|扮演|假装|忽略|学|猜|掷|抛|算)|天气"
     r"|几点了|星期几|笑话|唱首|运势|新闻"
 )
+# What the world at large is asked about: no company's documents tell it.
+_WORLD = re.compile(
+    r"\b(?:(?:animal|bird|planet|pyramid|dinosaur|volcano)s?\b|(?:girl|boy)friend"
+    r"|(?:stock|share) (?:price|market)|acne\b|alexa\b|aliens?\b|bake\b|bitcoin|blood pressure"
+    r"|bot\b|calories|capital of|champions|chatgpt|code\b|coin\b|concert|cook(?:s|ing)?\b"
+    r"|crush\b|crypto|derivative|dice\b|divided by|divorce|dow jones|election|equation|essay"
+    r"|ethereum|fall asleep|football|forecast|ghosts?\b|god\b|gold medal|gpt|haiku|hangover"
+    r"|headache|homework|horoscope|html\b|human\b"
+    r"|in (?:french|german|spanish|italian|japanese|chinese)\b|inherit|instructions\b|java\b"
+    r"|javascript|jokes?\b|landlord|league\b|limerick|lose weight|lyrics|meaning of life"
+    r"|minus\b|movie|nasdaq|olympic|parking ticket|percent of|photosynthesis|plus\b|poem"
+    r"|population of|pregnant|president|prime minister|python|rain(?:s|ing|y)?\b|rap\b|recipe"
+    r"|regex|riddle|robot|script\b|shares\b|siri\b|snow|soccer|song|sore throat|speeding|sql\b"
+    r"|square(?:d| root)|star sign|story\b|sum of|sun(?:set|rise)|sunny|super bowl"
+    r"|system prompt|tenant|the match|times \d|to the power of|translate|trip to|trump"
+    r"|umbrella|vote\b|weather|which party|who (?:won|scored|will win)\b|world cup"
+    r"|write (?:me )?an? )"
+    r"|\d ?[x*+/^÷×=-] ?\d|天气|下雨|下雪|多少度|气温|日落|日出|星座|运势"
+    r"|[羊牛子蟹狮女秤蝎射羯瓶鱼]座|笑话|段子|谜|诗|歌|唱|故事|作文|作业|论文|读后感|菜谱|做法"
+    r"|食谱|红烧|怎么[煮炖烧炒蒸烤]|做什么菜|[球杯]赛|世界杯|欧冠|奥运|比分|谁[会能]?赢|谁拿"
+    r"|进球|金牌|选举|大选|总统|首相|总理|投谁|特朗普|比特币|以太坊|股价|股市|股票|基金|还会涨"
+    r"|黄金|油价|汇率|首都|平方|立方|次方|除以|乘|[加减]\d|等于|导数|方程|百分之|python|java"
+    r"|sql|正则|html|代码|脚本|爬虫|写[个首篇段条封一]|翻译|[英法德日]语|减肥|宿醉|离婚|房东"
+    r"|怀孕|[女男]朋友|表白|恋|人生|外星|有鬼|上帝|提示词|指令|机器人|真人|人工智能|世界末日"
+    r"|地球|月亮|太阳|宇宙|行星|电影|好玩|好吃|吃什么|吃啥|硬币|骰子|旅游|闹钟|怎么烤"
+    r"|进了.{0,2}球|教皇|国王|皇帝|西游记|红楼梦|圆面积|光合作用|骨头|能活多久|哪个党|星期几"
+    r"|起个?名|交朋友|你对.{1,6}看|谁发现|谁发明|谁建|动物|恐龙|火山|金字塔|嗓子疼|头疼|睡不着"
+    r"|青春痘|卡路里|遗嘱|遗产|租客|罚单|超速|签证|绿卡|演唱会|程序员|\bjs\b"
+)
 _CUES: Final = (
     ("hazard", _HAZARD),
+    ("harm", _HARM),
+    ("victim", _VICTIM),
+    ("body", _BODY),
     ("howto", _HOW_TO),
     ("rule", _RULE_QUESTION),
     ("conditional", _CONDITIONAL),
@@ -197,10 +284,12 @@ _CUES: Final = (
     ("account", _ACCOUNT_THING),
     ("status", _STATUS),
     ("number", _NUMBER),
+    ("order", _ORDER),
     ("person", _PERSON_CALL),
     ("anger", _ANGER),
     ("self", _SELF),
     ("task", _TASK),
+    ("world", _WORLD),
 )
 # Cues whose meeting says more than each alone.
 _PAIRS: Final = (
@@ -208,10 +297,26 @@ _PAIRS: Final = (
     ("hazard", "howto"),
     ("hazard", "rule"),
     ("hazard", "conditional"),
+    ("hazard", "victim"),
+    ("hazard", "body"),
+    ("harm", "incident"),
+    ("harm", "howto"),
+    ("harm", "rule"),
+    ("harm", "conditional"),
+    ("harm", "victim"),
+    ("harm", "body"),
+    ("harm", "hazard"),
     ("account", "status"),
     ("account", "mine"),
     ("account", "howto"),
     ("account", "number"),
+    ("account", "order"),
+    ("order", "mine"),
+    ("order", "number"),
+    ("order", "howto"),
+    ("world", "howto"),
+    ("world", "rule"),
+    ("world", "task"),
     ("status", "mine"),
     ("status", "howto"),
     ("person", "howto"),
@@ -220,6 +325,21 @@ _PAIRS: Final = (
     ("person", "mine"),
     ("anger", "mine"),
 )
+
+
+# Of short courtesies in English, as somebody may mistype them.
+_CALLS: Final = frozenset(
+    {"hello", "hi", "hey", "thanks", "thank", "goodbye", "goodnight", "bye"}
+    | {"morning", "afternoon", "evening"}
+)
+_BESIDE_CALLS: Final = frozenset(
+    {"good", "night", "day", "there", "all", "everyone", "team", "you", "so", "very", "much", "a"}
+    | {"lot", "again", "for", "now", "dear"}
+)
+_NO_SLIPS: Final = frozenset({"hell", "than", "tank", "tanks"})
+_REPEATED: Final = re.compile(r"([a-z])\1{2,}")
+_MOST_MENDED: Final = 4  # words of a turn
+_LEAST_LETTERS: Final = 3  # of a word that is mended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,7 +362,7 @@ def strip_courtesies(text: str) -> TurnText:
     >>> strip_courtesies("你好，在吗？").core, strip_courtesies("你好，在吗？").courtesies
     ('', ('greeting', 'greeting'))
     """
-    plain = normalise_text(text[:_LONGEST]).strip()
+    plain = _mend_courtesies(normalise_text(text[:_LONGEST]).strip())
     core, courtesies = plain, []
     while lead := next(((name, m) for name, p in _LEADS if (m := p.match(core)) and m.end()), None):
         courtesies.append(lead[0])
@@ -253,6 +373,44 @@ def strip_courtesies(text: str) -> TurnText:
     return TurnText(plain=plain, core=core.strip(" ,.!~"), courtesies=tuple(courtesies))
 
 
+def _mend_courtesies(plain: str) -> str:
+    """Mend a turn that is nothing but courtesies with a letter too many, too few or swapped.
+
+    >>> _mend_courtesies("tahnks!"), _mend_courtesies("good afternon"), _mend_courtesies("mourning")
+    ('thanks', 'good afternoon', 'morning')
+    >>> _mend_courtesies("mourning leave"), _mend_courtesies("tea")
+    ('mourning leave', 'tea')
+    """
+    bare = plain.strip(" .,!~")
+    words = _REPEATED.sub(r"\1\1", bare).split()
+    if not words or len(words) > _MOST_MENDED or not plain.isascii():
+        return plain
+    mended = [_mend_word(word) for word in words]
+    known = [word for word in mended if word is not None]
+    is_call = len(known) == len(mended) and not _CALLS.isdisjoint(known)
+    return " ".join(known) if is_call and known != bare.split() else plain
+
+
+def _mend_word(word: str) -> str | None:
+    """Return the word of courtesy that a word is, or was to be; None where there is none."""
+    known = _CALLS | _BESIDE_CALLS
+    if word in known:
+        return word
+    if len(word) < _LEAST_LETTERS or word in _NO_SLIPS or word.removesuffix("s") in known:
+        return None
+    near = (w for w in sorted(known) if w[0] == word[0] and _is_one_slip(word, w))
+    return next(near, None)
+
+
+def _is_one_slip(word: str, other: str) -> bool:
+    """Tell whether words differ by one letter that is missing, or by two that are swapped."""
+    if len(word) == len(other):
+        at = next((i for i, (a, b) in enumerate(zip(word, other, strict=True)) if a != b), 0)
+        return word[:at] + word[at : at + 2][::-1] + word[at + 2 :] == other
+    short, long = sorted((word, other), key=len)
+    return any(long[:at] + long[at + 1 :] == short for at in range(len(long)))
+
+
 def names_hazard(text: str) -> bool:
     """Tell whether a text holds a word of an accident, whatever it says of it.
 
@@ -260,7 +418,7 @@ def names_hazard(text: str) -> bool:
     (True, False)
     """
     plain = normalise_text(text)
-    return bool(_HAZARD.search(plain) or _DANGER.search(plain))
+    return any(words.search(plain) for words in (_HAZARD, _DANGER, _HARM))
 
 
 def find_cues(text: str) -> frozenset[str]:

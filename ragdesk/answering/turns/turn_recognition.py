@@ -35,16 +35,28 @@ class TurnOptions:
 
 
 CHAT_FLOOR: Final = 0.85  # of what is out of scope: where it is missed, nothing is found anyway
-CUED_FLOOR: Final = 0.5  # of a kind whose cue a turn holds, as those below
-KIND_CUES: Final = {
-    TurnKind.GREETING: "greeting",
-    TurnKind.THANKS: "thanks",
-    TurnKind.WANTS_PERSON: "person",
-    TurnKind.COMPLAINT: "anger",
+KIND_CUES: Final[Mapping[TurnKind, tuple[frozenset[str], ...]]] = {
+    TurnKind.GREETING: (frozenset({"greeting"}),),
+    TurnKind.THANKS: (frozenset({"thanks"}),),
+    TurnKind.WANTS_PERSON: (frozenset({"person"}),),
+    TurnKind.COMPLAINT: (frozenset({"anger"}),),
+    TurnKind.NEEDS_ACCOUNT: (
+        frozenset({"account", "mine"}),
+        frozenset({"account", "number"}),
+        frozenset({"account", "status"}),
+        frozenset({"order", "account"}),
+        frozenset({"order", "mine"}),
+    ),
+    TurnKind.OUT_OF_SCOPE: (frozenset({"world"}), frozenset({"task"}), frozenset({"self"})),
 }
+"""Cues of a kind: a turn that holds all of one set is taken for it from a lower likelihood on."""
+CUED_FLOOR: Final = 0.5  # of a kind whose cues a turn holds
+CUED_FLOORS: Final = {TurnKind.NEEDS_ACCOUNT: 0.65, TurnKind.OUT_OF_SCOPE: 0.65}
 FAULT_FLOOR: Final = 0.92  # of a complaint without a word of anger: most of these report a fault
 LONGEST_TURN: Final = 600  # characters; a longer one is a letter, which is answered from documents
 SAFETY_FLOOR: Final = 0.5  # a little lower: its passages are looked for all the same
+NAMELESS_SAFETY_FLOOR: Final = 0.8  # of a turn without a word that names a hazard
+MOST_QUESTION: Final = 0.35  # beside an accident that is likelier than any other kind
 # A letter or an emoji: a number names a choice, a room or an amount.
 _ASIDE: Final = re.compile(r"([(（][^()（）]{1,80}[)）])\s*")  # what a sentence is about
 _SIGN: Final = re.compile(r"[^\W\d_]|[\u2600-\u27bf\U0001f300-\U0001faff]")
@@ -106,12 +118,21 @@ def _split_turn(text: str) -> list[str]:
 
 def _choose_kind(text: str, scores: Mapping[TurnKind, float], options: TurnOptions) -> TurnKind:
     """Return the likeliest kind where no question is likely beside it."""
-    if scores[TurnKind.SAFETY] >= SAFETY_FLOOR and names_hazard(text):
+    if _is_accident(text, scores):
         return TurnKind.SAFETY
     others = (kind for kind in scores if kind not in {TurnKind.QUESTION, TurnKind.SAFETY})
     kind = max(others, key=scores.__getitem__)
     floor = _kind_floor(kind, text, options)
     return kind if 1 - scores[TurnKind.QUESTION] >= floor else TurnKind.QUESTION
+
+
+def _is_accident(text: str, scores: Mapping[TurnKind, float]) -> bool:
+    """Tell whether an accident is likely, or likelier than all else where no question is likely."""
+    likelihood = scores[TurnKind.SAFETY]
+    if not names_hazard(text):
+        return likelihood >= NAMELESS_SAFETY_FLOOR
+    likeliest = likelihood >= max(scores.values())
+    return likelihood >= SAFETY_FLOOR or (likeliest and scores[TurnKind.QUESTION] < MOST_QUESTION)
 
 
 def _question_floor(sentence: str) -> float:
@@ -120,8 +141,9 @@ def _question_floor(sentence: str) -> float:
 
 def _kind_floor(kind: TurnKind, text: str, options: TurnOptions) -> float:
     """Return the likelihood that a turn is no question from which it is taken for a kind."""
-    if KIND_CUES.get(kind) in find_cues(text):
-        return min(options.floor, CUED_FLOOR)
+    cues = find_cues(text)
+    if any(cued <= cues for cued in KIND_CUES.get(kind, ())):
+        return min(options.floor, CUED_FLOORS.get(kind, CUED_FLOOR))
     if kind is TurnKind.OUT_OF_SCOPE:
         return max(options.floor, CHAT_FLOOR)
     return max(options.floor, FAULT_FLOOR) if kind is TurnKind.COMPLAINT else options.floor
