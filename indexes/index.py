@@ -496,6 +496,5 @@ class Index:
         return replace(record, groups=listed.groups, validity=listed.validity, notes=notes)
 
     def find_chunk_store(self, listed: ListedDocument) -> ChunkStore:
-        """Return the store that holds a document that is listed."""
         """Return the chunk store that holds a listed document."""
         return self.segments[self._layout.find_segment(listed.segment)].chunk_store

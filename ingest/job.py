@@ -47,7 +47,12 @@ from ingest.runners import Runner, RunnerFactory
 from ingest.same_bytes import list_duplicates
 from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.skip_memory import note_skips
-from ingest.source_changes import AdmissionRule, ChangeDetector, SourceChanges
+from ingest.source_changes import (
+    AdmissionRule,
+    ChangeDetector,
+    SourceChanges,
+    save_digests,
+)
 from ingest.split import SplitOptions
 from ingest.versions import ReadingVersions
 
@@ -153,9 +158,7 @@ class IngestJob:
             removed = list_removed_names(source_changes, listing)
             sources.write_sources(self.collection, known_sources, used_sources, removed=removed)
             note_skips(self.collection, source_changes, skipped, report.generation)
-            for change in source_changes:
-                if change.digest_cache:
-                    change.digest_cache.save()
+            save_digests(source_changes)
             notes = tuple(meter.notes)
             return replace(report, due=build.merge_due, notes=notes, loss=build.loss)
 

@@ -12,7 +12,7 @@ from indexes.chunk import Validity
 from indexes.index import Index
 from indexes.program_versions import make_outdated_error
 from indexes.store import generations, past_limits
-from indexes.store.access_log import NOBODY_GROUPS, intersect_groups
+from indexes.store.access_log import NOBODY_GROUPS
 from indexes.store.document_table import DocumentTable, ListedDocument
 from indexes.store.paths import original_file
 from ingest import document_changes, sources
@@ -22,6 +22,7 @@ from ingest.document_changes import DocumentChanges, DocumentFinder
 from ingest.errors import IngestError, SourceConflict, Unreadable, to_unreadable
 from ingest.parse.parser_table import CONTAINER_TYPES
 from ingest.source_files import Listing, SourceFile
+from ingest.source_limits import collect_limits, find_inner_limits, restrict_file
 from ingest.sources import Source
 from ingest.validity import SIDECAR, read_sidecar
 from ingest.versions import UNNOTED, ReadingVersions
@@ -97,6 +98,13 @@ class SourceChanges:
     def _unreadable_documents(self, skipped: Iterable[Skipped]) -> list[ListedDocument]:
         failed_uris = self.failed_uris(skipped)
         return [self.published[raw.uri] for raw in self.changes.changed if raw.uri in failed_uris]
+
+
+def save_digests(source_changes: Iterable[SourceChanges]) -> None:
+    """Keep the digests of files that were taken, so that the next job need not read them."""
+    for change in source_changes:
+        if change.digest_cache:
+            change.digest_cache.save()
 
 
 def belongs_to_source(source: str, document_source: str) -> bool:
@@ -187,7 +195,7 @@ class ChangeDetector:
                     entries,
                     taken_uris=taken_uris - own_documents.keys(),
                     groups=new_groups,
-                    limits=_limits_inside(source.name, known_sources.values()),
+                    limits=find_inner_limits(source.name, known_sources.values()),
                 )
             )
             taken_uris |= {raw.uri for raw in source_changes[-1].changes.files_to_parse}
@@ -411,8 +419,8 @@ class ChangeDetector:
         files = sources.assign_uris(listed_files, source, taken_uris)
         digest_cache = DigestCache(self.collection, source.name)
         raws, failures = self._digest_files(files, source.name, source.groups, digest_cache)
-        inner = _limits_by_uri(files, limits)
-        raws = [_limit(raw, inner) for raw in raws]
+        inner = collect_limits(files, limits)
+        raws = [restrict_file(raw, inner) for raw in raws]
         prefix = source.prefix if source.always else ""
         skipped_entries = [
             replace(one, uri=f"{prefix}{one.uri}", source=source.name)
@@ -467,33 +475,6 @@ class ChangeDetector:
             )
             raws.append(raw)
         return raws, skipped
-
-
-def _limits_inside(source: str, known: Iterable[Source]) -> dict[PurePath, frozenset[str]]:
-    """Return the groups of the limited sources that lie inside another one, by their folders."""
-    return {
-        PurePath(other.name): other.groups
-        for other in known
-        if other.groups and other.name != source and PurePath(other.name).is_relative_to(source)
-    }
-
-
-def _limits_by_uri(
-    files: Mapping[str, SourceFile], limits: Mapping[PurePath, frozenset[str]]
-) -> dict[str, frozenset[str]]:
-    """Return, for each file that lies in limited sources too, those who may see it there."""
-    groups: dict[str, frozenset[str]] = {}
-    for uri, file in files.items() if limits else ():
-        for folder, limit in limits.items():
-            if file.path.is_relative_to(folder):
-                groups[uri] = intersect_groups(groups.get(uri, frozenset()), limit)
-    return groups
-
-
-def _limit(raw: Raw, limits: Mapping[str, frozenset[str]]) -> Raw:
-    if raw.uri not in limits:
-        return raw
-    return replace(raw, groups=intersect_groups(raw.groups, limits[raw.uri]))
 
 
 def _read_sidecar_cheaply(path: Path, *, real: bool = False) -> Validity | None:

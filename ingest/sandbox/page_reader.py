@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from indexes.store.paths import join_stored
 from ingest.document import Raw
 from ingest.errors import IngestError
 from ingest.ocr_pages import (
@@ -123,4 +124,4 @@ class PageReader:
         with self._lock:
             if self._scratch is None:
                 self._scratch = tempfile.TemporaryDirectory(prefix="ragdesk-ocr-")
-            return Path(self._scratch.name) / raw.digest
+            return join_stored(Path(self._scratch.name), raw.digest)

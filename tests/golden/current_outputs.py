@@ -44,6 +44,9 @@ PARSED_FILES = {
     "application/vnd.oasis.opendocument.spreadsheet": "fees.ods",
     "application/epub+zip": "coffee.epub",
     "message/rfc822": "note.eml",
+    "application/mbox": "yard.mbox",
+    "application/vnd.ms-outlook": "board.msg",
+    "text/calendar": "visit.ics",
 }
 
 FURTHER_FILES = {

@@ -230,7 +230,7 @@ class _BlockReader:
             self._boxes.add(frame)
             self._end_block()
             self._lines.note_content()
-            graphic_frames.write_frame(
+            graphic_frames.write_drawing(
                 self._package, self._package.main, frame, self.builder, self.unread
             )
 

@@ -14,7 +14,7 @@ MOST_DIAGRAM_POINTS = 2_000
 MOST_DIAGRAM_DEPTH = 8  # levels that are indented
 
 
-def write_frame(
+def write_drawing(
     package: Package, part: str, frame: Element, builder: DocumentBuilder, unread: UnreadParts
 ) -> None:
     """Write the SmartArt drawing or the chart of a frame; count it where it holds no words."""

@@ -87,7 +87,7 @@ class _SlideReader:
         drawn = local_name(shape) == "graphicFrame"
         frames = graphic_frames.find_frames(shape, "relIds") if drawn else []
         for frame in frames:
-            graphic_frames.write_frame(self.package, part, frame, self.builder, self.unread)
+            graphic_frames.write_drawing(self.package, part, frame, self.builder, self.unread)
         if not frames:
             _write_shape(shape, self.builder)
 

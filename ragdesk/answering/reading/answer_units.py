@@ -32,6 +32,7 @@ UnitKind = Literal["sentence", "row", "list", "steps", "definition", "code", "fa
 
 MOST_ITEMS = 15  # of a list are quoted; of a longer one the first, and the rest are counted
 LONGEST_LIST = 1_500  # characters of one that is quoted as it stands; of a longer one, first lines
+_LONGEST_RECORD = 8_000  # characters from a record's name to its last field
 LONGEST_ITEM = 300  # columns (a Han character counts two) of an item that is one unit
 
 _LEANING_START = re.compile(
@@ -40,6 +41,7 @@ _LEANING_START = re.compile(
     r"|[他她它其此该这那]|后者|前者|两者|否则|同时|然后)",
     re.IGNORECASE,
 )
+_FIELD = re.compile(r"[^\s:：][^:：\n]{0,79}[:：] ?[^\s:：]")
 _DEFINITION = re.compile(
     r"(?:[-*•]\s+)?(?:[^\s:：,，。.]+\s+){0,5}[^\s:：,，。.]{1,30}(?:[:：]\s*\S"
     r"|\s+(?:is|are|means|refers to|stands for|describes|denotes)\s+(?:an?|the|any|all|how|what)\b"
@@ -136,7 +138,24 @@ def split_units(passage: Passage, rank: int, text: str) -> list[AnswerUnit]:
     if passage.chunk.kind == "table":
         rows = read_table_rows(text, passage.chunk)
         return [_make_row(passage, rank, text, row) for row in rows]
-    return _PassageSplitter(passage, rank, text).split()
+    return [_name_record(unit, text) for unit in _PassageSplitter(passage, rank, text).split()]
+
+
+def _name_record(unit: AnswerUnit, text: str) -> AnswerUnit:
+    """Put before a field of a record what the record is called: "Model: PX-5" above "Weight: 9 kg".
+
+    Rows of wide tables are kept as records, below a heading of this form.
+    """
+    chunk = unit.passage.chunk
+    name = chunk.path[-1] if chunk.path else ""
+    if unit.is_whole or unit.above or not (_FIELD.match(name) and _FIELD.match(unit.core)):
+        return unit
+    start = unit.spans[0][0]
+    at = text.rfind(name, max(0, start - _LONGEST_RECORD), start)
+    if at < 0 or text[at + len(name) : at + len(name) + 1] != "\n":
+        return unit
+    spans = ((at, at + len(name)), *unit.spans)
+    return replace(unit, spans=spans, text=join_spans(text, spans), above=1)
 
 
 def join_spans(text: str, spans: Sequence[Span]) -> str:

@@ -50,7 +50,7 @@ def test_two_rows_of_heads_are_joined():
         "halls.csv", "Hall,Seats,,Rent\n,row,balcony,\nEast,300,80,900 EUR\nWest,120,40,400 EUR\n"
     )
     assert units[0].columns == ("Hall", "Seats row", "Seats balcony", "Rent")
-    assert texts(units)[0] == "Hall | Seats | | Rent\n| row | balcony\nEast | 300 | 80 | 900 EUR"
+    assert texts(units)[0] == "Hall | Seats row | Seats balcony | Rent\nEast | 300 | 80 | 900 EUR"
     html = (
         "<table><tr><th rowspan=2>厅</th><th colspan=2>座位</th></tr><tr><th>楼下</th><th>楼上</th></tr>"
         "<tr><td>东厅</td><td>三百</td><td>八十</td></tr></table>"

@@ -29,6 +29,16 @@ WIDE = (
 
 def test_of_a_wide_row_the_label_and_the_column_are_quoted(ask_about):
     answer = ask_about("What is the weight of the PX-52?", pumps_csv=WIDE)
+    assert answer.claims[0].text == "Model: PX-52\nWeight: 59 kg"
+
+
+def test_of_a_row_with_long_cells_the_label_and_the_column_are_quoted(ask_about):
+    head = "| Model | Setup | Care | Noise | Weight |\n|---|---|---|---|---|\n"
+    rows = "".join(
+        f"| PX-{m} | {'set it level and fill it ' * 9} | {'wipe it dry ' * 20} | {m} dB | {m + 7} kg |\n"
+        for m in (41, 52, 63)
+    )
+    answer = ask_about("What is the weight of the PX-52?", pumps_md=f"# Pumps\n\n{head}{rows}")
     assert answer.claims[0].text == "Model | Weight\nPX-52 | 59 kg"
     assert [c.columns for c in answer.citations][-2:] == [("Model",), ("Weight",)]
 
