@@ -182,10 +182,12 @@ def _reads_like_heading(line: str) -> bool:
 
     >>> _reads_like_heading("Lost and found"), _reads_like_heading("Tel. 555 10 20")
     (True, False)
+    >>> _reads_like_heading("The canteen is in hall 4.")
+    False
     """
     if "\n" in line or (starts_list_item(line) and not _HEADING_NUMBER.match(line)):
         return False
-    words = _HEADING_NUMBER.sub("", line, count=1)
+    words = _drop_number(line)
     if not words or _STOP_END.search(words) or _VALUE_SIGN.search(words):
         return False
     han = len(_HAN.findall(words))
@@ -209,4 +211,10 @@ def read_heading_names(chunk: Chunk) -> frozenset[str]:
 
 def _fold_name(line: str) -> str:
     plain = normalise_text(line).strip(" #*_.:：")
-    return " ".join(_HEADING_NUMBER.sub("", plain, count=1).split()) or plain
+    return " ".join(_drop_number(plain).split()) or plain
+
+
+def _drop_number(line: str) -> str:
+    """Return a line without the number it begins with."""
+    number = _HEADING_NUMBER.match(line)
+    return line[number.end() :] if number else line

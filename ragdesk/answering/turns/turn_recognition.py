@@ -51,7 +51,7 @@ KIND_CUES: Final[Mapping[TurnKind, tuple[frozenset[str], ...]]] = {
 }
 """Cues of a kind: a turn that holds all of one set is taken for it from a lower likelihood on."""
 CUED_FLOOR: Final = 0.5  # of a kind whose cues a turn holds
-CUED_FLOORS: Final = {TurnKind.NEEDS_ACCOUNT: 0.65, TurnKind.OUT_OF_SCOPE: 0.65}
+CUED_FLOORS: Final = {TurnKind.NEEDS_ACCOUNT: 0.75, TurnKind.OUT_OF_SCOPE: 0.65}
 FAULT_FLOOR: Final = 0.92  # of a complaint without a word of anger: most of these report a fault
 LONGEST_TURN: Final = 600  # characters; a longer one is a letter, which is answered from documents
 SAFETY_FLOOR: Final = 0.5  # a little lower: its passages are looked for all the same

@@ -293,3 +293,11 @@ def test_an_answer_in_the_line_of_its_question_keeps_it(uri, body):
     assert "\n" not in first.question
     assert "cats" in second.question or "猫" in second.question
     assert not first.text.startswith(("A", "答"))
+
+
+def test_a_short_answer_that_ends_in_a_number_is_no_heading():
+    units = read_units(
+        "hall.md",
+        "# Hall\n\n## Where is the lift?\n\nTake the lift in wing 3.\n\n## Is it slow?\n\nIt takes a minute or so to come down.\n",
+    )
+    assert "Take the lift in wing 3." in texts(units)
