@@ -63,7 +63,11 @@ from ragdesk.answering.step_clock import StepClock
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.turns.safety_search import QuoteWriter, search_instructions
 from ragdesk.answering.turns.turn_kind import TurnKind
-from ragdesk.answering.turns.turn_recognition import TurnOptions, recognise_turn
+from ragdesk.answering.turns.turn_recognition import (
+    TurnOptions,
+    is_surely_no_question,
+    recognise_turn,
+)
 from ragdesk.answering.writing.cited_links import find_cited_links
 from ragdesk.answering.writing.writer import Writer, WriterPart
 from ragdesk.degradation import format_degraded_reason
@@ -180,12 +184,22 @@ class Desk:
         yield Done(self._build_answer(question, retrieval, ranked_passages, state, clock))
 
     def _recognise_turn(self, question: Question, analysis: QuestionAnalysis) -> TurnKind:
-        """Tell what a turn wants. An order that the documents hold is a question about them."""
-        kind = recognise_turn(analysis.text, self.retrieve.embedder, self.turns)
-        if kind is not TurnKind.NEEDS_ACCOUNT or not analysis.identifiers:
+        """Tell what a turn wants.
+
+        An order that the documents hold is a question about them, and so is what may be a matter
+        of an account, where they answer it.
+        """
+        embedder = self.retrieve.embedder
+        kind = recognise_turn(analysis.text, embedder, self.turns)
+        if kind is not TurnKind.NEEDS_ACCOUNT:
             return kind
         mask = self.retrieve.index.make_mask(question.where)
-        return TurnKind.QUESTION if self.retrieve.find_named_rows(analysis, mask) else kind
+        if analysis.identifiers and self.retrieve.find_named_rows(analysis, mask):
+            return TurnKind.QUESTION
+        if is_surely_no_question(analysis.text, embedder):
+            return kind
+        found = self._make_extractor().read_passages(self.retrieve(question, analysis))
+        return TurnKind.QUESTION if self._is_answerable(found) else kind
 
     async def _find_passages(
         self,

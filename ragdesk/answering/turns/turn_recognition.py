@@ -52,6 +52,7 @@ KIND_CUES: Final[Mapping[TurnKind, tuple[frozenset[str], ...]]] = {
 """Cues of a kind: a turn that holds all of one set is taken for it from a lower likelihood on."""
 CUED_FLOOR: Final = 0.5  # of a kind whose cues a turn holds
 CUED_FLOORS: Final = {TurnKind.NEEDS_ACCOUNT: 0.75, TurnKind.OUT_OF_SCOPE: 0.65}
+SURE_FLOOR: Final = 0.9  # from which the documents are not asked whether they answer all the same
 FAULT_FLOOR: Final = 0.92  # of a complaint without a word of anger: most of these report a fault
 LONGEST_TURN: Final = 600  # characters; a longer one is a letter, which is answered from documents
 SAFETY_FLOOR: Final = 0.5  # a little lower: its passages are looked for all the same
@@ -97,6 +98,18 @@ def recognise_turn(
     kind = _choose_kind(text, classifier.score_turn(text, embedder), options)
     is_known = kind is TurnKind.SAFETY or classifier.knows_words(text, kind)
     return kind if is_known else TurnKind.QUESTION  # "annual fee" is short, as "bye" is
+
+
+def is_surely_no_question(
+    text: str, embedder: Embedder | None = None, classifier: TurnClassifier | None = None
+) -> bool:
+    """Tell whether a turn is hardly a question. Blocks while the embedder reads it, if it can.
+
+    >>> is_surely_no_question("Where is my order 51723?"), is_surely_no_question("Is tea free?")
+    (True, False)
+    """
+    scores = (classifier or load_classifier()).score_turn(text, embedder)
+    return 1 - scores[TurnKind.QUESTION] >= SURE_FLOOR
 
 
 def _split_turn(text: str) -> list[str]:

@@ -23,6 +23,7 @@ TEXTS = {
         "第一条　为管好仓库，制定本仓库制度。\n\n第二条　仓库每日下班前上锁。\n\n第九条　贵重物品两人同行。",
     ),
     "orders.md": ("Orders", "Order QX4471-B was signed for on Monday by the porter."),
+    "login.md": ("Log in", "If you cannot log in to your account any more, reset the password."),
     "Lathe LT-88.md": ("User guide", "Oil the spindle after forty hours of work."),
     "Lathe LT-90.md": ("User guide", "Oil the spindle after ninety hours of work."),
 }
@@ -85,6 +86,12 @@ def test_an_order_that_the_documents_hold_is_no_matter_of_an_account(ask):
     unknown = ask("When will my order QX9999-B arrive?")
     assert "Monday" in known.text
     assert unknown.reason is AnswerReason.NEEDS_ACCOUNT
+
+
+def test_what_may_be_a_matter_of_an_account_is_answered_where_the_documents_do(ask):
+    answer = ask("I cannot log in to my account any more")
+    assert "reset the password" in answer.text
+    assert ask("is mine on the truck yet").reason is AnswerReason.NEEDS_ACCOUNT
 
 
 def test_a_product_that_only_a_file_s_name_holds_is_met(ask):
