@@ -198,7 +198,8 @@ class Desk:
             return TurnKind.QUESTION
         if is_surely_no_question(analysis.text, embedder):
             return kind
-        found = self._make_extractor().read_passages(self.retrieve(question, analysis))
+        found = retrieve_parts(self.retrieve, question, analysis, answer_likelihood)
+        found = self._make_extractor().read_passages(found)
         return TurnKind.QUESTION if self._is_answerable(found) else kind
 
     async def _find_passages(

@@ -61,9 +61,14 @@ MOST_QUESTION: Final = 0.35  # beside an accident that is likelier than any othe
 # A letter or an emoji: a number names a choice, a room or an amount.
 _ASIDE: Final = re.compile(r"([(（][^()（）]{1,80}[)）])\s*")  # what a sentence is about
 _SIGN: Final = re.compile(r"[^\W\d_]|[\u2600-\u27bf\U0001f300-\U0001faff]")
+_INDIRECT: Final = re.compile(
+    r"\b(?:(?:like|want|need) to know|wonder(?:ing)? (?:if|whether|what|how|when)|(?:tell|let) me"
+    r" (?:know )?(?:if|whether|what|how|when))\b|想(?:知道|问|了解|咨询)|请问",
+    re.IGNORECASE,
+)
 QUESTION_FLOOR, STATEMENT_FLOOR = 0.6, 0.9
-"""Likelihood of a sentence by its words, from which the whole turn is a question: of one that ends
-in a question mark, and of another one."""
+"""Likelihood of a sentence by its words, from which the whole turn is a question: of one that asks,
+with a question mark or by its words, and of another one."""
 
 
 def recognise_turn(
@@ -149,7 +154,8 @@ def _is_accident(text: str, scores: Mapping[TurnKind, float]) -> bool:
 
 
 def _question_floor(sentence: str) -> float:
-    return QUESTION_FLOOR if sentence.rstrip().endswith(("?", "？")) else STATEMENT_FLOOR
+    asks = sentence.rstrip().endswith(("?", "？")) or _INDIRECT.search(sentence)
+    return QUESTION_FLOOR if asks else STATEMENT_FLOOR
 
 
 def _kind_floor(kind: TurnKind, text: str, options: TurnOptions) -> float:
