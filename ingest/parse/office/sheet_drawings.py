@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 from ingest.parse.office.chart_data import chart_title, find_chart
 from ingest.parse.office.package import Package
-from ingest.parse.office.paragraph_text import describe_picture, read_paragraph
+from ingest.parse.office.paragraph_text import (
+    count_struck_words,
+    describe_picture,
+    read_paragraph,
+)
 from ingest.parse.office.unread_parts import UnreadParts
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
@@ -24,6 +28,7 @@ def read_sheet_drawings(package: Package, part: str, unread: UnreadParts) -> lis
         if package.has_part(name):
             root = package.archive.parse_entry(name)
             unread.count_content(root)
+            unread.add("struck", count_struck_words(root))
             for shape in _iterate_shapes(root, unread):
                 words += _read_shape(package, name, shape, unread)
                 if len(words) > MOST_SHAPES:
