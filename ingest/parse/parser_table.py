@@ -29,8 +29,8 @@ class ParserRow:
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 CONVERTED_MODULE = "office.converted"
 _CONVERSION = 1  # of what LibreOffice is asked for; the version of such a parser grows with it
-_WORD = ParserRow("office.docx", 3, frozenset({".docx", ".docm", ".dotx"}))
-_SLIDES = ParserRow("office.pptx", 3, frozenset({".pptx", ".pptm", ".ppsx"}))
+_WORD = ParserRow("office.docx", 4, frozenset({".docx", ".docm", ".dotx"}))
+_SLIDES = ParserRow("office.pptx", 4, frozenset({".pptx", ".pptm", ".ppsx"}))
 
 
 def _convert_to(row: ParserRow, *suffixes: str) -> ParserRow:
@@ -47,7 +47,7 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "application/yaml": ParserRow("data.yaml_lines", 1),
     "application/jsonl": ParserRow("data.json_records", 2),
     "text/vtt": ParserRow("data.subtitles", 1),
-    "application/pdf": ParserRow("pdf.reader", 2, frozenset({".pdf"})),
+    "application/pdf": ParserRow("pdf.reader", 3, frozenset({".pdf"})),
     f"{_OFFICE}wordprocessingml.document": _WORD,
     f"{_OFFICE}presentationml.presentation": _SLIDES,
     "application/msword": _convert_to(_WORD, ".doc", ".dot"),
@@ -56,7 +56,7 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "application/vnd.ms-powerpoint": _convert_to(_SLIDES, ".ppt", ".pps"),
     "application/vnd.oasis.opendocument.presentation": _convert_to(_SLIDES, ".odp"),
     f"{_OFFICE}spreadsheetml.sheet": ParserRow(
-        "office.xlsx", 3, frozenset({".xlsx", ".xlsm", ".xltx"}), takes_options=True
+        "office.xlsx", 4, frozenset({".xlsx", ".xlsm", ".xltx"}), takes_options=True
     ),
     "application/vnd.ms-excel": ParserRow(
         "office.old_sheets", 1, frozenset({".xls"}), takes_options=True

@@ -105,6 +105,7 @@ class _BlockReader:
 
     def _read_block(self, node: Element) -> None:
         self.hidden_words += paragraph_text.count_hidden_words(node)
+        self.unread.add("struck", paragraph_text.count_struck_words(node))
         self.unread.count_content(node)
         self.write_block(node)
         self._boxes.clear()

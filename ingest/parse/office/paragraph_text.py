@@ -1,6 +1,6 @@
 """Read the visible words of an office document's paragraph."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from string import hexdigits
 
 from ingest.parse.office import symbol_fonts
@@ -19,6 +19,7 @@ _SKIPPED_TAGS = frozenset(_SKIPPED_NAMES.split())
 _MOST_CODE_DIGITS = 6  # of a character's number
 TINY_HALF_POINTS = 4  # half points
 WHITE_CODES = {"FFFFFF", "FEFEFE", "FDFDFD"}
+_STRIKES = frozenset({"sngStrike", "dblStrike"})  # of a slide's run
 _SPACE_TAGS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _FORMULAS = frozenset({"f", "rad", "d", "nary", "sSup", "sSub", "sSubSup"})
 
@@ -43,7 +44,7 @@ def iterate_words(
         elif name in _SPACE_TAGS:
             yield _SPACE_TAGS[name]
         elif name == "r":
-            if not is_hidden_run(inner):
+            if not is_hidden_run(inner) and not is_struck_run(inner):
                 yield from iterate_words(inner, enter, leave)
         elif name in _FORMULAS:
             yield _format_formula(inner, name)
@@ -115,9 +116,28 @@ def is_hidden_run(run: Element) -> bool:
     return boxed is None and not styled and not any(mark is not None for mark in shaded)
 
 
+def is_struck_run(run: Element) -> bool:
+    """Tell whether a run is struck out, in Word or on a slide: it no longer holds."""
+    own = find_child(run, "rPr")
+    if own is None:
+        return False
+    marks = own.iterchildren("{*}strike", "{*}dstrike")
+    return own.get("strike") in _STRIKES or any(map(is_on, marks))
+
+
 def count_hidden_words(paragraph: Element) -> int:
     """Count the words of a paragraph that no reader sees."""
-    runs = (run for run in paragraph.iter("{*}r") if is_hidden_run(run))
+    return _count_words(run for run in paragraph.iter("{*}r") if is_hidden_run(run))
+
+
+def count_struck_words(node: Element) -> int:
+    """Count the words below an element that are seen, and struck out."""
+    return _count_words(
+        run for run in node.iter("{*}r") if is_struck_run(run) and not is_hidden_run(run)
+    )
+
+
+def _count_words(runs: Iterable[Element]) -> int:
     return sum(len((element.text or "").split()) for run in runs for element in run.iter("{*}t"))
 
 

@@ -63,6 +63,7 @@ class _SlideReader:
         tree = find_child(root, "cSld", "spTree")
         if tree is not None:
             self.unread.count_content(tree)
+            self.unread.add("struck", paragraph_text.count_struck_words(tree))
         drawn = list(_iterate_shapes(tree))
         shapes = {s: _placeholder_type(s) for s in drawn if not _is_hidden_shape(s)}
         self.unread.add("shape", len(drawn) - len(shapes))

@@ -1,4 +1,4 @@
-"""Write the sheets of a workbook: each a section, its rows within limits, its comments below."""
+"""Write the sheets of a workbook: each a section, rows within limits, then shapes and comments."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -27,18 +27,20 @@ class SheetSections:
         name: str,
         rows: Iterable[tuple[int, list[str]]],
         *,
+        drawn: Sequence[str] = (),
         comments: Sequence[SheetComment] = (),
         left_out: Collection[int] = (),
     ) -> None:
         """Write one sheet. Raises Unreadable for one that is too large.
 
+        drawn: the words of shapes that lie over its cells; they stand below its tables.
         left_out: numbers of rows whose comments are not read, known once the rows were read.
         """
         commented = {row for row, _, _ in comments}
         kept: dict[int, list[str]] = {}
         source = _limit_rows(rows, commented, kept)
         first = next(filter(any, source), None)
-        if first is None and not comments:
+        if first is None and not comments and not drawn:
             return
         self._builder.close_sections(1)
         if self._count > 1 or not _UNNAMED.fullmatch(name):
@@ -46,6 +48,8 @@ class SheetSections:
         if first is not None:
             write_sheet_rows(self._builder, _chain_first(first, source), level=2)
         self._builder.close_sections(2)
+        for words in drawn:
+            self._builder.add_paragraph(words)
         for row, column, words in comments:
             if row in left_out:
                 continue

@@ -18,6 +18,7 @@ _NOTES = {
     "margin": ("1 header or footer was not read", "{:,} headers and footers were not read"),
     "box": ("1 text box was not read", "{:,} text boxes were not read"),
     "comment": ("1 comment was left out", "{:,} comments were left out"),
+    "struck": ("1 struck-out word was left out", "{:,} struck-out words were left out"),
     "shape": ("1 hidden shape was left out", "{:,} hidden shapes were left out"),
     "contents": (
         "1 line of its table of contents was left out",

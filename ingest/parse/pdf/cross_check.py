@@ -9,8 +9,9 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from ingest.parse.pdf.ocr_choice import FEWEST_GARBLED, is_garbled
 from ingest.parse.pdf.page_model import LineCell, Sheet, TextLine
-from ingest.parse.pdf.structure import PdfStructure
+from ingest.parse.pdf.structure import NO_LETTER, PdfStructure
 
 PAGES_PER_SAMPLE = 150
 MOST_SAMPLES = 3
@@ -35,7 +36,7 @@ def _is_doubted(sheets: Sequence[Sheet | None], structure: PdfStructure) -> bool
     worse = 0
     for number in samples:
         sheet = sheets[number]
-        text = structure.page_text(number)
+        text = structure.page_text(number).replace(NO_LETTER, " ")
         pdfium_text = "".join(line.text for line in sheet.lines) if sheet else ""
         if _likeness(pdfium_text, text) >= SAME_LETTERS:
             continue
@@ -92,8 +93,13 @@ def _clarity(text: str) -> float:
 
 
 def make_text_sheet(text: str, size: tuple[float, float]) -> Sheet:
-    """Make a page of text whose place is not known: every line's box is the whole page."""
+    """Make a page of text whose place is not known: every line's box is the whole page.
+
+    Of a page whose glyphs mostly have no letters one line stays, by which OCR is asked to read it.
+    """
     width, height = size
+    garbled = is_garbled(" ".join(text.split()))
+    text = NO_LETTER * FEWEST_GARBLED if garbled else text.replace(NO_LETTER, " ")
     rows = [" ".join(row.split()) for row in text.splitlines()]
     lines = [
         TextLine(

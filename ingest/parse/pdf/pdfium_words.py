@@ -34,6 +34,7 @@ from ingest.parse.pdf.page_model import (
     Sheet,
     TextLine,
 )
+from ingest.parse.pdf.raised_digits import raise_digits
 from ingest.parse.pdf.reading_order import order_lines
 from ingest.parse.pdf.text_lines import make_lines
 
@@ -175,20 +176,20 @@ def _read_words(
     if not len(starts):
         return None, 0, ()
     page_boxes = _read_boxes(handle, np.concatenate([starts, ends - 1]))
-    corners = _turn_to_display(page_boxes, page)
-    first, last = corners[: len(starts)], corners[len(starts) :]
+    first, last = np.split(_turn_to_display(page_boxes, page), 2)
     boxes = np.hstack(
         [np.minimum(first[:, :2], last[:, :2]), np.maximum(first[:, 2:], last[:, 2:])]
     )
     if _RIGHT_TO_LEFT.search(text):
         text = _reorder_ligatures(handle, text)
         boxes = _measure_hulls(handle, starts, ends, page)
+    raised = raise_digits(codes, (starts, ends), (first, last), partial(_see_boxes, handle, page))
+    if raised is not codes:
+        codes, text = raised, raised.astype("<u4").tobytes().decode("utf-32-le")
     ways = (last[:, :2] + last[:, 2:] - first[:, :2] - first[:, 2:]) / 2
     own_boxes = page_boxes[: len(starts)]
     sizes = _read_small_sizes(handle, starts, own_boxes)
-    veiled, is_layer = mark_hidden_words(
-        handle, starts.tolist(), page_boxes[: len(starts)], sizes, page
-    )
+    veiled, is_layer = mark_hidden_words(handle, starts.tolist(), own_boxes, sizes, page)
     visible = _mark_visible(boxes, page) & ~veiled
     is_slanted = visible & _mark_slanted(handle, starts, ways)
     slanted = tuple(
@@ -288,6 +289,11 @@ def _turn_to_display(boxes: FloatArray, page: pypdfium2.PdfPage) -> FloatArray:
         case _:
             sides = [left, high - top, right, high - bottom]
     return np.column_stack(sides)
+
+
+def _see_boxes(handle: int, page: pypdfium2.PdfPage, positions: IntArray) -> FloatArray:
+    """Ask for the boxes of characters on the page as it is shown; (n, 4)."""
+    return _turn_to_display(_read_boxes(handle, positions), page)
 
 
 def _mark_visible(boxes: FloatArray, page: pypdfium2.PdfPage) -> BoolArray:

@@ -47,6 +47,7 @@ _NO_TITLE = re.compile(
 )
 # Names of glyphs whose letters the file does not tell: /g18/g152, /C0003.
 _GLYPHS = re.compile(r"(?:/[A-Za-z.]{0,8}\d{1,5}){2,}")
+NO_LETTER = "\ufffd"
 # Its warnings quote the file; what is wrong with it is told by Unreadable.
 logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
@@ -173,11 +174,18 @@ class PdfStructure:
             return 595.0, 842.0
 
     def page_text(self, page: int) -> str:
-        """Return the text of a page, 0-based, as pypdf reads it; empty when it cannot."""
+        """Return the text of a page, 0-based, as pypdf reads it; empty when it cannot.
+
+        A glyph whose letter the file does not tell is ``NO_LETTER``.
+        """
         try:
-            return _GLYPHS.sub(" ", self._reader.pages[page].extract_text())
+            return _GLYPHS.sub(_mark_glyphs, self._reader.pages[page].extract_text())
         except PYPDF_ERRORS:
             return ""
+
+
+def _mark_glyphs(names: re.Match[str]) -> str:
+    return NO_LETTER * names.group().count("/")
 
 
 def _drop_repeated_values(fields: Iterable[FormField]) -> Iterator[FormField]:

@@ -9,6 +9,7 @@ import pytest
 from document_checks import asked, said, sound, zipped
 from office_files import old_workbook, open_document_sheet
 from openpyxl import Workbook
+from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -260,6 +261,42 @@ def test_comments_follow_the_table_with_their_cell():
         sheet["B2"].comment = Comment("Until\nMay only.", "Ann")
 
     assert said(sound(xlsx.parse(book(fill), "x.xlsx")))[-1] == "Pro | 9: Until May only."
+
+
+def shape(words: str, *, hidden: int = 0, picture: str = "") -> str:
+    """Write a shape over cells, or a picture with a description."""
+    named = f'<cNvPr id="7" name="A" hidden="{hidden}" descr="{picture}"/>'
+    kind = "pic" if picture else "sp"
+    paragraph = f"<txBody><a:p><a:r><a:t>{words}</a:t></a:r></a:p></txBody>" if words else ""
+    names = 'xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
+    return f"<absoluteAnchor><{kind} {names}><nv>{named}</nv>{paragraph}</{kind}></absoluteAnchor>"
+
+
+def test_words_of_shapes_over_cells_are_read_and_pictures_noted():
+    def fill(sheet: Worksheet) -> None:
+        filled([["Deck", "Spaces", "Fee"], ["Upper", 40, 3], ["Lower", 25, 5]])(sheet)
+        chart = BarChart()
+        chart.title = "Spaces on each deck"
+        chart.add_data(Reference(sheet, min_col=2, min_row=1, max_row=3), titles_from_data=True)
+        sheet.add_chart(chart, "E2")
+
+    shapes = (
+        shape("Closed on Sundays from May."),
+        shape("", picture="Plan of the decks"),
+        shape("Draft: 900", hidden=1),
+    )
+    part = "xl/drawings/drawing1.xml"
+    body = changed(book(fill), part, ("</wsDr>", "".join(shapes) + "</wsDr>"))
+    document = sound(xlsx.parse(body, "x.xlsx"))
+    assert said(document)[-3:] == [
+        "Spaces on each deck",
+        "Closed on Sundays from May.",
+        "Plan of the decks",
+    ]
+    assert document.notes == (
+        "1 picture was not read; descriptions of 1 were kept",
+        "1 hidden shape was left out",
+    )
 
 
 def test_hidden_rows_columns_and_sheets_are_read_only_if_asked_for():

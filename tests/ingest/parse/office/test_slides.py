@@ -78,6 +78,13 @@ def test_a_footer_is_said_on_the_first_slide_that_has_it():
     ]  # fmt: skip
 
 
+def test_words_of_a_slide_that_are_struck_out_are_left_out_and_counted():
+    struck = shape("Ask at desk 4.").replace("<a:r>", '<a:r><a:rPr strike="sngStrike"/>')
+    document = read(slide(shape("Ask at desk 7."), struck))
+    assert said(document) == ["Ask at desk 7."]
+    assert document.notes == ("4 struck-out words were left out",)
+
+
 def test_what_is_not_read_is_noted():
     film = '<p:pic><p:nvPicPr><p:cNvPr id="1" name="x"/><p:nvPr><a:videoFile/></p:nvPr></p:nvPicPr></p:pic>'
     still = '<p:pic><p:nvPicPr><p:cNvPr id="2" name="x" descr="A red van"/></p:nvPicPr></p:pic>'

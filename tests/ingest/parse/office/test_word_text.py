@@ -60,6 +60,19 @@ def test_tracked_changes_are_read_as_accepted_and_counted():
     assert document.notes == ("3 tracked changes were read as accepted",)
 
 
+def test_words_that_are_struck_out_are_left_out_and_counted():
+    def struck(text: str, mark: str) -> str:
+        return f'<w:r><w:rPr><w:{mark}/></w:rPr><w:t xml:space="preserve">{text}</w:t></w:r>'
+
+    off = struck("Bikes are free.", 'strike w:val="0"')
+    document = read(
+        f"<w:p>{run('The deposit is')}{struck(' 300 EUR', 'strike')}{run(': 150 EUR.')}</w:p>"
+        f"<w:p>{struck('Closed on Mondays.', 'dstrike')}</w:p><w:p>{off}</w:p>"
+    )
+    assert said(document) == ["The deposit is: 150 EUR.", "Bikes are free."]
+    assert document.notes == ("5 struck-out words were left out",)
+
+
 def test_notes_and_boxes_of_a_table_are_read_below_it():
     box = f"<w:r><w:drawing><w:txbxContent>{par('Boxed.')}</w:txbxContent></w:drawing></w:r>"
     noted = f'<w:p>{run("Van")}<w:r><w:footnoteReference w:id="1"/></w:r>{box}</w:p>'

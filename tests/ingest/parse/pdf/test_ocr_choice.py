@@ -1,7 +1,17 @@
 """Which pages OCR reads, what becomes of what it read, and what is said where nobody reads them."""
 
+import io
+
+import pypdf
 import pytest
 from pdf_files import HEIGHT, both, lines, made, picture
+from pypdf.generic import (
+    ArrayObject,
+    ContentStream,
+    DictionaryObject,
+    NameObject,
+    NumberObject,
+)
 
 from ingest.errors import Unreadable
 from ingest.ocr_pages import OcrLine, OcrNeeded, OcrPage, parse_ocr_page
@@ -142,3 +152,31 @@ def test_chinese_lines_of_one_paragraph_are_joined_without_blanks():
     ]
     text = parse(made(picture), OcrPage(lines=tuple(rows))).text
     assert text.endswith("前台登记，并佩戴胸牌。")
+
+
+def glyph_names(codes: bytes) -> bytes:
+    """Write a page in a font that names its glyphs by number and tells no letters."""
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(made(lines("A"))))
+    page = writer.pages[0]
+    names = [NameObject(f"/g{5 * n}") for n in range(1, 31)]
+    encoding = DictionaryObject()
+    encoding[NameObject("/Differences")] = ArrayObject([NumberObject(1), *names])
+    ((name, font),) = page["/Resources"]["/Font"].items()
+    font.get_object()[NameObject("/Encoding")] = encoding
+    drawn = f"BT {name} 12 Tf 72 700 Td <{codes.hex()}> Tj ET"
+    content = ContentStream(None, writer)
+    content.set_data(drawn.encode())
+    page.replace_contents(content)
+    room = io.BytesIO()
+    writer.write(room)
+    return room.getvalue()
+
+
+def test_a_page_whose_glyphs_have_no_letters_is_read_by_ocr():
+    body = glyph_names(bytes(1 + n * 7 % 30 for n in range(120)))
+    scan = OcrPage(lines=(line("Parking is free on the upper deck.", 72, 90),))
+    document = parse(body, scan, wanted=[0])
+    assert document.text == "Parking is free on the upper deck."
+    assert document.notes == ("1 page was read by OCR (1)",)
+    with pytest.raises(Unreadable, match="1 page"):
+        parse(body, ocr="extra")
