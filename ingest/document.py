@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from indexes.chunk import ALWAYS_VALID, Chunk, DocumentLink, DocumentRecord, Validity
@@ -111,6 +111,15 @@ def place_in_context(document: Document, context: str) -> Document:
         return document
     blocks = tuple(replace(block, path=(context, *block.path)) for block in document.blocks)
     return replace(document, blocks=blocks)
+
+
+def drop_member_number(document: Document, uri: str) -> Document:
+    """Return an attachment without the number of its uri in its title, where that is its name."""
+    stem = PurePosixPath(uri).stem
+    number, _, name = stem.partition("-")
+    if document.title != stem or not number.isdecimal() or not name:
+        return document
+    return replace(document, title=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

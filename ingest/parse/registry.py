@@ -41,7 +41,7 @@ _REASONS = {
     "application/vnd.ms-htmlhelp": "a compiled help file (.chm); extract its HTML pages",
 }
 _KIND_REASONS = {
-    "image": "a picture without text that can be read; scanned pages need text recognition first",
+    "image": "a picture; save it as a PDF, whose pages can be read by OCR",
     "audio": "an audio file; add its transcript instead",
     "video": "a video; add its transcript instead",
     "font": "a font, not a document",

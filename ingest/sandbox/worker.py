@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from indexes.embedding.tokenizer import Tokenizer
-from ingest.document import Document, place_in_context
+from ingest.document import Document, drop_member_number, place_in_context
 from ingest.errors import Unreadable
 from ingest.ocr_pages import OcrNeeded
 from ingest.parse.office.conversions import ConversionNeeded
@@ -104,7 +104,8 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
                 known_type=request.get("media_type", ""),
                 ocr=choose_page_reading(request),
             )
-        document = place_in_context(document, request.get("context", ""))
+        if context := request.get("context", ""):
+            document = place_in_context(drop_member_number(document, request["uri"]), context)
         del body
         chunks = split_document(
             document,

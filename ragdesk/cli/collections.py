@@ -76,7 +76,7 @@ def collections_remove(
     workspace = _load_workspace(call)
     facts = _describe_collection(name, workspace.find_collection(name))
     if not yes:
-        _confirm_removal(facts, as_json=as_json)
+        _confirm_removal(facts, call, as_json=as_json)
     remove_published_collection(workspace, name)
     if as_json:
         shared_options.print_json({"collection": name, "removed": True} | facts)
@@ -84,12 +84,15 @@ def collections_remove(
         click.echo(f"{name}: removed, with {_count_documents(facts)}.")
 
 
-def _confirm_removal(facts: dict[str, Any], *, as_json: bool) -> None:
+def _confirm_removal(
+    facts: dict[str, Any], call: shared_options.CliCall, *, as_json: bool
+) -> None:
     """Ask for the name, typed once more. Raises SettingsError where nobody can be asked."""
     name = facts["name"]
     what = f"{name} holds {_count_documents(facts)}, in all its generations."
     if as_json or not is_terminal():
-        raise SettingsError(f"{what} If they are to go: ragdesk collections remove {name} --yes")
+        remove = call.shell_command("collections remove", shared_options.DEFAULT_COLLECTION)
+        raise SettingsError(f"{what} If they are to go: {remove} {name} --yes")
     click.echo(what, err=True)
     if click.prompt("Type its name to remove it", default="", show_default=False, err=True) != name:
         raise SettingsError("That is not its name. Nothing was changed.")

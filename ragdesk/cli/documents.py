@@ -1,5 +1,6 @@
 """``ragdesk documents``: which documents a collection holds, and what to know of each."""
 
+import sys
 from dataclasses import asdict
 from pathlib import Path, PurePath
 from typing import Any
@@ -91,7 +92,7 @@ def documents_show(
     with Index.open(folder) as index:
         matches = index.documents.list_by_uri(uri)
         if not matches:
-            raise NotFound(_describe_absence(folder, uri))
+            raise NotFound(_describe_absence(folder, uri, call))
         rows = [_describe_document(index, document) for document in matches]
         texts = [index.read_text_of(document) or "" for document in matches]
         facts = {"collection": collection, "generation": index.generation}
@@ -104,7 +105,7 @@ def documents_show(
         return
     for row in rows:
         if with_text:
-            click.echo(row["text"], nl=False)
+            click.echo(row["text"], nl=sys.stdout.isatty())  # a file gets the text alone
         else:
             _print_document(row)
 
@@ -129,7 +130,7 @@ def documents_remove(
     wanted = list(dict.fromkeys(uris))
     with Index.open(folder) as index:
         for uri in wanted:
-            _check_removable(index, folder, uri)
+            _check_removable(index, folder, uri, call)
         put = [d for d in index.iter_documents() if belongs_to_source(sources.API, d.source)]
     refusal = describe_mass_removal("HTTP", document_count=len(put), removed_count=len(wanted))
     if len(wanted) > 1 and refusal and not allow_removals:
@@ -148,20 +149,23 @@ def documents_remove(
         )
 
 
-def _check_removable(index: Index, folder: Path, uri: str) -> None:
+def _check_removable(
+    index: Index, folder: Path, uri: str, call: shared_options.CliCall
+) -> None:
     """Raise NotFound for a document that there is not, SourceConflict for one of a folder."""
     matches = index.documents.list_by_uri(uri)
     if not matches:
-        raise NotFound(_describe_absence(folder, uri))
+        raise NotFound(_describe_absence(folder, uri, call))
     if not any(belongs_to_source(sources.API, document.source) for document in matches):
         raise make_source_conflict(matches[0])
 
 
-def _describe_absence(folder: Path, uri: str) -> str:
+def _describe_absence(folder: Path, uri: str, call: shared_options.CliCall) -> str:
     skip = find_skip(read_skips(folder), uri)
     if skip:
         return f"{uri} is no document, as it was skipped: {skip.reason}"
-    return f"No document {uri!r} in {folder.name!r}. List them: ragdesk documents list"
+    listing = call.shell_command("documents list", folder.name)
+    return f"No document {uri!r} in {folder.name!r}. List them: {listing}"
 
 
 def _describe_document(index: Index, document: ListedDocument) -> dict[str, Any]:

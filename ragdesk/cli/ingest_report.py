@@ -89,7 +89,8 @@ def _print_duplicates(to: Console, duplicates: Sequence[DuplicateDocument], inge
     if not duplicates:
         return
     count = len(duplicates)
-    to.print(f"\n{count:,} taken in that {'is' if count == 1 else 'are'} there already:")
+    has = "document has" if count == 1 else "documents have"
+    to.print(f"\n{count:,} {has} the same bytes as another:")
     pairs = Counter((copy.source, copy.same_source) for copy in duplicates)
     copied = [pair for pair in pairs.most_common(SHOWN_ITEMS) if pair[1] > SHOWN_ITEMS]
     for (source, same), number in copied:

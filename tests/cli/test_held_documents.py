@@ -87,7 +87,9 @@ def test_documents_are_listed_shown_with_their_notes_and_a_skipped_one_with_its_
     skipped = run(home, "documents", "show", "torn.docx")
     assert skipped.exit_code == 3
     assert "was skipped" in skipped.stderr
-    assert run(home, "documents", "show", "none.md").exit_code == 3
+    absent = run(home, "documents", "show", "none.md")
+    assert absent.exit_code == 3
+    assert f"--home {home} documents list" in absent.stderr
 
 
 def test_only_documents_that_were_put_are_removed_by_their_name(home):
@@ -150,7 +152,9 @@ def test_collections_are_listed_with_their_sources_and_a_damaged_one_with_its_pr
 def test_a_collection_is_removed_by_its_typed_name_or_yes_and_not_while_a_job_holds_it(
     home, monkeypatch
 ):
-    assert run(home, "collections", "remove", "default").exit_code == 2
+    unasked = run(home, "collections", "remove", "default")
+    assert unasked.exit_code == 2
+    assert f"ragdesk --home {home} collections remove default --yes" in unasked.stderr
     assert run(home, "collections", "remove", "default", "--json").exit_code == 2
     assert run(home, "collections", "remove", "none", "--yes").exit_code == 3
     assert run(home, "collections", "remove", "../x", "--yes").exit_code == 2

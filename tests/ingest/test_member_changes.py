@@ -66,6 +66,7 @@ def test_attachments_are_documents_of_their_own_that_their_mail_leads(job, mails
     assert (job.collection / "originals" / rules.digest).read_bytes() == RULES
     assert text(job, "keys.eml/1-rules.md").startswith("Locker rules")
     assert all("Keys (mail of Ann Lee, 2026-03-02)" in lead for lead in leads(job, rules.uri))
+    assert [one.title for one in documents.values()] == ["Keys", "Locker rules", "prices", "Other"]
 
 
 def test_an_unchanged_mail_is_not_read_again_and_its_attachments_stay(job, mails):

@@ -278,6 +278,7 @@ def test_all_documents_are_listed_and_can_be_read_from_the_beginning(page):
     expect(page.locator("#side .card")).to_have_count(2)
     page.locator("#side .card").first.click()
     expect(page.locator(".paper")).to_contain_text("Refunds")
+    assert page.locator(".doc-head").inner_text().count("refunds.md") == 1
     page.get_by_role("button", name="Original file").click()
     expect(page.locator("#side .wait")).to_be_visible()  # published without originals
     page.locator("#back").click()
@@ -305,11 +306,60 @@ def test_a_narrow_window_scrolls_in_one_direction_only(page):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+def test_a_phone_reaches_the_documents_too(page):
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.locator("#about").click()
+    expect(page.locator("#side .card")).to_have_count(2)
+    page.locator("#close").click()
+    expect(page.locator("#theme")).to_be_in_viewport(ratio=1)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_row_with_empty_cells_stands_under_its_heads_with_all_its_marks(page):
+    page.set_viewport_size({"width": 360, "height": 740})
+    heads = ["", *(f"Tariff{n}" for n in range(11))]
+    quotes = [" | ".join(heads).strip(), "Upland |  | 120", "Lowland | 7"]
+    cells = page.evaluate(
+        """async ([quotes, columns]) => {
+          const { Turn } = await import("/page/turn.js");
+          document.body.classList.add("talking");
+          const place = { uri: "a.csv", title: "A", path: [], page: null, start: 0, end: 1 };
+          const citations = quotes.map((quote, i) => ({ ...place, number: i + 1, chunk: `${i}`, quote, columns: i ? columns : null }));
+          const text = `${quotes[0]}\n${quotes[1]} [1][2]\n${quotes[2]} [3]`;
+          const seconds = { total: 1 };
+          const turn = new Turn("Which?", "default", () => {});
+          turn.hear("verdict", { citations });
+          turn.hear("done", { text, citations, passages: [], outcome: "answered", language: "en", seconds });
+          return [...document.querySelectorAll(".rows tr")].map((row) => [...row.cells].map((cell) => cell.textContent.trim()));
+        }""",
+        [quotes, heads],
+    )
+    assert cells == [
+        heads,
+        ["Upland", "", "120", *[""] * 8, "12"],
+        ["Lowland", "7", *[""] * 9, "3"],
+    ]
+    expect(page.locator(".reply th")).to_have_count(12)
+    expect(page.locator(".reply table")).to_have_count(1)
+    first = page.locator(".reply td").first.bounding_box()
+    assert first and first["height"] < 48  # no word is broken; the table scrolls by itself
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_last_line_of_a_document_is_no_heading(page):
+    text = "House rules\n\nThe gate closes at six.\n\nNordlicht Ltd, internal\n"
+    page.route("**/text?*", lambda route: route.fulfill(body=text))
+    page.locator("#about").click()
+    page.locator("#side .card").first.click()
+    expect(page.locator(".paper b")).to_have_text(["House rules"])
+    page.unroute("**/text?*")
+
+
 def test_notes_and_skipped_files_are_seen_in_the_list_and_at_the_document(page):
     page.locator("#collection").select_option("scans")
     page.locator("#about").click()
     card = page.locator("#side .card", has_text="scan.pdf")
-    expect(card.locator(".note")).to_have_text("1 note: not all of it was read")
+    expect(card.locator(".note")).to_have_text("1 note on how it was read")
     skipped = page.locator("details.skipped")
     expect(skipped.locator("summary")).to_have_text("1 file was not taken in")
     skipped.locator("summary").click()
@@ -377,7 +427,7 @@ def test_words_that_lead_somewhere_can_be_clicked_and_scripts_never(page):
     )
     safe = ["tel:+4930", "https://a.example/form?a=1"]
     assert page.evaluate("window.cards") == [
-        [href, "noopener noreferrer", f"form{href}"] for href in safe
+        [href, "noopener noreferrer", f"form {href}"] for href in safe
     ]
     anchors = page.locator(".paper a")
     shown = [(one.get_attribute("href"), one.text_content()) for one in anchors.all()]

@@ -6,7 +6,7 @@ import * as wire from "./wire.js";
 
 const AROUND = 6000; // characters shown before and after the quote, and by each press for more
 // A short line of its own that ends like no sentence is shown as a heading; its words stay as they are.
-const HEADING = /(?<=^|\n\n)(?![-•*|\d])[^\n|]{2,70}(?<![.。!?！？:：;；,，、…])(?=\n\n|\n?$)/g;
+const HEADING = /(?<=^|\n\n)(?![-•*|\d])[^\n|]{2,70}(?<![.。!?！？:：;；,，、…])(?=\n\n)/g;
 const ADDRESS = /\bhttps?:\/\/[\w.~:\/?#@!$&*+;=%-]*[\w\/]/g;
 const side = byId("side");
 const body = byId("side-body");
@@ -133,7 +133,7 @@ function card(answer, place) {
 
 // Words of a quote that lead somewhere, with the address to be seen before it is opened.
 export const leads = ({ text, href }) =>
-  out(href, { class: "lead" }, text !== href && el("span", { class: "lead-words" }, brief(text)), el("span", { class: "lead-to" }, href));
+  out(href, { class: "lead" }, ...(text === href ? [] : [el("span", { class: "lead-words" }, brief(text)), " "]), el("span", { class: "lead-to" }, href));
 
 function waysOut(place) {
   return place.links?.length ? el("div", { class: "leads" }, ...place.links.map(leads)) : null;
@@ -151,12 +151,13 @@ function context(place) {
 }
 
 // The title opens most heading paths: it is not said twice.
-function where(place) {
+function where(place, fallback = place.uri) {
   const path = place.path.filter((heading) => heading !== place.title);
   const parts = path.map((heading) => el("span", { class: "step" }, heading));
   if (place.page) parts.push(el("span", { class: "step page" }, say("page", place.page)));
   if (place.ocr) parts.push(el("span", { class: "step ocr" }, say("ocr")));
-  return el("span", { class: "where" }, ...(parts.length ? parts : [el("span", { class: "step" }, place.uri)]));
+  if (!parts.length && fallback) parts.push(el("span", { class: "step" }, fallback));
+  return parts.length ? el("span", { class: "where" }, ...parts) : null;
 }
 
 export async function view(answer, place, from) {
@@ -211,7 +212,7 @@ function draw(answer, place, text, links) {
   };
   fill();
   body.replaceChildren(
-    el("div", { class: "doc-head" }, where(place), el("span", { class: "uri" }, place.uri), download(answer, place), waysOut(place)),
+    el("div", { class: "doc-head" }, where(place, null), el("span", { class: "uri" }, place.uri), download(answer, place), waysOut(place)),
     paper,
   );
   body.querySelector("mark.main")?.scrollIntoView({ block: "center" });

@@ -5,10 +5,13 @@ import { say } from "./words.js";
 import * as sources from "./sources.js";
 
 const MARK = /\[(\d{1,3})\]/;
-const CELL = " | ";
+const CELL = / \|(?= )/; // an empty cell may leave nothing between two of them
 const SOCIAL = new Set(["greeting", "thanks", "goodbye"]); // nothing was looked for, so nothing is missing
 const MOST_LINKS = 6; // shown under an answer; its sources have all of them
 const NOTES = { not_found: "notFound", unsupported: "unsupported", clarify: "clarify", handed_over: "handed_over" };
+
+const cells = (line) => ` ${line} `.split(CELL).map((cell) => cell.trim());
+const table = (node) => (node instanceof Element ? node.querySelector(":scope > table") : null);
 
 export class Turn {
   // collection: the one asked. choose: what to do when one of several readings is picked.
@@ -56,7 +59,9 @@ export class Turn {
     for (let i = 0; i < parts.length; i += 2) {
       const mark = i + 1 < parts.length ? this.#mark(Number(parts[i + 1])) : "";
       const lines = parts[i].trim().split("\n");
-      if (lines.every((line) => line.includes(CELL))) this.#rows(nodes, lines, mark);
+      const open = table(nodes.at(-1));
+      if (lines.every((line) => cells(line).length > 1)) this.#rows(nodes, lines, mark);
+      else if (open && !parts[i].trim()) open.rows[open.rows.length - 1].querySelector(".marks").append(mark);
       else nodes.push(parts[i], mark);
     }
     this.words.replaceChildren(...nodes);
@@ -65,16 +70,27 @@ export class Turn {
   // Rows of a table are cited as "cell | cell": rows of as many cells stand in one table.
   #rows(nodes, lines, mark) {
     for (const line of lines) {
-      const cells = line.split(CELL);
-      const open = nodes.at(-1);
-      const fits = open instanceof HTMLTableElement && open.rows[0].cells.length === cells.length;
-      const table = fits ? open : el("table");
-      if (!fits) nodes.push(table);
-      const head = this.answer.passages.some((passage) => passage.lead.includes(line));
-      const row = el("tr", {}, ...cells.map((cell) => el(head ? "th" : "td", head ? { scope: "col" } : {}, cell)));
-      if (line === lines.at(-1)) row.lastChild.append(" ", mark);
-      table.append(row);
+      const words = cells(line);
+      const heads = this.#heads(line);
+      while (words.length < (heads?.length ?? 0)) words.push(""); // the last cells of a row may be empty
+      const open = table(nodes.at(-1));
+      const fits = open?.rows[0].cells.length === words.length;
+      const grid = fits ? open : el("table");
+      if (!fits) nodes.push(el("div", { class: "rows" }, grid));
+      const head = heads === null;
+      const row = el("tr", {}, ...words.map((cell) => el(head ? "th" : "td", head ? { scope: "col" } : {}, cell)));
+      if (line === lines.at(-1)) row.lastChild.append(" ", el("span", { class: "marks" }, mark));
+      grid.append(row);
     }
+  }
+
+  // The heads that a row stands under, as far as they are known; null where the row is the heads itself.
+  #heads(line) {
+    const { citations, passages } = this.answer;
+    const said = cells(line).join("\n");
+    const isHead = ({ columns }) => columns?.length > 1 && columns.join("\n") === said;
+    if (citations.some(isHead) || passages.some(({ lead }) => lead.includes(line))) return null;
+    return citations.find(({ columns, quote }) => columns && quote.split("\n").includes(line))?.columns;
   }
 
   // A mark leads to its source; a number that names none stays a plain word.
