@@ -141,7 +141,7 @@ def _read_topic_row(header: TableRow, row: TableRow, columns: tuple[int, int]) -
     if len(used) != 1 or used[0] in columns:
         return ""
     name = _normalize_name(header[used[0]]) if used[0] < len(header) else ""
-    leads = name in _TOPIC_COLUMNS or (used[0] == 0 and not _is_similar(name))
+    leads = name in _TOPIC_COLUMNS or (used[0] == 0 and not is_similar_column(name))
     return row[used[0]].strip() if leads else ""
 
 
@@ -161,14 +161,17 @@ def _write_faq_row(
         if names[n] in _TOPIC_COLUMNS and len(value) <= LONGEST_EXTRA_CELL:
             builder.add_heading(builder.next_level, value, visible=False)
     similar = [
-        words for n, _, value in others if _is_similar(names[n]) for words in _split_similar(value)
+        words
+        for n, _, value in others
+        if is_similar_column(names[n])
+        for words in split_similar_questions(value)
     ]
     if similar and not question:
         question = similar.pop(0)
     rest = [
         f"{name}: {value}" if name else value
         for n, name, value in others
-        if not _is_similar(names[n])
+        if not is_similar_column(names[n])
         and not (names[n] in _TOPIC_COLUMNS and len(value) <= LONGEST_EXTRA_CELL)
         and (name or not value.strip().isdecimal())  # without a name, it counts the rows
     ]
@@ -188,15 +191,15 @@ def _write_faq_row(
     builder.close_sections(level)
 
 
-def _is_similar(name: str) -> bool:
+def is_similar_column(name: str) -> bool:
     """Tell whether a column holds more questions: they may be counted ("similar question 2")."""
     return name.rstrip("0123456789_ ") in _SIMILAR_COLUMNS
 
 
-def _split_similar(cell: str) -> list[str]:
+def split_similar_questions(cell: str) -> list[str]:
     """Split a cell of similar questions.
 
-    >>> _split_similar("How long?|Since when?Until when?")
+    >>> split_similar_questions("How long?|Since when?Until when?")
     ['How long?', 'Since when?', 'Until when?']
     """
     return [words for part in _SIMILAR_MARKS.split(cell) if (words := part.strip(" -•·"))]

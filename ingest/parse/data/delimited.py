@@ -12,7 +12,8 @@ from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import sheet_layout, text_encoding
 from ingest.parse.document_builder import DocumentBuilder
-from ingest.parse.markup.cell_markup import strip_cell_markup
+from ingest.parse.link_spans import LinkSpan
+from ingest.parse.markup.markup_values import NotePiece, strip_cell_markup
 
 CSV_TYPE = "text/csv"
 
@@ -30,11 +31,26 @@ def parse(body: bytes, uri: str) -> Document:
     rows = _read_strictly(text[stated.end() :] if stated else text, delimiter)
     builder = DocumentBuilder()
     if "<" in text:
-        rows = ([strip_cell_markup(cell) for cell in row] for row in rows)
+        rows = (_strip_row(row, builder) for row in rows)
     sheet_layout.write_headed_rows(
         builder, ([*map(str.strip, row)] for row in rows), level=2, title_level=1
     )
     return builder.build_document(title=PurePosixPath(uri).stem, media_type=CSV_TYPE)
+
+
+def _strip_row(row: list[str], builder: DocumentBuilder) -> list[str]:
+    """Return the words of a row's cells, and note the links in those that are markup."""
+    cells: list[str] = []
+    for cell in row:
+        cells.append(strip_cell_markup(cell, _make_noter(builder, cells[-1] if cells else "")))
+    return cells
+
+
+def _make_noter(builder: DocumentBuilder, before: str) -> NotePiece:
+    def note_piece(text: str, links: list[LinkSpan], *, after: str = "") -> None:
+        builder.note_links(text, links, after=after or before)
+
+    return note_piece
 
 
 def find_delimiter(text: str) -> str:

@@ -7,15 +7,16 @@ by its name where that is a usual one, and else by what it holds: markup and lon
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from ingest.parse import plain_text
-from ingest.parse.data.markup_values import (
+from ingest.parse import plain_text, table_rows
+from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.faq_detection import is_question
+from ingest.parse.markup.markup_values import (
+    NotePiece,
     has_markup,
     read_markup_line,
     read_markup_text,
     write_markup_value,
 )
-from ingest.parse.document_builder import DocumentBuilder
-from ingest.parse.faq_detection import is_question
 
 JsonRecord = Mapping[str, object]
 
@@ -28,16 +29,16 @@ _OTHER_QUESTION_KEYS = (
 _TITLE_KEYS = ("title", "name", "heading", "subject", "标题")
 _TEXT_KEYS = ("text", "body", "content", "description", "passage", "markdown", "内容", "正文")
 _PERSON_KEYS = ("author", "from", "user", "sender", "agent", "作者")
-# What names a record or pages through an export: left out without a word.
-_SKIPPED_WORDS = (
-    "id _id uuid doc_id url uri embedding vector count total page page_count per_page next_page"
-    " previous_page limit offset has_more sort_by sort_order after_cursor before_cursor cursor"
-    " end_time end_of_stream"
+# What pages through an export: left out beside its list of records, and nowhere else.
+_PAGING_WORDS = (
+    "count total page pages page_count per_page next_page previous_page limit offset has_more"
+    " sort_by sort_order after_cursor before_cursor cursor end_time end_of_stream"
 )
-_SKIPPED_KEYS = frozenset(_SKIPPED_WORDS.split())
-# Of programs, not of people: how an entry is sorted and shown.
+_PAGING_KEYS = frozenset(_PAGING_WORDS.split())
+# Of programs, not of people: what names an entry, and how it is sorted and shown.
 _TECHNICAL_WORDS = (
-    "draft promoted position outdated locale source_locale comments_disabled links meta pages"
+    "id _id uuid doc_id url uri embedding vector"
+    " draft promoted position outdated locale source_locale comments_disabled links meta"
     " object vote_sum hits thumbs_up thumbs_down seo_data redacted"
 )
 _TECHNICAL_KEYS = frozenset(_TECHNICAL_WORDS.split())
@@ -46,6 +47,7 @@ _LONGEST_FACT = 200  # characters of a field on a line of its own; a longer one 
 _LONGEST_CELL = 80
 _MOST_COLUMNS = 12
 MOST_NESTED_VALUES = 20
+_MOST_LISTED = 1000  # values of a list on one line
 _MOST_FORMS = 4  # of one text in a record: as markup, plain, cut short
 _FIRST_LEVEL = -MOST_NESTED_VALUES  # so that headings of a page (1 to 6) lie below all of ours
 
@@ -59,7 +61,7 @@ class RecordWriter:
 
     def write_values(self, values: Sequence[object]) -> None:
         """Write the values of a file, one after the other."""
-        self._write_list(values, _FIRST_LEVEL)
+        self._write_list(values, _FIRST_LEVEL, may_wrap=True)
 
     def describe_left_out(self) -> tuple[str, ...]:
         """Return a note on the fields that were left out, if there were any."""
@@ -69,17 +71,20 @@ class RecordWriter:
         more = f" and {len(names) - 6} more" if len(names) > 6 else ""  # noqa: PLR2004
         return (f"fields for programs were left out: {', '.join(names[:6])}{more}"[:250],)
 
-    def _write_value(self, value: object, level: int, name: str = "") -> None:
+    def _write_value(
+        self, value: object, level: int, name: str = "", *, may_wrap: bool = False
+    ) -> None:
         if isinstance(value, Mapping):
-            self._write_record(value, level, name)
+            self._write_record(value, level, name, may_wrap=may_wrap)
         elif isinstance(value, list):
             self._write_list(value, level)
         elif value is not None and (text := _format_value(value)):
             self._write_text(str(value) if isinstance(value, str) else text)
 
-    def _write_list(self, values: Sequence[object], level: int) -> None:
+    def _write_list(self, values: Sequence[object], level: int, *, may_wrap: bool = False) -> None:
         if len(values) == 1 and isinstance(values[0], list):
             values = values[0]
+            may_wrap = False
         if columns := self._find_columns(values):
             rows = [
                 [_format_value(row.get(name)) for name in columns]
@@ -90,7 +95,7 @@ class RecordWriter:
             return
         for value in values:
             self._builder.close_sections(level)
-            self._write_value(value, level)
+            self._write_value(value, level, may_wrap=may_wrap)
         self._builder.close_sections(level)
 
     def _find_columns(self, values: Sequence[object]) -> list[str]:
@@ -101,27 +106,29 @@ class RecordWriter:
         counts: dict[str, int] = {}
         for row in rows:
             for name, value in row.items():
-                if not self._is_left_out(name) and value is not None:
+                if not _is_technical(name) and value is not None:
                     if not _is_cell(name, value):
                         return []
                     counts[name] = counts.get(name, 0) + 1
         shared = sum(1 for count in counts.values() if 2 * count >= len(rows))
         asks = _find_key(rows[0], _QUESTION_KEYS) and _find_key(rows[0], _ANSWER_KEYS)
         is_regular = shared >= 2 and len(counts) <= min(_MOST_COLUMNS, 2 * shared)  # noqa: PLR2004
-        return list(counts) if is_regular and not asks else []
+        if not is_regular or asks:
+            return []
+        for row in rows:
+            for name, value in row.items():
+                self._leaves_out(name, value)
+        return list(counts)
 
-    def _is_left_out(self, name: str) -> bool:
-        low = name.strip().lower()
-        return low in _SKIPPED_KEYS or low in _TECHNICAL_KEYS or low.endswith(_TECHNICAL_ENDS)
-
-    def _write_record(self, record: JsonRecord, level: int, name: str) -> None:
+    def _write_record(self, record: JsonRecord, level: int, name: str, *, may_wrap: bool) -> None:
         """Write a record: its title, its texts, its facts, and the records in it."""
         if level >= 0:
             self._builder.add_paragraph(_format_value(record))
             return
         if _is_question_map(record):
             for question, answer in record.items():
-                self._builder.add_faq_entry(question, read_markup_text(str(answer)))
+                text = read_markup_text(str(answer), self._builder.note_links)
+                self._builder.add_faq_entry(question, text)
             return
         question_key, answer_key = (
             _find_key(record, _QUESTION_KEYS),
@@ -131,42 +138,45 @@ class RecordWriter:
             self._write_answer(record, question_key, answer_key)
             return
         title_key = _find_key(record, _TITLE_KEYS)
-        title = read_markup_line(str(record[title_key])) if title_key else ""
+        note = self._builder.note_links
+        title = read_markup_line(str(record[title_key]), note) if title_key else ""
         if title:
             self._builder.add_heading(level, title)
         elif heading := _find_person(record) or name:
             self._builder.add_heading(level, heading, visible=False)
-        self._write_fields(record, level + 1, used=title_key)
+        wraps = may_wrap and not title_key and _wraps_records(record)
+        self._write_fields(record, level + 1, used=title_key, may_wrap=may_wrap, wraps=wraps)
 
     def _write_answer(self, record: JsonRecord, question_key: str, answer_key: str) -> None:
-        used = {question_key, answer_key}
-        questions = [str(record[question_key])]
-        for key in record:
-            if str(key).strip().lower() in _OTHER_QUESTION_KEYS:
-                used.add(key)
-                others = record[key]
-                questions += map(str, others) if isinstance(others, list) else [str(others)]
-        facts = [
-            f"{key}: {text}"
-            for key, value in record.items()
-            if key not in used and not self._leaves_out(key) and (text := _format_value(value))
-        ]
-        question = " / ".join(filter(None, (read_markup_line(one).strip() for one in questions)))
-        answer = read_markup_text(str(record[answer_key]))
-        self._builder.add_faq_entry(question, "\n".join([answer, *facts]))
+        """Write a question with its answer; similar questions lead it, facts follow it."""
+        note = self._builder.note_links
+        question = read_markup_line(str(record[question_key]), note)
+        answer = read_markup_text(str(record[answer_key]), note)
+        similar = list[str]()
+        facts = list[str]()
+        for key, value in record.items():
+            if key in {question_key, answer_key}:
+                continue
+            if others := _list_similar(key, value):
+                similar += others
+            elif not self._leaves_out(key, value) and (text := _format_value(value, note)):
+                facts.append(f"{key}: {text}")
+        self._builder.add_faq_entry(question, "\n".join([answer, *facts]), similar=similar)
 
-    def _write_fields(self, record: JsonRecord, level: int, *, used: str) -> None:
+    def _write_fields(
+        self, record: JsonRecord, level: int, *, used: str, may_wrap: bool, wraps: bool
+    ) -> None:
         texts = list[tuple[str, str]]()
         facts = list[str]()
         nested = list[tuple[str, object]]()
         for key, value in record.items():
-            if key == used or self._leaves_out(key):
+            if key == used or (wraps and _is_paging(key, value)) or self._leaves_out(key, value):
                 continue
             if _is_nested(value):
                 nested.append((key, value))
             elif isinstance(value, str) and _is_text(key, value):
                 texts.append((key, value))
-            elif text := _format_value(value):
+            elif text := _format_value(value, self._builder.note_links):
                 facts.append(f"{key}: {text}")
         self._write_texts(texts, level)
         if texts or nested:
@@ -182,7 +192,8 @@ class RecordWriter:
                     self._builder.add_heading(level, key, visible=False)
                 self._write_list(value, level + 1)
             else:
-                self._write_value(value, level, "" if _has_texts(value) else key)
+                heading = "" if _has_texts(value) else key
+                self._write_value(value, level, heading, may_wrap=may_wrap)
         self._builder.close_sections(level)
 
     def _is_person_fact(self, fact: str) -> bool:
@@ -207,13 +218,54 @@ class RecordWriter:
         else:
             plain_text.write_plain_text(read_markup_line(text), self._builder)
 
-    def _leaves_out(self, name: str) -> bool:
-        """Tell whether a field is left out, and note it where people may miss it."""
-        if not self._is_left_out(name):
+    def _leaves_out(self, name: str, value: object) -> bool:
+        """Tell whether a field is left out, and note it where it says anything."""
+        if not _is_technical(name):
             return False
-        if name.strip().lower() not in _SKIPPED_KEYS:
+        if value not in (None, "", [], {}):
             self._left_out[name[:40]] = None
         return True
+
+
+def _is_technical(name: str) -> bool:
+    low = name.strip().lower()
+    return low in _TECHNICAL_KEYS or low.endswith(_TECHNICAL_ENDS)
+
+
+def _is_paging(name: str, value: object) -> bool:
+    return name.strip().lower() in _PAGING_KEYS and not _is_nested(value)
+
+
+def _wraps_records(record: JsonRecord) -> bool:
+    """Tell whether a record is but the page of an export, around a list of records.
+
+    A single field that pages beside other facts may well be a fact of the record itself.
+    """
+    if not any(_holds_records(value) for value in record.values()):
+        return False
+    paging = sum(1 for name, value in record.items() if _is_paging(name, value))
+    facts = sum(
+        1
+        for name, value in record.items()
+        if not (isinstance(value, Mapping | list) or _is_technical(name) or _is_paging(name, value))
+    )
+    return paging > 1 or not facts
+
+
+def _holds_records(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(one, Mapping) for one in value)
+
+
+def _list_similar(name: str, value: object) -> list[str]:
+    """Return the questions that a field of more questions holds; none for other fields."""
+    low = name.strip().lower()
+    if low not in _OTHER_QUESTION_KEYS and not table_rows.is_similar_column(low.replace("_", " ")):
+        return []
+    if isinstance(value, str):
+        return table_rows.split_similar_questions(read_markup_line(value))
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return [words for one in value if (words := read_markup_line(one).strip())]
+    return []
 
 
 def _find_key(record: JsonRecord, keys: Sequence[str]) -> str:
@@ -293,22 +345,22 @@ def _is_cell(key: str, value: object) -> bool:
     return not isinstance(value, Mapping | list)
 
 
-def _format_value(value: object, depth: int = 0) -> str:
-    """Write a value on one line."""
+def _format_value(value: object, note: NotePiece | None = None, depth: int = 0) -> str:
+    """Write a value on one line. note: called with the links in it, where there are any."""
     if value is None or isinstance(value, bool):
         return "" if value is None else str(value).lower()
     if isinstance(value, Mapping | list) and depth > MOST_NESTED_VALUES:
         return "…"  # what lies deeper is cut off, for all to see
     if isinstance(value, Mapping):
-        return "; ".join(_format_pairs(value, depth))
+        return "; ".join(_format_pairs(value, note, depth))
     if isinstance(value, list):
-        return ", ".join(
-            filter(None, (_format_value(item, depth + 1) for item in islice(value, 1000)))
-        )
-    return " ".join(read_markup_line(str(value)).split())
+        texts = [_format_value(item, note, depth + 1) for item in value[:_MOST_LISTED]]
+        more = [f"and {len(value) - _MOST_LISTED:,} more"] if len(value) > _MOST_LISTED else []
+        return ", ".join(filter(None, [*texts, *more]))
+    return " ".join(read_markup_line(str(value), note).split())
 
 
-def _format_pairs(record: JsonRecord, depth: int) -> Iterator[str]:
+def _format_pairs(record: JsonRecord, note: NotePiece | None, depth: int) -> Iterator[str]:
     for name, item in record.items():
-        if text := _format_value(item, depth + 1):
+        if text := _format_value(item, note, depth + 1):
             yield f"{name}: {text}"

@@ -10,6 +10,7 @@ from ingest.document import Document, describe_hidden_words
 from ingest.errors import Unreadable
 from ingest.parse import text_encoding
 from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.link_spans import read_address
 from ingest.parse.markup import boilerplate, hidden_elements, tree_writer
 from ingest.parse.markup.html_tree import (
     Tree,
@@ -47,16 +48,21 @@ def parse(body: bytes, uri: str) -> Document:
     return read_page(source, uri)
 
 
-def read_page(source: str, uri: str) -> Document:
-    """Read a web page that is text already. Raises Unreadable as ``parse`` does."""
+def read_page(source: str, uri: str, *, address: str = "") -> Document:
+    """Read a web page that is text already. Raises Unreadable as ``parse`` does.
+
+    address: where it was found, where that is known: relative addresses are relative to it.
+    """
     expands = source.lstrip().startswith("<?xml")
     source = remove_template_code(source, PurePosixPath(uri.lower()).suffix)
     tree = parse_html(expand_empty_elements(source) if expands else source)
     hidden = hidden_elements.find_hidden_parts(tree)
     root = boilerplate.find_main_content(tree, hidden.unseen)
     builder = DocumentBuilder()
+    builder.set_base_address(address)
     for node in tree.css("head base[href]")[:1]:
-        builder.set_base_address(node.attributes.get("href") or "")
+        base = node.attributes.get("href") or ""
+        builder.set_base_address(read_address(base, address) or address if address else base)
     frame: set[int] = set()
     if root is not None:
         frame = boilerplate.find_boilerplate(root)

@@ -29,7 +29,6 @@ MOST_FILLED_CELLS = 100_000  # cells
 
 _FRONT = re.compile(r"\ufeff?\s*---[ \t]*\r?\n(.*?\n)(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.DOTALL)
 _TOML_FRONT = re.compile(r"\ufeff?\s*\+\+\+[ \t]*\r?\n(.*?\n)\+\+\+[ \t]*(?:\r?\n|\Z)", re.DOTALL)
-_FACT = re.compile(r"^(title|version)[ \t]*+(=)([^\n]+)$", re.MULTILINE)
 _FACT = re.compile(r"^(title|valid_from|valid_to|version)[ \t]*+[:=]([^\n]+)$", re.MULTILINE)
 _FENCE = re.compile(r"^[ \t>]*(?:(?:[-*+]|\d+[.)])[ \t]+)*(`{3,}|~{3,})", re.MULTILINE)
 # Template marks: {{< copyable >}}, {% include x %}, {#id} after a heading. None may hold a brace,
@@ -75,6 +74,9 @@ _CALLOUT = re.compile(r"^((?:[ \t]{0,8}>){1,9}[ \t]{0,8})\[!(\w{1,40})\][+-]?", 
 _ALERTS = frozenset({"note", "tip", "important", "warning", "caution"})
 # A link whose address is a variable.
 _TARGET = re.compile(r"\]\(\{\{[^{}\n]{0,200}\}\}[^)\n]{0,200}\)")
+# What one tilde before and behind makes: an index of a sign (H~2~O), or two ranges (9~12, 14~18).
+_INDEX = re.compile(r"(?<=[A-Za-z)])<sub>(\d{1,4}[+-]?|[a-z]{1,4})</sub>")
+_SUB_TAG = re.compile(r"<(/?)sub>")
 # A line that opens quotes in quotes, or lists in lists: 100,000 of them took half a minute.
 _NESTED = re.compile(r"^(?:[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])[ \t])){500}", re.MULTILINE)
 
@@ -83,6 +85,7 @@ def _make_extensions() -> comrak.ExtensionOptions:
     options = comrak.ExtensionOptions()
     options.table = True
     options.strikethrough = True
+    options.subscript = True  # so that ~ strikes nothing out, but only ~~ does
     options.footnotes = True
     options.alerts = True
     options.cjk_friendly_emphasis = True  # **重点：**后 is bold, which plain CommonMark denies
@@ -135,14 +138,6 @@ def _unquote_value(text: str) -> str:
     return value or " "
 
 
-def render_markup(source: str) -> str:
-    """Render Markdown to markup: CommonMark with tables, strikethrough and footnotes.
-
-    Raises Unreadable for absurd tables or nesting.
-    """
-    return _render_source(source, ".md")[0]
-
-
 def _render_source(source: str, suffix: str) -> tuple[str, tuple[str, ...]]:
     """Return the markup of a source, and notes on what of it is no text."""
     if "|" in source:
@@ -159,10 +154,22 @@ def _render_source(source: str, suffix: str) -> tuple[str, tuple[str, ...]]:
     rewritten = writer.rewrite(source)
     if rewritten is not source and _NESTED.search(rewritten):
         raise Unreadable("quotes or lists nested more than 500 deep")
+    notes = describe_code_left_out(writer.diagrams, cleaner.expressions if cleaner else 0)
+    return _render_text(rewritten), notes
+
+
+def _render_text(source: str) -> str:
+    """Render Markdown; tildes that are no sign of an index stay, as they do for a reader."""
+    own = "~" in source and "<sub>" in source
     markup = comrak.render_markdown(
-        rewritten, extension_options=_EXTENSIONS, render_options=_RENDERING
+        _SUB_TAG.sub(r"<\1sub >", source) if own else source,
+        extension_options=_EXTENSIONS,
+        render_options=_RENDERING,
     )
-    return markup, describe_code_left_out(writer.diagrams, cleaner.expressions if cleaner else 0)
+    if "~" not in source:
+        return markup
+    markup = _SUB_TAG.sub("~", _INDEX.sub(r"\1", markup))
+    return markup.replace("&lt;sub &gt;", "&lt;sub&gt;").replace("&lt;/sub &gt;", "&lt;/sub&gt;")
 
 
 def describe_code_left_out(diagrams: int, expressions: int) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from email.policy import compat32
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import text_encoding
+from ingest.parse.link_spans import read_address
 from ingest.parse.markup import html
 
 MHTML_TYPE = "multipart/related"
@@ -26,7 +27,8 @@ def parse(body: bytes, uri: str) -> Document:
     pages = [part for part in message.walk() if part.get_content_type() in _PAGE_TYPES]
     if not pages:
         raise Unreadable("a saved page that holds no page")
-    document = html.read_page(_read_part(pages[0]), uri)
+    address = _read_location(pages[0]) or _read_location(message)
+    document = html.read_page(_read_part(pages[0]), uri, address=address)
     notes = (*document.notes, *_describe_frames(len(pages) - 1))
     return replace(document, media_type=MHTML_TYPE, notes=notes)
 
@@ -37,6 +39,15 @@ def _read_part(part: Message) -> str:
         return ""
     charset = part.get_content_charset("")
     return text_encoding.decode_text(payload, declared=charset)
+
+
+def _read_location(part: Message) -> str:
+    """Return the web address that a part was found at; "" where it names none."""
+    for name in ("Content-Location", "Snapshot-Content-Location", "Content-Base"):
+        address = read_address("".join(str(part.get(name, "")).split()))
+        if address and address.lower().startswith(("http://", "https://")):
+            return address
+    return ""
 
 
 def _describe_frames(count: int) -> tuple[str, ...]:

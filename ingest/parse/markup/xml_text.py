@@ -5,18 +5,24 @@ read as its pages.
 """
 
 import re
+from collections import deque
 from html.entities import html5
 from pathlib import PurePosixPath
+
+from lxml import etree
 
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import text_encoding
 from ingest.parse.document_builder import DocumentBuilder
-from ingest.parse.markup import confluence_export, hidden_elements, tree_writer
-from ingest.parse.markup.html_tree import parse_html
-from ingest.parse.xml_tree import Element, local_name, parse_xml
+from ingest.parse.link_spans import LinkSpan
+from ingest.parse.markup import confluence_export
+from ingest.parse.markup.markup_values import write_markup_value
+from ingest.parse.xml_tree import Element, local_name, parse_xml, read_attribute
 
 XML_TYPE = "application/xml"
+
+_Line = tuple[str, list[LinkSpan]]
 
 MOST_LEADS = 8  # names of elements above a text
 LONGEST_VALUE = 200  # characters of a value that stands beside its name on a line
@@ -26,6 +32,7 @@ _INLINE_NAMES = (
     "b i u em strong emphasis sub sup code literal link ulink xref ph uicontrol span a br q cite"
 )
 _INLINE = frozenset(_INLINE_NAMES.split())
+_LINKS = frozenset({"a", "link", "ulink", "xref"})  # of XHTML, DocBook and DITA
 _WRITTEN_MARKUP = re.compile(
     r"<(?:p|br|div|ul|ol|li|table|h[1-6]|b|strong|em|span|a)\b[^<>]{0,500}>", re.IGNORECASE
 )
@@ -71,12 +78,14 @@ def _expand_entity(entity: re.Match[str]) -> str:
 
 def _write_elements(root: Element, builder: DocumentBuilder) -> None:
     """Write an element and all that is in it, in order and without recursion."""
-    todo: list[tuple[Element | list[str], int]] = [(root, 1)]
+    todo: list[tuple[Element | list[_Line], int]] = [(root, 1)]
     while todo:
         part, level = todo.pop()
         builder.close_sections(level)
         if isinstance(part, list):
-            builder.add_paragraph("\n".join(part))
+            for line, links in part:
+                builder.note_links(line, links)
+            builder.add_paragraph("\n".join(line for line, _ in part))
             continue
         children = [child for child in part if isinstance(child.tag, str)]
         if not children or _is_prose(part, children):
@@ -87,13 +96,13 @@ def _write_elements(root: Element, builder: DocumentBuilder) -> None:
         parts = _group_children([child for child in children if child is not title])
         lines = _list_attributes(part)
         if lines:
-            parts.insert(0, lines)
+            parts.insert(0, [(line, []) for line in lines])
         todo.extend((inner, below) for inner in reversed(parts))
 
 
-def _group_children(children: list[Element]) -> list[Element | list[str]]:
+def _group_children(children: list[Element]) -> list[Element | list[_Line]]:
     """Return children in order, with short values beside their names as lines together."""
-    parts: list[Element | list[str]] = []
+    parts: list[Element | list[_Line]] = []
     for child in children:
         words = _read_words(child)
         long = len(words) > LONGEST_VALUE or _WRITTEN_MARKUP.search(words)
@@ -105,7 +114,10 @@ def _group_children(children: list[Element]) -> list[Element | list[str]]:
             if value and not (parts and isinstance(parts[-1], list)):
                 parts.append([])
             if value and isinstance(parts[-1], list):
-                parts[-1].append(f"{_name_element(child)}: {value}")
+                name = f"{_name_element(child)}: "
+                href = _read_href(child)
+                span = (len(name), len(name) + len(words), href)
+                parts[-1].append((name + value, [span] if href else []))
     return parts
 
 
@@ -114,6 +126,7 @@ def _open_section(
 ) -> int:
     """Lead by an element's title, else by its name; returns the level of what is in it."""
     if title is not None:
+        _note_links(title, builder)
         builder.add_heading(level, _read_words(title))
         return level + 1
     if level > MOST_LEADS:
@@ -127,14 +140,55 @@ def _write_text(node: Element, builder: DocumentBuilder, level: int) -> None:
     text = "".join(map(str, node.itertext()))
     if local_name(node).lower() not in _PROSE and level <= MOST_LEADS:
         builder.add_heading(level, _name_element(node), visible=False)
-    if not _WRITTEN_MARKUP.search(text):
-        for paragraph in re.split(r"\n[^\S\n]*\n", text):
-            builder.add_paragraph(" ".join(paragraph.split()))
+    if _WRITTEN_MARKUP.search(text):
+        write_markup_value(text, builder)
         return
-    tree = parse_html(text)
-    if tree.body is not None:
-        unseen = hidden_elements.find_hidden_elements(tree)
-        tree_writer.write_tree(tree.body, builder, unseen=unseen)
+    _note_links(node, builder)
+    for paragraph in re.split(r"\n[^\S\n]*\n", text):
+        builder.add_paragraph(" ".join(paragraph.split()))
+
+
+def _note_links(node: Element, builder: DocumentBuilder) -> None:
+    """Note where the words of an element lead, paragraph by paragraph."""
+    text, spans = _read_links(node)
+    if not spans:
+        return
+    at = 0
+    waiting = deque(spans)
+    for gap in re.finditer(r"\n[^\S\n]*\n|\Z", text):
+        inside: list[LinkSpan] = []
+        while waiting and waiting[0][0] < gap.start():
+            start, end, href = waiting.popleft()
+            inside.append((max(start, at) - at, min(end, gap.start()) - at, href))
+        builder.note_links(text[at : gap.start()], inside)
+        at = gap.end()
+
+
+def _read_links(node: Element) -> tuple[str, list[LinkSpan]]:
+    """Return an element's text, and the spans of the links in it that lead by their address."""
+    pieces: list[str] = []
+    length = 0
+    starts: list[tuple[int, str]] = []
+    spans: list[LinkSpan] = []
+    for event, inner in etree.iterwalk(node, events=("start", "end")):
+        if event == "start":
+            starts.append((length, _read_href(inner)))
+            words = inner.text or ""
+        else:
+            start, href = starts.pop()
+            if href:
+                spans.append((start, length, href))
+            words = "" if inner is node else inner.tail or ""
+        pieces.append(words)
+        length += len(words)
+    return "".join(pieces), sorted(spans)
+
+
+def _read_href(node: Element) -> str:
+    """Return the address that an element of a link leads to; "" for other elements."""
+    if local_name(node).lower() not in _LINKS:
+        return ""
+    return read_attribute(node, "href") or read_attribute(node, "url")
 
 
 def _is_prose(node: Element, children: list[Element]) -> bool:

@@ -51,12 +51,6 @@ def find_paragraph_start(text: str, at: int, limit: int = 0) -> int:
     return breaks[-1] if breaks else limit
 
 
-def find_paragraph_end(text: str, at: int, limit: int) -> int:
-    """Find where the paragraph ends that a place stands in, at ``limit`` at the latest."""
-    match = _PARAGRAPH_BREAK.search(text, at, limit)
-    return match.start() if match else limit
-
-
 def find_last_sentence(text: str, start: int, end: int) -> Span | None:
     """Find the last sentence of a stretch, None where it has none."""
     sentences = split_sentences(text[start:end])

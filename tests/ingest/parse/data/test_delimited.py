@@ -50,6 +50,27 @@ def test_cells_of_markup_are_their_words():
     ]
 
 
+def test_links_in_cells_are_kept_where_their_words_are_written():
+    link = "<a href='https://a.example/{}'>{}</a>"
+    faq = read(
+        "Topic,Question,Answer\n"
+        f'Stay,Where?,"<p>See {link.format(1, "here")}.</p><p>Then {link.format(2, "here")}</p>"\n'
+        f"Stay,When?,<p>Look {link.format(3, 'here')}.</p>\n"
+    )
+    table = read(
+        f"Name,Form\nTent,<b>{link.format(4, 'Rent')}</b>\nBoat,{link.format(5, 'Rent')}\n"
+    )
+    article = f"<p>{'First part of it. ' * 20}</p><p>Then {link.format(6, 'rent')} it.</p>" * 2
+    records = read(f'Id,Title,Body\n7,Tent,"{article}"\n8,Boat,"{article}"\n')
+    for document, words in ((faq, "here"), (table, "Rent"), (records, "rent")):
+        assert {document.text[one.start : one.end] for one in document.links} == {words}
+        assert not document.lost_links
+    assert [one.href[-1] for one in (*faq.links, *table.links)] == [*"12345"]
+    assert len(records.links) == 4
+    lines = [table.text.count("\n", 0, one.start) for one in table.links]
+    assert lines == [1, 2]
+
+
 def test_a_long_field_is_a_section_of_its_record():
     article = "First paragraph of it. " * 20 + "\n\n" + "Second paragraph. " * 20
     document = read(f'Id,Title,Body\n7,Cleaning,"{article}"\n8,Storage,"{article}"\n')

@@ -37,7 +37,7 @@ def test_a_ticket_with_its_answers_is_read_once_and_under_who_wrote_them():
     ]
     assert path_of(document, "Fit seal") == ("Pump & hose", "conversations", "Service")
     assert document.notes == (
-        "fields for programs were left out: requester_id, created_at, user_id",
+        "fields for programs were left out: id, requester_id, created_at, user_id",
     )
 
 
@@ -69,10 +69,66 @@ def test_questions_with_more_questions_and_answers_in_markup():
             ]
         }
     )
-    assert asked(document) == ["怎么退卡？ / 如何注销卡片 / 卡不要了"]
-    assert said(document) == [
-        "怎么退卡？ / 如何注销卡片 / 卡不要了\n到前台办理。\n\n1. 带上卡\n2. 签字"
+    assert asked(document) == ["怎么退卡？"]
+    assert document.blocks[0].similar_questions == ("如何注销卡片", "卡不要了")
+    assert said(document) == ["怎么退卡？\n到前台办理。\n\n1. 带上卡\n2. 签字"]
+
+
+def test_more_questions_in_one_value_lead_and_are_no_text():
+    row = {"Question": "Where is the lift?", "Variants": "Lift?|Up?", "Answer": "Left.", "floor": 2}
+    block = read([row, row]).blocks[1]
+    assert block.similar_questions == ("Lift?", "Up?")
+    assert read(row).text == "Where is the lift?\nLeft.\nfloor: 2"
+    odd = read({**row, "Variants": [{"words": "Up?"}]})
+    assert "Variants: words: Up?" in odd.text
+
+
+def test_fields_that_page_an_export_are_facts_in_its_records():
+    tent = {"item": "Tent", "count": 4, "total": 90, "limit": 3, "uuid": "a-1"}
+    rows = [{**tent, "page": n, "vector": [0.1]} for n in (7, 8)]
+    one = read([tent])
+    assert said(one) == ["item: Tent\ncount: 4\ntotal: 90\nlimit: 3"]
+    assert one.notes == ("fields for programs were left out: uuid",)
+    table = read({"data": rows, "total": 2, "next_page": 3, "url": "https://a.example"})
+    assert said(table) == [
+        "item | count | total | limit | page\nTent | 4 | 90 | 3 | 7\nTent | 4 | 90 | 3 | 8"
     ]
+    assert table.notes == ("fields for programs were left out: url, uuid, vector",)
+    kit = {"item": "Kit", "count": 5, "parts": [{"text": "A peg."}]}
+    assert "count: 5" in read([kit]).text
+    assert "count: 5" in read(kit).text
+    assert said(read({"pages": [{"text": "One."}, {"text": "Two."}], "count": 2})) == [
+        "One.",
+        "Two.",
+    ]
+    sizes = {"question": "Which?", "answer": "Any.", "sizes": [*range(1002)]}
+    assert read(sizes).text.endswith("998, 999, and 2 more")
+
+
+def test_links_of_answers_titles_and_facts_are_kept():
+    link = '<a href="https://a.example/{}">{}</a>'
+    document = read(
+        [
+            {
+                "question": "Where do I book?",
+                "answer": f"<p>On {link.format(1, 'this page')}.</p><ul><li>Or {link.format(2, 'here')}</li></ul>",
+                "see": f"{link.format(3, 'Prices')} and {link.format(4, 'places')}",
+            },
+            {
+                "title": f"<b>{link.format(5, 'Harbour')}</b>",
+                "text": f"<p>{link.format(6, 'Map')}</p>",
+            },
+        ]
+    )
+    assert [(document.text[one.start : one.end], one.href[-1]) for one in document.links] == [
+        ("this page", "1"),
+        ("here", "2"),
+        ("Prices", "3"),
+        ("places", "4"),
+        ("Harbour", "5"),
+        ("Map", "6"),
+    ]
+    assert not document.lost_links
 
 
 def test_a_map_of_questions_to_answers_is_an_faq():

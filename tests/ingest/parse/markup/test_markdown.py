@@ -55,6 +55,19 @@ def test_without_a_heading_the_title_is_the_name():
     assert read("Just text.").title == "refund"
 
 
+def test_only_two_tildes_strike_out():
+    document = read(
+        "Open 7~11 am, 1~5 pm; 周一~周三和周五~周六\n\nCO~2~ is ~~not~~ sold, x~i~ <sub>tiny</sub>\n\n"
+        "`a ~b~ <sub>c</sub>` or <https://a.example/~kim/~lee>\n"
+    )
+    assert said(document) == [
+        "Open 7~11 am, 1~5 pm; 周一~周三和周五~周六",
+        "CO2 is sold, xi tiny",
+        "a ~b~ <sub>c</sub> or https://a.example/~kim/~lee",
+    ]
+    assert said(read("S~M, L~XL~\n")) == ["S~M, L~XL~"]
+
+
 def test_mdx_and_template_marks_are_no_text():
     document = read(
         "import { A } from './a.js'\nexport const meta = { x: 1 }\n\n# Pay {#pay}\n\n{/* hidden */}\n\n<Tabs>\n<Style/>\n"

@@ -45,3 +45,17 @@ def test_a_saved_picture_and_parts_in_parts_are_refused():
         saved("Content-Type: image/png\r\nContent-Location: a\r\n\r\nx")
     with pytest.raises(Unreadable, match="groups of parts"):
         saved(*["Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\nx"] * 30)
+
+
+def test_addresses_are_relative_to_where_the_page_was_saved():
+    page = (
+        "<p>See <a href='../forms/a.html'>the form</a> and <a href='https://b.example/'>B</a>.</p>"
+    )
+    links = [one.href for one in saved(part(page, location="https://a.example/w/x/p")).links]
+    assert links == ["https://a.example/w/forms/a.html", "https://b.example/"]
+    based = f"<head><base href='/n/'></head><body>{page}"
+    assert saved(part(based)).links[0].href == "https://wiki.example/forms/a.html"
+    # A part that lies on somebody's disk leads by the address of the whole.
+    local = saved(part(page, location="file:///C:/x.html"))
+    assert local.links[0].href == "https://wiki.example/forms/a.html"
+    assert not local.lost_links

@@ -98,3 +98,21 @@ def test_a_wide_and_a_deep_file_take_no_time():
     deep = "<a>" * 200 + "w " * 100_000 + "</a>" * 200
     assert "b: 1999" in read(f"<r>{wide}</r>").text
     assert read(deep).text.startswith("w w")
+
+
+def test_links_of_topics_books_and_short_values_are_kept():
+    document = read(
+        "<topic><title>See <a href='https://a.example/1'>Rules</a></title><body>"
+        "<p>Ask at <xref href='desk.dita'>the <b>desk</b></xref> or <ulink url='https://a.example/2'>here</ulink>.\n\n"
+        "And <link xmlns:x='urn:x' x:href='https://a.example/3'>here</link>, <xref href='#top'>up</xref>.</p>"
+        "</body><facts><size>4</size><xref href='https://a.example/4'>Form</xref></facts></topic>"
+    )
+    assert [(document.text[one.start : one.end], one.href[-6:]) for one in document.links] == [
+        ("Rules", "mple/1"),
+        ("the desk", "k.dita"),
+        ("here", "mple/2"),
+        ("here", "mple/3"),
+        ("Form", "mple/4"),
+    ]
+    assert "xref: Form" in document.text
+    assert not document.lost_links
