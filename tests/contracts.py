@@ -19,7 +19,6 @@ from indexes.index import Index
 from indexes.search_results import Hits, select_best
 from indexes.store.locks import lock_collection
 from indexes.upkeep.removal import remove_collection
-from ingest.vector_replicas import replicate_vectors
 
 DIM = 24
 
@@ -402,24 +401,6 @@ class VectorCopyContract(VectorStoreContract):
         self.publish(store, tmp_path / "gone", document("a.md", "state three"))
         with self.open(store, tmp_path / "gone") as index:
             assert len(index.search_dense(HashEmbedder().embed_query("three"), k=3)) == 1
-
-    def test_copies_of_a_collection_that_is_removed_meanwhile_go_too(self, store, tmp_path):
-        folder = tmp_path / "quick"
-        publish(folder, document("a.md", "words"))
-        shutil.copytree(folder, tmp_path / "copy")
-
-        class Slow:
-            def __getattr__(self, name):
-                return getattr(store, name)
-
-            def publish_vectors(self, generation):
-                remove_collection(folder, store)
-                store.publish_vectors(generation)
-
-        replicate_vectors(folder, Slow())
-        shutil.copytree(tmp_path / "copy", folder)
-        with Index.open(folder) as index:
-            assert not index.use_vector_store(store)
 
     def test_a_store_that_does_not_answer_is_named(self, store, tmp_path):
         self.publish(store, tmp_path / "far", document("a.md", "words"))
