@@ -25,7 +25,10 @@ def replicate_vectors(collection: Path, store: VectorStore) -> None:
     with index:
         if index.sums["vectors"]:
             store.publish_vectors(index.generation_vectors())
-    store.remove_vectors(collection.name, frozenset(_published_checksums(collection)))
+    if collection.is_dir():
+        store.remove_vectors(collection.name, frozenset(_published_checksums(collection)))
+    else:  # removed while it was copied
+        store.remove_all_vectors(collection.name)
 
 
 def _published_checksums(collection: Path) -> Iterator[str]:

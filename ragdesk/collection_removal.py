@@ -10,7 +10,4 @@ def remove_published_collection(workspace: Workspace, collection: str) -> None:
     Raises IndexNotFound, CollectionBusy, and VectorsUnreachable where copies of its vectors cannot
     be removed: then it stays.
     """
-    folder = workspace.find_collection(collection)
-    if workspace.vector_store.copies_vectors:
-        workspace.vector_store.remove_vectors(collection, frozenset())
-    remove_collection(folder)
+    remove_collection(workspace.find_collection(collection), workspace.vector_store)

@@ -3,6 +3,7 @@
 A test class sets what the contract asks for (see each class), and may add its own tests.
 """
 
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,9 +14,11 @@ from fakes import CARD, HashEmbedder, document, publish
 
 from indexes.chunk import ALWAYS_VALID, Chunk, Passage, SearchFilter, Validity
 from indexes.chunk_views import QUESTION_VIEW, WHOLE_VIEW, iter_views
-from indexes.errors import VectorsUnreachable
+from indexes.errors import CollectionBusy, VectorsUnreachable
 from indexes.index import Index
 from indexes.search_results import Hits, select_best
+from indexes.store.locks import lock_collection
+from indexes.upkeep.removal import remove_collection
 
 DIM = 24
 
@@ -373,6 +376,32 @@ class VectorCopyContract(VectorStoreContract):
         assert [known("old-1", n)[0] for n in (1, 2)] == [False, True]
         assert [known("old_1", n)[0] for n in (1, 2)] == [True, True]
 
+    def test_of_a_removed_collection_nothing_stays(self, store, tmp_path):
+        for name in ("gone", "stays"):
+            self.publish(store, tmp_path / name, document("a.md", "state one"))
+            self.publish(store, tmp_path / name, document("a.md", "state two"))
+
+        def known():
+            found = []
+            for name in ("gone", "stays"):
+                for number in (1, 2):
+                    with Index.open_generation(tmp_path / name, number) as index:
+                        found.append(index.use_vector_store(store))
+            return found
+
+        with lock_collection(tmp_path / "gone"), pytest.raises(CollectionBusy):
+            remove_collection(tmp_path / "gone", store)
+        assert known() == [True, True, True, True]
+
+        shutil.copytree(tmp_path / "gone", tmp_path / "copy")
+        remove_collection(tmp_path / "gone", store)
+        shutil.copytree(tmp_path / "copy", tmp_path / "gone")
+        assert known() == [False, False, True, True]
+        store.remove_all_vectors("gone")  # again: there is nothing
+        self.publish(store, tmp_path / "gone", document("a.md", "state three"))
+        with self.open(store, tmp_path / "gone") as index:
+            assert len(index.search_dense(HashEmbedder().embed_query("three"), k=3)) == 1
+
     def test_a_store_that_does_not_answer_is_named(self, store, tmp_path):
         self.publish(store, tmp_path / "far", document("a.md", "words"))
         with self.open(store, tmp_path / "far") as index, self.broken(store):
@@ -386,6 +415,7 @@ class VectorCopyContract(VectorStoreContract):
                 lambda: index.use_vector_store(store),
                 lambda: store.publish_vectors(generation),
                 lambda: store.remove_vectors("far", frozenset()),
+                lambda: store.remove_all_vectors("far"),
             ):
                 with pytest.raises(VectorsUnreachable, match="says"):
                     step()

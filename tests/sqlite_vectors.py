@@ -44,6 +44,9 @@ class SqliteVectorStore(VectorStore):
         others = f"collection = ? AND checksum NOT IN ({', '.join('?' * len(keep))})"
         self.execute(f"DELETE FROM vectors WHERE {others}", (collection, *keep))  # noqa: S608
 
+    def remove_all_vectors(self, collection):
+        self.execute("DELETE FROM vectors WHERE collection = ?", (collection,))
+
 
 class SqliteVectorSearcher(VectorSearcher):
     def __init__(self, store, own, generation):

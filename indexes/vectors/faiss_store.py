@@ -33,6 +33,9 @@ class FaissStore(VectorStore):
     def remove_vectors(self, collection: str, keep: frozenset[str]) -> None:
         """Do nothing: segments go with the last generation that names them (``garbage``)."""
 
+    def remove_all_vectors(self, collection: str) -> None:
+        """Do nothing: segments go with the folder of their collection (``removal``)."""
+
 
 class SegmentSearcher(VectorSearcher):
     """Searches each segment by its own index, on the CPU or a card, and joins what they return."""

@@ -104,6 +104,15 @@ class MilvusStore(VectorStore):
                 if name not in kept:
                     self._client.drop_collection(name)
 
+    def remove_all_vectors(self, collection: str) -> None:
+        """Drop the alias of a collection, then every copy: none with an alias can be dropped."""
+        aliased = self.find_aliased(collection)
+        with _naming_milvus(self._uri):
+            if aliased:
+                self._client.drop_alias(self._alias_name(collection))
+            for name in self.list_names(collection):
+                self._client.drop_collection(name)
+
     def _is_whole(self, name: str, count: int) -> bool:
         return bool(self._client.has_collection(name)) and self._count_rows(name) == count
 

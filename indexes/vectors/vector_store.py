@@ -115,7 +115,13 @@ class VectorStore(Protocol):
         """Return what searches a generation, or None where not all of it is there."""
 
     def remove_vectors(self, collection: str, keep: frozenset[str]) -> None:
-        """Remove the generations of a collection, but for those of some checksums."""
+        """Remove the generations of a collection, but for those of some checksums.
+
+        The one that was published last may stay.
+        """
+
+    def remove_all_vectors(self, collection: str) -> None:
+        """Remove all of a collection that is gone for good, what was published last too."""
 
     def close(self) -> None:
         """Close what is open. No search may still run."""

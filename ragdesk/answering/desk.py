@@ -263,10 +263,6 @@ class Desk:
             state.writer = QuoteWriter(statements, self.retrieve.embedder.card.name)
         return retrieval
 
-    def _may_answer(self, state: AnswerState, retrieval: Retrieval) -> bool:
-        """Tell whether to write. In an accident nothing but what to do is quoted."""
-        return state.is_quoted if state.turn else self._is_answerable(retrieval)
-
     async def resolve_follow_up(
         self, question: Question, analysis: QuestionAnalysis
     ) -> QuestionAnalysis:

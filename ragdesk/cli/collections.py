@@ -10,12 +10,11 @@ from indexes.index import Index
 from ingest.errors import IngestError
 from ingest.skip_memory import read_skips
 from ingest.sources import read_sources
-from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
+from ragdesk.cli.call_workspace import load_workspace
 from ragdesk.cli.terminal import is_terminal
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.errors import SettingsError, describe_error
-from ragdesk.settings import load_settings
 
 COLLECTIONS_EXAMPLES = """
 \b
@@ -31,17 +30,12 @@ def command() -> None:
     """List and remove collections."""
 
 
-def _load_workspace(call: shared_options.CliCall) -> Workspace:
-    loaded = load_settings(home=call.home, config=call.config)
-    return Workspace(loaded.home, loaded.settings)
-
-
 @command.command("list")
 @shared_options.json_option
 @click.pass_obj
 def collections_list(call: shared_options.CliCall, *, as_json: bool) -> None:
     """List the collections with their sources, and how many files were skipped."""
-    workspace = _load_workspace(call)
+    workspace = load_workspace(call)
     rows = [
         _describe_collection(name, workspace.collection_folder(name))
         for name in workspace.list_collections()
@@ -73,7 +67,7 @@ def collections_remove(
 
     There is no way back but a backup: ragdesk indexes backup FILE.
     """
-    workspace = _load_workspace(call)
+    workspace = load_workspace(call)
     facts = _describe_collection(name, workspace.find_collection(name))
     if not yes:
         _confirm_removal(facts, call, as_json=as_json)

@@ -15,10 +15,9 @@ from ingest.document_changes import describe_mass_removal
 from ingest.errors import MassRemoval
 from ingest.skip_memory import find_skip, read_skips
 from ingest.source_changes import belongs_to_source, make_source_conflict
-from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
+from ragdesk.cli.call_workspace import load_workspace
 from ragdesk.errors import NotFound
-from ragdesk.settings import load_settings
 
 LISTED_DOCUMENTS = 200  # that a terminal shows
 DOCUMENTS_EXAMPLES = """
@@ -41,11 +40,6 @@ def command() -> None:
     """
 
 
-def _load_workspace(call: shared_options.CliCall) -> Workspace:
-    loaded = load_settings(home=call.home, config=call.config)
-    return Workspace(loaded.home, loaded.settings)
-
-
 @command.command("list")
 @shared_options.collection_option
 @click.option("--notes", "only_noted", is_flag=True, help="Only documents with notes.")
@@ -56,7 +50,7 @@ def documents_list(
     call: shared_options.CliCall, *, collection: str, only_noted: bool, prefix: str, as_json: bool
 ) -> None:
     """List the documents of a collection by uri."""
-    folder = _load_workspace(call).find_collection(collection)
+    folder = load_workspace(call).find_collection(collection)
     with Index.open(folder) as index:
         facts = {"collection": collection, "generation": index.generation}
         rows = [
@@ -88,7 +82,7 @@ def documents_show(
     call: shared_options.CliCall, *, uri: str, collection: str, with_text: bool, as_json: bool
 ) -> None:
     """Show what is known of a document: its source, who may see it, and what was not read of it."""
-    folder = _load_workspace(call).find_collection(collection)
+    folder = load_workspace(call).find_collection(collection)
     with Index.open(folder) as index:
         matches = index.documents.list_by_uri(uri)
         if not matches:
@@ -125,7 +119,7 @@ def documents_remove(
     as_json: bool,
 ) -> None:
     """Take documents out that were put over HTTP. Nothing is removed unless all of them can be."""
-    workspace = _load_workspace(call)
+    workspace = load_workspace(call)
     folder = workspace.find_collection(collection)
     wanted = list(dict.fromkeys(uris))
     with Index.open(folder) as index:

@@ -12,12 +12,12 @@ from indexes.upkeep.backup import BackupSummary
 from indexes.upkeep.history import GenerationStatus
 from ingest.document import DocumentNote
 from ingest.skip_memory import read_skips, skips_to_json
-from ragdesk.assemble import EXTRA_FILES, Workspace
+from ragdesk.assemble import EXTRA_FILES
 from ragdesk.cli import shared_options, terminal
+from ragdesk.cli.call_workspace import load_workspace
 from ragdesk.cli.ingest_report import SHOWN_ITEMS, print_notes, print_skips
 from ragdesk.degradation import find_words_remedy
 from ragdesk.errors import CheckFailed, SettingsError
-from ragdesk.settings import load_settings
 
 INDEXES_EXAMPLES = """
 \b
@@ -41,11 +41,6 @@ STANDING_FIELDS = (
 @click.group("indexes", epilog=INDEXES_EXAMPLES)
 def command() -> None:
     """List, check, merge, back up and roll back what was published."""
-
-
-def _load_workspace(call: shared_options.CliCall) -> Workspace:
-    loaded = load_settings(home=call.home, config=call.config)
-    return Workspace(loaded.home, loaded.settings)
 
 
 def _standing_cells(standing: GenerationStatus) -> list[object]:
@@ -82,7 +77,7 @@ def _find_words_step(folder: Path, generation: int) -> _WordsStep | None:
 @click.pass_obj
 def indexes_list(call: shared_options.CliCall, *, as_json: bool) -> None:
     """List the collections, each with the generation that answers."""
-    workspace = _load_workspace(call)
+    workspace = load_workspace(call)
     histories = {
         name: history.list_history(workspace.collection_folder(name))
         for name in workspace.list_collections()
@@ -107,7 +102,7 @@ def indexes_list(call: shared_options.CliCall, *, as_json: bool) -> None:
 @click.pass_obj
 def indexes_show(call: shared_options.CliCall, *, collection: str, as_json: bool) -> None:
     """List the generations of a collection, oldest first."""
-    workspace = _load_workspace(call)
+    workspace = load_workspace(call)
     standings = history.list_history(workspace.find_collection(collection))
     if as_json:
         listed = [asdict(standing) for standing in standings]
@@ -127,7 +122,7 @@ def indexes_skipped(
     call: shared_options.CliCall, *, collection: str, everything: bool, as_json: bool
 ) -> None:
     """List what the last jobs could not read, and what they did not keep of the documents."""
-    folder = _load_workspace(call).find_collection(collection)
+    folder = load_workspace(call).find_collection(collection)
     remembered = read_skips(folder)
     with Index.open(folder) as index:
         generation = index.generation
@@ -159,7 +154,7 @@ def indexes_skipped(
 @click.pass_obj
 def indexes_verify(call: shared_options.CliCall, *, collection: str, as_json: bool) -> None:
     """Read every file of every generation anew, and the originals. Exit 1: something is wrong."""
-    folder = _load_workspace(call).find_collection(collection)
+    folder = load_workspace(call).find_collection(collection)
     problems = verify.verify_collection(folder, extra_files=EXTRA_FILES)
     unlisted = [] if problems else [file.name for file in verify.list_unlisted_originals(folder)]
     if as_json:
@@ -196,7 +191,7 @@ def indexes_rollback(
     as_json: bool,
 ) -> None:
     """Answer from an earlier generation again, once all of it was read and found whole."""
-    folder = _load_workspace(call).find_collection(collection)
+    folder = load_workspace(call).find_collection(collection)
     target = to if to is not None else history.find_previous_generation(folder)
     if target is None:
         raise SettingsError("No generation stands before this one. Name one: --to N")
@@ -231,7 +226,7 @@ def indexes_compact(
     An ingest merges small ones by the way, and what is due after it has published; this does it
     now, or with --all makes one segment of all.
     """
-    workspace = _load_workspace(call)
+    workspace = load_workspace(call)
     folder = workspace.find_collection(collection)
     done = workspace.make_job(collection).compact(everything=everything)
     workspace.replicate_collection(collection)
@@ -279,7 +274,7 @@ def indexes_backup(
     """
     if file.exists():
         raise SettingsError(f"{file} is there already. Name another file.")
-    folder = _load_workspace(call).find_collection(collection)
+    folder = load_workspace(call).find_collection(collection)
     _print_backup(
         backup.write_backup(folder, file, extra_files=EXTRA_FILES),
         collection,
@@ -309,7 +304,7 @@ def indexes_restore(  # noqa: PLR0913, one parameter an option
     Every sum is checked first. With --replace, the generation that answered before is kept:
     ragdesk indexes rollback goes back to it.
     """
-    folder = _load_workspace(call).collection_folder(collection)
+    folder = load_workspace(call).collection_folder(collection)
     if generations.list_generations(folder) and not replace:
         more = "Restore into another (--collection NAME), or say --replace."
         raise SettingsError(f"The collection {collection!r} holds documents. {more}")
@@ -349,7 +344,7 @@ def indexes_gc(call: shared_options.CliCall, *, collection: str, keep: int, as_j
 
     Every publish clears the older ones by itself: see [indexes] keep_generations in the settings.
     """
-    folder = _load_workspace(call).find_collection(collection)
+    folder = load_workspace(call).find_collection(collection)
     removed = [
         path.relative_to(folder).as_posix() for path in garbage.collect_garbage(folder, keep=keep)
     ]

@@ -10,6 +10,7 @@ from indexes.build import Build
 from indexes.chunk import Chunk, DocumentRecord
 from indexes.index import Index
 from ragdesk.answering.answer import AnswerReason, Outcome, PassagesReady, Question, TextDelta
+from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.messages import TURN_TEXTS
 from ragdesk.answering.retrieval.query_memory import QueryMemory
@@ -102,6 +103,17 @@ def test_an_accident_that_no_document_speaks_of_has_a_next_step_and_no_quote(tmp
     assert (said.outcome, said.reason) == (Outcome.NOT_FOUND, AnswerReason.SAFETY)
     assert not said.citations
     assert "emergency number" in said.next_step.text
+    desk.retrieve.index.close()
+
+
+def test_in_an_accident_nothing_but_what_to_do_is_quoted(tmp_path):
+    desk = make_desk(tmp_path / "default", HashEmbedder(), {"shop.md": ("en", SHOP)})
+    answering = replace(desk, decide=DecideOptions(floor=0.0))
+    asked = answer(answering, "What does the smoke grey lamp cost?")
+    assert "12 euros" in asked.text
+    said = answer(answering, "The smoke grey lamp is smoking!")
+    assert (said.outcome, said.reason) == (Outcome.NOT_FOUND, AnswerReason.SAFETY)
+    assert not said.citations
     desk.retrieve.index.close()
 
 

@@ -10,6 +10,7 @@ from fakes import document, publish
 
 from indexes.index import Index
 from indexes.options import IndexesOptions
+from indexes.upkeep.removal import remove_collection
 from ingest.vector_replicas import replicate_vectors
 
 pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore")]
@@ -59,6 +60,16 @@ def test_the_alias_never_points_at_a_part(store, tmp_path):
     replicate_vectors(folder, store)
     assert store.find_aliased("alias") != first
     assert len(store.list_names("alias")) == 2  # that of the generation before, which is kept too
+
+
+def test_neither_alias_nor_copy_stays_of_a_removed_collection(store, tmp_path):
+    for text in ("words one", "words two"):
+        publish(tmp_path / "leaves", document("a.md", text))
+        replicate_vectors(tmp_path / "leaves", store)
+    assert len(store.list_names("leaves")) == 2
+    remove_collection(tmp_path / "leaves", store)
+    assert store.list_names("leaves") == []
+    assert store.find_aliased("leaves") is None
 
 
 @pytest.mark.parametrize("bad", [1.5, None, True, b"x", [1.5]])

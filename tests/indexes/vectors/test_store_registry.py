@@ -24,7 +24,13 @@ def test_every_line_of_the_table_names_a_store(name):
         pytest.importorskip("pymilvus")
     store = pkgutil.resolve_name(VECTOR_STORES[name])
     assert VectorStore in store.__mro__
-    for method in ("publish_vectors", "open_vectors", "remove_vectors", "close"):
+    for method in (
+        "publish_vectors",
+        "open_vectors",
+        "remove_vectors",
+        "remove_all_vectors",
+        "close",
+    ):
         wanted = inspect.signature(getattr(VectorStore, method)).parameters
         assert list(inspect.signature(getattr(store, method)).parameters) == list(wanted)
 
