@@ -342,7 +342,8 @@ def test_a_row_with_empty_cells_stands_under_its_heads_with_all_its_marks(page):
     expect(page.locator(".reply th")).to_have_count(12)
     expect(page.locator(".reply table")).to_have_count(1)
     first = page.locator(".reply td").first.bounding_box()
-    assert first and first["height"] < 48  # no word is broken; the table scrolls by itself
+    assert first is not None
+    assert first["height"] < 48  # no word is broken; the table scrolls by itself
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
