@@ -50,7 +50,8 @@ def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> D
     try:
         for node in visible:
             sheet = _read_sheet(node, losses, hidden=shows_all)
-            sections.write_sheet(sheet.name, _fill_rows(sheet, losses), comments=sheet.comments)
+            rows = _fill_rows(sheet, losses)
+            sections.write_sheet(sheet.name, rows, comments=sheet.comments, closed=sheet.closed)
     except (ValueError, etree.LxmlError) as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
     document = builder.build_document(title=PurePosixPath(uri).stem, media_type=ODS)

@@ -1,6 +1,7 @@
 """Write the sheets of a workbook: each a section, its rows within limits, its comments below."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from ingest.errors import Unreadable
@@ -29,10 +30,12 @@ class SheetSections:
         *,
         comments: Sequence[SheetComment] = (),
         left_out: Collection[int] = (),
+        closed: Collection[int] = (),
     ) -> None:
         """Write one sheet. Raises Unreadable for one that is too large.
 
         left_out: numbers of rows whose comments are not read, known once the rows were read.
+        closed: numbers of columns that ``rows`` come without; their comments are not read either.
         """
         commented = {row for row, _, _ in comments}
         kept: dict[int, list[str]] = {}
@@ -46,10 +49,12 @@ class SheetSections:
         if first is not None:
             write_sheet_rows(self._builder, _chain_first(first, source), level=2)
         self._builder.close_sections(2)
+        before = sorted(closed)
         for row, column, words in comments:
-            if row in left_out:
+            if row in left_out or column in closed:
                 continue
-            self._builder.add_paragraph(_describe_comment(kept.get(row, []), column, words))
+            shown = column - bisect_left(before, column)
+            self._builder.add_paragraph(_describe_comment(kept.get(row, []), shown, words))
 
 
 def _describe_comment(cells: Sequence[str], column: int, words: str) -> str:

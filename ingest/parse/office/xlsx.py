@@ -105,7 +105,13 @@ def _write_sheets(
         merges = find_merges(_open_part(archive, part))
         rows = read_sheet_rows(_open_part(archive, part), reading, merges=merges)
         comments = read_sheet_comments(package, part)
-        sections.write_sheet(sheet.title, rows, comments=comments, left_out=reading.left_out)
+        sections.write_sheet(
+            sheet.title,
+            rows,
+            comments=comments,
+            left_out=reading.left_out,
+            closed=reading.closed,
+        )
 
 
 def _make_link_noter(

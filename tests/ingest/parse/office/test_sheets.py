@@ -286,6 +286,47 @@ def test_hidden_rows_columns_and_sheets_are_read_only_if_asked_for():
     assert shown.notes == ()
 
 
+def test_a_comment_is_said_of_its_own_cell_beside_hidden_columns():
+    def fill(sheet: Worksheet) -> None:
+        filled([["Tour", "Cost", "Guide", "Margin", "Seats"], ["Harbour", 40, "Ines", 12, 18]])(
+            sheet
+        )
+        for place, words in (
+            ("A2", "New."),
+            ("B2", "Secret."),
+            ("C2", "Speaks Dutch."),
+            ("E2", "Plus crew."),
+        ):
+            sheet[place].comment = Comment(words, "Ann")
+        sheet["D2"].hyperlink = "https://margin.example"
+        for letter in "BD":
+            sheet.column_dimensions[letter].hidden = True
+
+    document = sound(xlsx.parse(book(fill), "x.xlsx"))
+    assert said(document)[2:] == [
+        "Harbour: New.", "Harbour | Ines: Speaks Dutch.", "Harbour | 18: Plus crew.",
+    ]  # fmt: skip
+    assert (document.links, document.lost_links) == ((), 0)
+    shown = xlsx.parse(book(fill), "x.xlsx", options=SHOW_HIDDEN)
+    assert "Harbour | 40: Secret." in said(shown)
+
+
+def test_a_comment_in_an_open_document_sheet_is_said_of_its_own_cell():
+    cells = "".join(
+        f"<t:table-cell><o:annotation><x:p>About {n}.</x:p></o:annotation><x:p>{n}</x:p></t:table-cell>"
+        for n in ("Dune", "cost", "north", "large")
+    )
+    columns = (
+        '<t:table-column/><t:table-column t:visibility="collapse"/>'
+        '<t:table-column t:number-columns-repeated="2"/>'
+    )
+    body = open_document_sheet(f"{columns}<t:table-row>{cells}</t:table-row>")
+    assert said(sound(ods.parse(body, "x.ods")))[2:] == [
+        "Dune: About Dune.", "Dune | north: About north.", "Dune | large: About large.",
+    ]  # fmt: skip
+    assert "Dune | cost: About cost." in said(ods.parse(body, "x.ods", options=SHOW_HIDDEN))
+
+
 def test_columns_beyond_the_last_that_is_read_are_noted():
     def fill(sheet: Worksheet) -> None:
         filled([["Plan", "Price"], ["Pro", 9]])(sheet)
