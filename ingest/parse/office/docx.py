@@ -36,7 +36,7 @@ from ingest.parse.office.word_styles import (
     read_styles,
 )
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
-from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
+from ingest.parse.xml_tree import Element, find_ancestor, find_child, local_name, read_attribute
 
 WORD_TYPE = DOCX
 
@@ -278,7 +278,7 @@ class _BlockReader:
         """Return a cell on one line; items and rows of a table in it are set apart."""
         parts: list[str] = []
         listed = False
-        table = word_tables.find_own_table(cell)
+        table = find_ancestor(cell, "tbl")
         boxed = next(cell.iter("{*}txbxContent"), None) is not None
         for paragraph in cell.iter("{*}p"):
             if boxed and next(paragraph.iterancestors("{*}txbxContent"), None) is not None:
@@ -290,7 +290,7 @@ class _BlockReader:
             if text:
                 paragraph_links.note_paragraph_links(paragraph, self.builder, self._words_before)
                 self._words_before = text
-                inner = word_tables.find_own_table(paragraph) is not table
+                inner = find_ancestor(paragraph, "tbl") is not table
                 item = bool(style.number) or inner
                 apart = "; " if (item or listed) and not "".join(parts[-1:]).endswith(":") else " "
                 parts += [apart if parts else "", text]
