@@ -29,9 +29,11 @@ from ingest.parse.office.printed_headings import HeadingLine, HeadingLines, Prin
 from ingest.parse.office.unread_parts import UnreadParts
 from ingest.parse.office.word_margins import MarginTexts
 from ingest.parse.office.word_styles import (
+    BLOCK_WRAPPERS,
     Style,
     apply_properties,
     iterate_children,
+    list_inner_blocks,
     map_children,
     read_styles,
 )
@@ -39,6 +41,8 @@ from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_ancestor, find_child, local_name, read_attribute
 
 WORD_TYPE = DOCX
+
+_BLOCK_TAGS = [f"{{*}}{name}" for name in ("p", "tbl", "sectPr", "altChunk", *BLOCK_WRAPPERS)]
 
 
 def parse(body: bytes, uri: str) -> Document:
@@ -81,7 +85,7 @@ class _BlockReader:
         parsing = etree.iterparse(
             io.BytesIO(data),
             events=("end",),
-            tag=("{*}p", "{*}tbl", "{*}sdt", "{*}sectPr", "{*}altChunk"),
+            tag=_BLOCK_TAGS,
             resolve_entities=False,
             no_network=True,
             remove_comments=True,
@@ -125,8 +129,8 @@ class _BlockReader:
             self._write_styled_paragraph(node)
         elif name == "tbl":
             self._write_table(node)
-        elif name in {"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag"}:
-            for inner in node:
+        elif name in BLOCK_WRAPPERS:
+            for inner in list_inner_blocks(node):
                 self.write_block(inner)
 
     def _write_styled_paragraph(self, node: Element) -> None:

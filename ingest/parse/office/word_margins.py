@@ -1,11 +1,11 @@
 """Read what stands in the margins of a Word document: headers and footers, each line once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ingest.parse.office import paragraph_text
 from ingest.parse.office.package import Package, is_on
-from ingest.parse.office.word_styles import iterate_children
+from ingest.parse.office.word_styles import BLOCK_WRAPPERS, iterate_children, list_inner_blocks
 from ingest.parse.office.word_tables import list_table_rows
 from ingest.parse.text_cleaning import clean_text, format_row, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
@@ -57,8 +57,8 @@ class MarginTexts:
         return list(lines)
 
 
-def _iterate_lines(root: Element) -> Iterator[str]:
-    for node in root:
+def _iterate_lines(blocks: Iterable[Element]) -> Iterator[str]:
+    for node in blocks:
         name = local_name(node)
         if name == "p":
             yield from _read_lines(node)
@@ -70,8 +70,8 @@ def _iterate_lines(root: Element) -> Iterator[str]:
                 cells = (cell.iter("{*}p") for cell in row.cells)
                 texts = [" ".join(line for p in cell for line in _read_lines(p)) for cell in cells]
                 yield format_row(texts)
-        elif name in {"sdt", "sdtContent", "customXml", "smartTag", "ins"}:
-            yield from _iterate_lines(node)
+        elif name in BLOCK_WRAPPERS:
+            yield from _iterate_lines(list_inner_blocks(node))
 
 
 def _read_lines(paragraph: Element) -> Iterator[str]:

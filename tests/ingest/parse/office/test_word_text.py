@@ -60,6 +60,33 @@ def test_tracked_changes_are_read_as_accepted_and_counted():
     assert document.notes == ("3 tracked changes were read as accepted",)
 
 
+def test_blocks_in_any_wrapper_are_read_where_they_stand():
+    def wrap(name: str, inner: str) -> str:
+        return f"<{name}>{inner}</{name}>"
+
+    table = f"<w:tbl><w:tr>{cell(par('Bike'))}{cell(par('4 €'))}</w:tr></w:tbl>"
+    picture = f"<w:p><w:r><w:pict><w:imagedata/></w:pict></w:r></w:p>{par('Tagged.')}"
+    old = wrap("mc:Fallback", par("Chosen in older programs."))
+    blocks = [
+        par("First."),
+        wrap("w:customXml", picture + table),
+        wrap("mc:AlternateContent", wrap("mc:Choice", par("Chosen.") + par("Too.")) + old),
+        wrap("mc:AlternateContent", wrap("mc:Fallback", par("Without another."))),
+        wrap("w:moveTo", par("Moved.")),
+        wrap("w:smartTag", wrap("w:ins", par("Added."))),
+        par("Last."),
+    ]
+    document = read("".join(blocks))
+    assert said(document) == [
+        "First.", "Tagged.", "Bike: 4 €", "Chosen.", "Too.", "Without another.", "Moved.", "Added.",
+        "Last.",
+    ]  # fmt: skip
+    assert document.notes == (
+        "1 picture was not read",
+        "2 tracked changes were read as accepted",
+    )
+
+
 def test_notes_and_boxes_of_a_table_are_read_below_it():
     box = f"<w:r><w:drawing><w:txbxContent>{par('Boxed.')}</w:txbxContent></w:drawing></w:r>"
     noted = f'<w:p>{run("Van")}<w:r><w:footnoteReference w:id="1"/></w:r>{box}</w:p>'
