@@ -120,6 +120,7 @@ class _BlockReader:
         self.builder.close_sections(0)
         for line in self._margins.list_lines():
             self.builder.add_paragraph(line)
+        self.unread.add("margin", len(self._margins.unread))
         self.unread.count_comments(self._package, self._package.main)
 
     def write_block(self, node: Element) -> None:
@@ -221,10 +222,15 @@ class _BlockReader:
             self._settle_lines(None)
         self._write_drawings(node)
         for key in paragraph_text.find_note_references(node):
-            for paragraph in iterate_children(self._notes.get(key), "p"):
-                self._end_block()
-                paragraph_links.note_paragraph_links(paragraph, self.builder)
-                self.builder.add_paragraph(paragraph_text.read_paragraph(paragraph))
+            note = self._notes.get(key)
+            if note is None:
+                self.unread.add("footnote")
+                continue
+            for paragraph in note.iter("{*}p"):
+                if find_ancestor(paragraph, "Fallback") is None:
+                    self._end_block()
+                    paragraph_links.note_paragraph_links(paragraph, self.builder)
+                    self.builder.add_paragraph(paragraph_text.read_paragraph(paragraph))
 
     def _write_drawings(self, node: Element) -> None:
         """Write the words of SmartArt, and the numbers behind charts."""

@@ -23,11 +23,15 @@ LONGEST_FIELD_CODE = 100  # characters of it that are looked at
 
 
 class MarginTexts:
-    """Collects the headers and footers that sections show."""
+    """Collects the headers and footers that sections show.
+
+    unread: names or relations of those that are missing or beyond the most lines.
+    """
 
     def __init__(self, package: Package) -> None:
         self._package = package
         self._parts: dict[str, dict[str, None]] = {margin: {} for margin in _MARGINS}
+        self.unread: set[str] = set()
         self._relations = package.read_relations(package.main)
         settings = package.parse_part("settings")
         self._even_pages = is_on(find_child(settings, "evenAndOddHeaders"))
@@ -39,9 +43,12 @@ class MarginTexts:
         for margin in _MARGINS:
             for reference in iterate_children(section, f"{margin}Reference"):
                 if shown.get(read_attribute(reference, "type"), True):
-                    kind, name = self._relations.get(read_attribute(reference, "id"), ("", ""))
+                    relation = read_attribute(reference, "id")
+                    kind, name = self._relations.get(relation, ("", ""))
                     if kind == margin and self._package.has_part(name):
                         self._parts[margin][name] = None
+                    else:
+                        self.unread.add(relation)
 
     def list_lines(self) -> list[str]:
         """Return the lines of headers, then of footers; page numbers alone are none."""
@@ -50,10 +57,13 @@ class MarginTexts:
             for name in self._parts[margin]:
                 root = self._package.archive.parse_entry(name)
                 for line in _iterate_lines(root):
-                    if len(lines) >= MOST_MARGIN_LINES:
-                        return list(lines)
-                    if any(map(str.isalnum, line)):
+                    if not any(map(str.isalnum, line)):
+                        continue
+                    if len(lines) < MOST_MARGIN_LINES:
                         lines[line] = None
+                    elif line not in lines:
+                        self.unread.add(name)
+                        break
         return list(lines)
 
 

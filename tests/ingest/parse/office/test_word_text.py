@@ -94,6 +94,19 @@ def test_notes_and_boxes_of_a_table_are_read_below_it():
     assert said(document) == ["Van: 9", "Boxed.", "A note."]
 
 
+def test_all_that_a_note_holds_is_read_and_a_missing_note_is_counted():
+    def refer(number: int, kind: str = "endnote") -> str:
+        return f'<w:p>{run(f"See {number}")}<w:r><w:{kind}Reference w:id="{number}"/></w:r></w:p>'
+
+    box = f"<w:p><w:r><w:pict><w:txbxContent>{par('Boxed.')}</w:txbxContent></w:pict></w:r></w:p>"
+    table = f"<w:tbl><w:tr>{cell(par('Fee'))}{cell(par('2 %'))}</w:tr></w:tbl>"
+    control = f"<w:sdt><w:sdtContent>{par('Source: board.')}</w:sdtContent></w:sdt>"
+    note = part("endnotes", f'<w:endnote w:id="3">{table}{control}{box}</w:endnote>')
+    document = read(refer(3) + refer(4) + refer(9), {"endnotes.xml": ("endnotes", note)})
+    assert said(document) == ["See 3", "Fee", "2 %", "Source: board.", "Boxed.", "See 4", "See 9"]
+    assert document.notes == ("2 footnotes were not read",)
+
+
 def test_smart_art_and_charts_are_read_where_they_stand():
     series = '<c:ser><c:tx><c:pt idx="0"><c:v>Cars</c:v></c:pt></c:tx><c:val><c:pt idx="0"><c:v>4.4000000000000004</c:v></c:pt></c:val></c:ser>'
     related = {
