@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 from lxml import etree
 
 from ingest.parse.office.number_formats import format_number, format_words
+from ingest.parse.office.unread_parts import UnreadParts
 from ingest.parse.sheet_layout import SpannedText
 from ingest.parse.table_rows import LONGEST_REPEATED_CELL
 from ingest.parse.xml_tree import Element, local_name
@@ -87,6 +88,7 @@ class SheetLosses:
     hidden_sheets: int = 0
     cut_cells: int = 0
     formulas: int = 0
+    unread: UnreadParts = field(default_factory=UnreadParts)
     others: list[str] = field(default_factory=list)
 
     def list_notes(self) -> tuple[str, ...]:
@@ -111,7 +113,7 @@ class SheetLosses:
             notes.append(
                 f"{self.formulas:,} formula{plural} had no stored value and could not be computed"
             )
-        return (*notes, *self.others)
+        return (*notes, *self.unread.list_notes(), *self.others)
 
 
 Compute = Callable[[int, SheetCell], SheetCell]

@@ -88,14 +88,23 @@ def _read_lines(paragraph: Element) -> Iterator[str]:
     numbered = _drop_page_fields(paragraph)
     for line in clean_text(paragraph_text.read_paragraph(paragraph)).split("\n"):
         text = join_wrapped_lines(line)
-        words = text.split()
-        if numbered:
-            while words and words[-1].lower() in _PAGE_WORD_SET:
-                words.pop()
-            while words and words[0].lower() in _PAGE_WORD_SET:
-                words.pop(0)
-            text = " ".join(words)
-        yield text
+        yield strip_page_words(text) if numbered else text
+
+
+def strip_page_words(text: str) -> str:
+    """Return a line without the words around its page numbers, which are taken out already.
+
+    >>> strip_page_words("Terms of rent - page of")
+    'Terms of rent'
+    """
+    words = text.split()
+    last = len(words)
+    while last and words[last - 1].lower() in _PAGE_WORD_SET:
+        last -= 1
+    first = 0
+    while first < last and words[first].lower() in _PAGE_WORD_SET:
+        first += 1
+    return " ".join(words[first:last])
 
 
 def _drop_page_fields(paragraph: Element) -> bool:

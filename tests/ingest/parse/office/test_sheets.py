@@ -9,6 +9,7 @@ import pytest
 from document_checks import asked, said, sound, zipped
 from office_files import old_workbook, open_document_sheet
 from openpyxl import Workbook
+from openpyxl.chart import BarChart, Reference
 from openpyxl.comments import Comment
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -334,6 +335,43 @@ def test_columns_beyond_the_last_that_is_read_are_noted():
 
     document = xlsx.parse(book(fill), "x.xlsx")
     assert document.notes == ("1 cell was not read: beyond column 500",)
+
+
+def test_what_a_sheet_shows_beside_its_cells_is_read_or_noted():
+    def fill(sheet: Worksheet) -> None:
+        filled([["Month", "Visits"], ["May", 40], ["June", 55]])(sheet)
+        for place in ("D2", "D20"):
+            chart = BarChart()
+            chart.add_data(Reference(sheet, min_col=2, min_row=1, max_row=3), titles_from_data=True)
+            sheet.add_chart(chart, place)
+        sheet.oddHeader.center.text = "Counted at the north gate"
+        sheet.oddFooter.left.text = "&A, page &P of &N"
+        copy = sheet.parent.create_chartsheet("Picture")
+        copy.add_chart(BarChart())
+
+    def put(words: str, more: str = "") -> str:
+        lines = "".join(f"<a:p><a:r><a:t>{line}</a:t></a:r></a:p>" for line in words.split("|"))
+        name = f'<xdr:nvSpPr><xdr:cNvPr id="9" name="x" {more}/></xdr:nvSpPr>'
+        return f"<xdr:sp>{name}<xdr:txBody>{lines}</xdr:txBody></xdr:sp>"
+
+    drawn = (
+        '<xdr:pic><xdr:nvPicPr><xdr:cNvPr id="3" name="x" descr="Map of the gates"/></xdr:nvPicPr>'
+        f"</xdr:pic>{put('Closed on Mondays.|Last tour at 4.')}{put('Draft', 'hidden=&quot;1&quot;')}"
+        '<d:relIds xmlns:d="u"/>'
+    ).replace("&quot;", '"')
+    names = 'xmlns:xdr="u" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
+    body = changed(
+        book(fill), "xl/drawings/drawing1.xml", ("</wsDr>", f"<g {names}>{drawn}</g></wsDr>")
+    )
+    document = sound(xlsx.parse(body, "x.xlsx"))
+    assert said(document)[2:] == ["Map of the gates", "Closed on Mondays.", "Last tour at 4."]
+    assert document.notes == (
+        "1 picture was not read; descriptions of 1 were kept",
+        "1 SmartArt drawing was not read",
+        "3 charts were not read",
+        "1 header or footer was not read",
+        "1 hidden shape was left out",
+    )
 
 
 def test_an_old_workbook_is_read_with_its_merges():
