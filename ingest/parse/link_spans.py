@@ -6,7 +6,7 @@ writing put in or took out: only the characters between them are compared.
 """
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import urljoin
@@ -20,6 +20,7 @@ LinkSpan = tuple[int, int, str]
 _LONGEST_BEFORE = 200  # characters before a piece that tell it apart
 _MOST_TRIED = 16  # pieces that wait for their block, of those that are looked for in each
 _MOST_COMPARED = 1 << 27  # characters of blocks, for all the pieces that are looked for in them
+_STEP_COST = 500  # characters that are compared in the time of looking at another place
 _SCHEMES = frozenset({"http", "https", "mailto", "tel"})
 _EMPTY_SCHEMES = frozenset({"javascript", "data", "about", "blob", "vbscript", "cid"})
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE)
@@ -124,20 +125,19 @@ class LinkPlacer:
         squeezed = _squeeze_words(block)
         waiting: list[_Piece] = []
         placed: list[LinkSpan] = []
-        taken: set[int] = set()  # where pieces were found: equal words wait for a later block
-        at = placed_pieces = 0
+        taken: list[tuple[int, int]] = []
+        at = 0
         for piece in self._pieces:
-            here = self._find_piece(squeezed, piece, at)
-            if here >= 0 and here not in taken:
-                taken.add(here)
+            here = self._find_piece(squeezed, piece, at, taken)
+            if here >= 0:
                 placed += [(here + a, here + b, href) for a, b, href in piece.links]
                 at = here + len(piece.text)
-                placed_pieces += 1
+                insort(taken, (here, at))
                 continue
             waiting.append(piece)
             if placed or len(waiting) >= _MOST_TRIED:
                 break
-        self._pieces[: placed_pieces + len(waiting)] = waiting
+        self._pieces[: len(taken) + len(waiting)] = waiting
         self._add_links(block, start, sorted(placed))
 
     def list_links(self) -> tuple[DocumentLink, ...]:
@@ -146,16 +146,24 @@ class LinkPlacer:
         self._pieces.clear()
         return tuple(self._links)
 
-    def _find_piece(self, squeezed: str, piece: _Piece, at: int) -> int:
-        """Find a piece after the last one; else before it, as columns may change places."""
+    def _find_piece(
+        self, squeezed: str, piece: _Piece, at: int, taken: list[tuple[int, int]]
+    ) -> int:
+        """Find a piece after the last one; else before it, as columns may change places.
+
+        taken: where other pieces of this block stand, in order; no two stand in one place.
+        """
         self._compared += len(squeezed)
         before = squeezed.find(piece.after, at) if piece.after else -1
-        if before >= 0:
-            here = squeezed.find(piece.text, before + len(piece.after))
+        starts = [before + len(piece.after)] if before >= 0 else []
+        for start in dict.fromkeys([*starts, at, 0]):
+            here = squeezed.find(piece.text, start)
+            while here >= 0 and (end := _find_end(taken, here, here + len(piece.text))):
+                self._compared += _STEP_COST
+                here = squeezed.find(piece.text, end)
             if here >= 0:
                 return here
-        here = squeezed.find(piece.text, at)
-        return here if here >= 0 or not at else squeezed.find(piece.text, 0, at)
+        return -1
 
     def _add_links(self, block: str, start: int, placed: list[LinkSpan]) -> None:
         """Turn places in the squeezed block into spans of the document."""
@@ -183,6 +191,12 @@ class LinkPlacer:
                 continue
             self._links.append(link)
             last = link.end
+
+
+def _find_end(taken: list[tuple[int, int]], start: int, end: int) -> int:
+    """Return the end of the last taken span that reaches into another span; 0 where none does."""
+    last = bisect_left(taken, (end, 0)) - 1
+    return taken[last][1] if last >= 0 and taken[last][1] > start else 0
 
 
 def _squeeze(text: str) -> str:

@@ -58,3 +58,8 @@ def find_child(node: Element | None, *names: str) -> Element | None:
             return None
         node = next(node.iterchildren(f"{{*}}{name}"), None)
     return node
+
+
+def find_ancestor(node: Element, name: str) -> Element | None:
+    """Return the innermost element of a name, without its namespace, that an element stands in."""
+    return next(node.iterancestors(f"{{*}}{name}"), None)

@@ -29,16 +29,20 @@ from ingest.parse.office.printed_headings import HeadingLine, HeadingLines, Prin
 from ingest.parse.office.unread_parts import UnreadParts
 from ingest.parse.office.word_margins import MarginTexts
 from ingest.parse.office.word_styles import (
+    BLOCK_WRAPPERS,
     Style,
     apply_properties,
     iterate_children,
+    list_inner_blocks,
     map_children,
     read_styles,
 )
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
-from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
+from ingest.parse.xml_tree import Element, find_ancestor, find_child, local_name, read_attribute
 
 WORD_TYPE = DOCX
+
+_BLOCK_TAGS = [f"{{*}}{name}" for name in ("p", "tbl", "sectPr", "altChunk", *BLOCK_WRAPPERS)]
 
 
 def parse(body: bytes, uri: str) -> Document:
@@ -81,7 +85,7 @@ class _BlockReader:
         parsing = etree.iterparse(
             io.BytesIO(data),
             events=("end",),
-            tag=("{*}p", "{*}tbl", "{*}sdt", "{*}sectPr", "{*}altChunk"),
+            tag=_BLOCK_TAGS,
             resolve_entities=False,
             no_network=True,
             remove_comments=True,
@@ -117,6 +121,7 @@ class _BlockReader:
         self.builder.close_sections(0)
         for line in self._margins.list_lines():
             self.builder.add_paragraph(line)
+        self.unread.add("margin", len(self._margins.unread))
         self.unread.count_comments(self._package, self._package.main)
 
     def write_block(self, node: Element) -> None:
@@ -126,8 +131,8 @@ class _BlockReader:
             self._write_styled_paragraph(node)
         elif name == "tbl":
             self._write_table(node)
-        elif name in {"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag"}:
-            for inner in node:
+        elif name in BLOCK_WRAPPERS:
+            for inner in list_inner_blocks(node):
                 self.write_block(inner)
 
     def _write_styled_paragraph(self, node: Element) -> None:
@@ -218,10 +223,15 @@ class _BlockReader:
             self._settle_lines(None)
         self._write_drawings(node)
         for key in paragraph_text.find_note_references(node):
-            for paragraph in iterate_children(self._notes.get(key), "p"):
-                self._end_block()
-                paragraph_links.note_paragraph_links(paragraph, self.builder)
-                self.builder.add_paragraph(paragraph_text.read_paragraph(paragraph))
+            note = self._notes.get(key)
+            if note is None:
+                self.unread.add("footnote")
+                continue
+            for paragraph in note.iter("{*}p"):
+                if find_ancestor(paragraph, "Fallback") is None:
+                    self._end_block()
+                    paragraph_links.note_paragraph_links(paragraph, self.builder)
+                    self.builder.add_paragraph(paragraph_text.read_paragraph(paragraph))
 
     def _write_drawings(self, node: Element) -> None:
         """Write the words of SmartArt, and the numbers behind charts."""
@@ -279,7 +289,7 @@ class _BlockReader:
         """Return a cell on one line; items and rows of a table in it are set apart."""
         parts: list[str] = []
         listed = False
-        table = word_tables.find_own_table(cell)
+        table = find_ancestor(cell, "tbl")
         boxed = next(cell.iter("{*}txbxContent"), None) is not None
         for paragraph in cell.iter("{*}p"):
             if boxed and next(paragraph.iterancestors("{*}txbxContent"), None) is not None:
@@ -291,7 +301,7 @@ class _BlockReader:
             if text:
                 paragraph_links.note_paragraph_links(paragraph, self.builder, self._words_before)
                 self._words_before = text
-                inner = word_tables.find_own_table(paragraph) is not table
+                inner = find_ancestor(paragraph, "tbl") is not table
                 item = bool(style.number) or inner
                 apart = "; " if (item or listed) and not "".join(parts[-1:]).endswith(":") else " "
                 parts += [apart if parts else "", text]

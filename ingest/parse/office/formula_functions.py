@@ -127,7 +127,15 @@ def _average(numbers: Sequence[float]) -> float:
     return math.fsum(numbers) / len(numbers)
 
 
+def _show_link(columns: Sequence[Sequence[Value]]) -> Value:
+    """Return what a link shows: its second argument, else its address."""
+    if not 1 <= len(columns) <= 2 or len(columns[-1]) != 1:  # noqa: PLR2004
+        raise FormulaLeft
+    return columns[-1][0]
+
+
 _OF_LISTS: dict[str, Callable[[list[list[Value]]], Value]] = {
+    "HYPERLINK": _show_link,
     "SUMPRODUCT": _sum_products,
     "SUMIF": lambda columns: math.fsum(_pick_numbers(_select(columns))),
     "COUNTIF": lambda columns: float(len(_select(columns))),

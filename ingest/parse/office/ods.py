@@ -11,7 +11,7 @@ from ingest.errors import Unreadable
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.media_types import ODS
 from ingest.parse.office.sheet_cells import MOST_SHEET_COLUMNS, MergeFiller, SheetLosses
-from ingest.parse.office.sheet_sections import MOST_CELLS, SheetComment, SheetSections
+from ingest.parse.office.sheet_sections import MOST_CELLS, SheetComment, SheetRemarks, SheetSections
 from ingest.parse.parse_options import ParseOptions
 from ingest.parse.xml_tree import Element, local_name, read_attribute
 from ingest.parse.zip_archive import Archive
@@ -50,7 +50,9 @@ def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> D
     try:
         for node in visible:
             sheet = _read_sheet(node, losses, hidden=shows_all)
-            sections.write_sheet(sheet.name, _fill_rows(sheet, losses), comments=sheet.comments)
+            rows = _fill_rows(sheet, losses)
+            remarks = SheetRemarks(comments=sheet.comments, closed=sheet.closed)
+            sections.write_sheet(sheet.name, rows, remarks)
     except (ValueError, etree.LxmlError) as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
     document = builder.build_document(title=PurePosixPath(uri).stem, media_type=ODS)

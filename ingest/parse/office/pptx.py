@@ -14,7 +14,7 @@ from ingest.parse.office.package import Package
 from ingest.parse.office.paragraph_links import note_paragraph_links, set_addresses
 from ingest.parse.office.unread_parts import UnreadParts
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
-from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
+from ingest.parse.xml_tree import Element, find_ancestor, find_child, local_name, read_attribute
 
 SLIDES_TYPE = PPTX
 
@@ -208,7 +208,7 @@ def _list_paragraphs(node: Element) -> list[str]:
 def _write_slide_table(table: Element, builder: DocumentBuilder) -> None:
     _note_links(table, builder)
     rows: list[list[str]] = []
-    parts = [row for row in table.iter("{*}tr") if _find_table(row) is table]
+    parts = [row for row in table.iter("{*}tr") if find_ancestor(row, "tbl") is table]
     for part in parts:
         above = rows[-1] if rows else []
         row: list[str] = []
@@ -233,10 +233,6 @@ def _write_rows(builder: DocumentBuilder, rows: list[list[str]], head: int) -> N
     elif header:
         head = 1
     table_rows.write_table(builder, rows[head:], header=header)
-
-
-def _find_table(node: Element) -> Element | None:
-    return next(node.iterancestors("{*}tbl"), None)
 
 
 def _is_set(node: Element | None, name: str) -> bool:

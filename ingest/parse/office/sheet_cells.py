@@ -12,6 +12,7 @@ from typing import BinaryIO, NamedTuple
 from lxml import etree
 
 from ingest.parse.office.number_formats import format_number, format_words
+from ingest.parse.office.unread_parts import UnreadParts
 from ingest.parse.sheet_layout import SpannedText
 from ingest.parse.table_rows import LONGEST_REPEATED_CELL
 from ingest.parse.xml_tree import Element, local_name
@@ -87,6 +88,7 @@ class SheetLosses:
     hidden_sheets: int = 0
     cut_cells: int = 0
     formulas: int = 0
+    unread: UnreadParts = field(default_factory=UnreadParts)
     others: list[str] = field(default_factory=list)
 
     def list_notes(self) -> tuple[str, ...]:
@@ -111,7 +113,7 @@ class SheetLosses:
             notes.append(
                 f"{self.formulas:,} formula{plural} had no stored value and could not be computed"
             )
-        return (*notes, *self.others)
+        return (*notes, *self.unread.list_notes(), *self.others)
 
 
 Compute = Callable[[int, SheetCell], SheetCell]
@@ -124,8 +126,9 @@ class CellReading:
 
     stale: the program that wrote the workbook left all formulas to be computed when it is opened,
     and may have stored a 0 for each. hidden: hidden rows and columns are read too. left_out: the
-    numbers of rows that were left out. note_cell: told row, column and text of each cell that is
-    read, and the text of the cell before it.
+    numbers of rows that were left out. closed: those of columns, known before the first row is
+    read. note_cell: told row, column and text of each cell that is read, and the text of the cell
+    before it.
     """
 
     styles: CellStyles
@@ -134,6 +137,7 @@ class CellReading:
     stale: bool = False
     hidden: bool = False
     left_out: set[int] = field(default_factory=set)
+    closed: set[int] = field(default_factory=set)
     note_cell: Callable[[int, int, str, str], None] | None = None
 
     def print_cell(self, row: int, cell: SheetCell) -> str:
@@ -161,9 +165,9 @@ def read_sheet_rows(
     source: BinaryIO, reading: CellReading, *, merges: Iterable[Merge]
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows of a worksheet with their numbers, as they are shown."""
-    closed: set[int] = set()
+    closed = reading.closed
     filler = MergeFiller(merges)
-    for number, row, unseen in _iterate_rows(source, closed):
+    for number, row, unseen in _iterate_rows(source, set() if reading.hidden else closed):
         cells: list[str] = []
         before = ""
         if unseen and not reading.hidden:
@@ -175,15 +179,14 @@ def read_sheet_rows(
             if text := reading.print_cell(number, cell):
                 cells += [""] * (cell.column - len(cells) - 1)
                 cells[cell.column - 1 :] = [text]
-                if reading.note_cell is not None:
+                if reading.note_cell is not None and cell.column not in closed:
                     reading.note_cell(number, cell.column, text, before)
-                before = text
+                before = before if cell.column in closed else text
         filled = filler.fill_row(number, cells)
-        if closed and not reading.hidden:
+        if closed:
             filled = [cell for n, cell in enumerate(filled, start=1) if n not in closed]
         yield number, filled
-    if not reading.hidden:
-        reading.losses.hidden_columns += sum(1 for n in closed if n <= filler.widest)
+    reading.losses.hidden_columns += sum(1 for n in closed if n <= filler.widest)
 
 
 class MergeFiller:

@@ -74,12 +74,16 @@ def read_formula_address(formula: str) -> str:
 
     >>> read_formula_address('HYPERLINK("https://a.example","Form")'), read_formula_address("A1+1")
     ('https://a.example', '')
+    >>> read_formula_address('HYPERLINK("https://a.example/"&A1,"Form")')
+    ''
     """
     rest = formula.strip().removeprefix("=")
     if not rest.upper().startswith(_FORMULA):
         return ""
     rest = rest[len(_FORMULA) :].strip()
-    address = rest[1:].partition('"')[0] if rest.startswith('"') else ""
+    address, _, after = rest[1:].partition('"') if rest.startswith('"') else ("", "", "")
+    if not after.lstrip().startswith((",", ";", ")")):
+        return ""  # only the beginning of an address that is computed
     return "" if address.startswith(("#", "[")) else address  # a place in this book, or another
 
 

@@ -1,7 +1,9 @@
-"""Write the sheets of a workbook: each a section, rows within limits, then shapes and comments."""
+"""Write the sheets of a workbook: each a section, its rows within limits, its comments below."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from ingest.errors import Unreadable
 from ingest.parse.document_builder import MOST_CHARACTERS, DocumentBuilder
@@ -15,6 +17,23 @@ SheetComment = tuple[int, int, str]
 """Row and column, 1-based, and its words."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetRemarks:
+    """What stands on a sheet beside the words of its cells: comments, and lines of text boxes.
+
+    left_out: numbers of rows whose comments are not read, known once the rows were read. closed:
+    numbers of columns that the rows come without; their comments are not read either.
+    """
+
+    comments: Sequence[SheetComment] = ()
+    lines: Sequence[str] = ()
+    left_out: Collection[int] = ()
+    closed: Collection[int] = ()
+
+
+_NO_REMARKS = SheetRemarks()
+
+
 class SheetSections:
     """Writes sheets into a document. count: how many; a single unnamed one has no heading."""
 
@@ -26,21 +45,15 @@ class SheetSections:
         self,
         name: str,
         rows: Iterable[tuple[int, list[str]]],
-        *,
-        drawn: Sequence[str] = (),
-        comments: Sequence[SheetComment] = (),
-        left_out: Collection[int] = (),
+        remarks: SheetRemarks = _NO_REMARKS,
     ) -> None:
-        """Write one sheet. Raises Unreadable for one that is too large.
-
-        drawn: the words of shapes that lie over its cells; they stand below its tables.
-        left_out: numbers of rows whose comments are not read, known once the rows were read.
-        """
+        """Write one sheet. Raises Unreadable for one that is too large."""
+        comments = remarks.comments
         commented = {row for row, _, _ in comments}
         kept: dict[int, list[str]] = {}
         source = _limit_rows(rows, commented, kept)
         first = next(filter(any, source), None)
-        if first is None and not comments and not drawn:
+        if first is None and not comments and not remarks.lines:
             return
         self._builder.close_sections(1)
         if self._count > 1 or not _UNNAMED.fullmatch(name):
@@ -48,12 +61,14 @@ class SheetSections:
         if first is not None:
             write_sheet_rows(self._builder, _chain_first(first, source), level=2)
         self._builder.close_sections(2)
-        for words in drawn:
-            self._builder.add_paragraph(words)
+        before = sorted(remarks.closed)
         for row, column, words in comments:
-            if row in left_out:
+            if row in remarks.left_out or column in remarks.closed:
                 continue
-            self._builder.add_paragraph(_describe_comment(kept.get(row, []), column, words))
+            shown = column - bisect_left(before, column)
+            self._builder.add_paragraph(_describe_comment(kept.get(row, []), shown, words))
+        for line in remarks.lines:
+            self._builder.add_paragraph(line)
 
 
 def _describe_comment(cells: Sequence[str], column: int, words: str) -> str:

@@ -1,11 +1,11 @@
 """Read what stands in the margins of a Word document: headers and footers, each line once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ingest.parse.office import paragraph_text
 from ingest.parse.office.package import Package, is_on
-from ingest.parse.office.word_styles import iterate_children
+from ingest.parse.office.word_styles import BLOCK_WRAPPERS, iterate_children, list_inner_blocks
 from ingest.parse.office.word_tables import list_table_rows
 from ingest.parse.text_cleaning import clean_text, format_row, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
@@ -23,11 +23,15 @@ LONGEST_FIELD_CODE = 100  # characters of it that are looked at
 
 
 class MarginTexts:
-    """Collects the headers and footers that sections show."""
+    """Collects the headers and footers that sections show.
+
+    unread: names or relations of those that are missing or beyond the most lines.
+    """
 
     def __init__(self, package: Package) -> None:
         self._package = package
         self._parts: dict[str, dict[str, None]] = {margin: {} for margin in _MARGINS}
+        self.unread: set[str] = set()
         self._relations = package.read_relations(package.main)
         settings = package.parse_part("settings")
         self._even_pages = is_on(find_child(settings, "evenAndOddHeaders"))
@@ -39,9 +43,12 @@ class MarginTexts:
         for margin in _MARGINS:
             for reference in iterate_children(section, f"{margin}Reference"):
                 if shown.get(read_attribute(reference, "type"), True):
-                    kind, name = self._relations.get(read_attribute(reference, "id"), ("", ""))
+                    relation = read_attribute(reference, "id")
+                    kind, name = self._relations.get(relation, ("", ""))
                     if kind == margin and self._package.has_part(name):
                         self._parts[margin][name] = None
+                    else:
+                        self.unread.add(relation)
 
     def list_lines(self) -> list[str]:
         """Return the lines of headers, then of footers; page numbers alone are none."""
@@ -50,15 +57,18 @@ class MarginTexts:
             for name in self._parts[margin]:
                 root = self._package.archive.parse_entry(name)
                 for line in _iterate_lines(root):
-                    if len(lines) >= MOST_MARGIN_LINES:
-                        return list(lines)
-                    if any(map(str.isalnum, line)):
+                    if not any(map(str.isalnum, line)):
+                        continue
+                    if len(lines) < MOST_MARGIN_LINES:
                         lines[line] = None
+                    elif line not in lines:
+                        self.unread.add(name)
+                        break
         return list(lines)
 
 
-def _iterate_lines(root: Element) -> Iterator[str]:
-    for node in root:
+def _iterate_lines(blocks: Iterable[Element]) -> Iterator[str]:
+    for node in blocks:
         name = local_name(node)
         if name == "p":
             yield from _read_lines(node)
@@ -70,22 +80,31 @@ def _iterate_lines(root: Element) -> Iterator[str]:
                 cells = (cell.iter("{*}p") for cell in row.cells)
                 texts = [" ".join(line for p in cell for line in _read_lines(p)) for cell in cells]
                 yield format_row(texts)
-        elif name in {"sdt", "sdtContent", "customXml", "smartTag", "ins"}:
-            yield from _iterate_lines(node)
+        elif name in BLOCK_WRAPPERS:
+            yield from _iterate_lines(list_inner_blocks(node))
 
 
 def _read_lines(paragraph: Element) -> Iterator[str]:
     numbered = _drop_page_fields(paragraph)
     for line in clean_text(paragraph_text.read_paragraph(paragraph)).split("\n"):
         text = join_wrapped_lines(line)
-        words = text.split()
-        if numbered:
-            while words and words[-1].lower() in _PAGE_WORD_SET:
-                words.pop()
-            while words and words[0].lower() in _PAGE_WORD_SET:
-                words.pop(0)
-            text = " ".join(words)
-        yield text
+        yield strip_page_words(text) if numbered else text
+
+
+def strip_page_words(text: str) -> str:
+    """Return a line without the words around its page numbers, which are taken out already.
+
+    >>> strip_page_words("Terms of rent - page of")
+    'Terms of rent'
+    """
+    words = text.split()
+    last = len(words)
+    while last and words[last - 1].lower() in _PAGE_WORD_SET:
+        last -= 1
+    first = 0
+    while first < last and words[first].lower() in _PAGE_WORD_SET:
+        first += 1
+    return " ".join(words[first:last])
 
 
 def _drop_page_fields(paragraph: Element) -> bool:

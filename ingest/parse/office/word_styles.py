@@ -12,6 +12,9 @@ _TITLE_STYLES = frozenset({"title", "标题", "標題"})
 _CODE_STYLE = re.compile(r"code|preformatted|source|verbatim|代码", re.IGNORECASE)
 _CONTENTS_STYLE = re.compile(r"(?:toc|目录|目錄)\s?\d", re.IGNORECASE)
 BODY_TEXT_LEVEL = 9  # the outline level that is none
+BLOCK_WRAPPERS = frozenset(
+    {"sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag", "AlternateContent"}
+)  # of paragraphs and tables
 MOST_STYLE_PARENTS = 20  # styles that one style may stand on
 USUAL_SIZE = 20  # half points, where the document names none
 MOST_SIZE_DIGITS = 3  # of half points; longer ones are nonsense
@@ -95,6 +98,15 @@ def _apply_print(style: Style, own: Element | None) -> Style:
     if size.isdecimal() and len(size) <= MOST_SIZE_DIGITS:
         style = replace(style, size=int(size))
     return style
+
+
+def list_inner_blocks(node: Element) -> list[Element]:
+    """Return the blocks in a wrapper of blocks; of one that offers a choice, those of the first."""
+    if local_name(node) != "AlternateContent":
+        return list(node)
+    chosen = find_child(node, "Choice")
+    chosen = find_child(node, "Fallback") if chosen is None else chosen
+    return [] if chosen is None else list(chosen)
 
 
 def iterate_children(node: Element | None, *names: str) -> Iterator[Element]:

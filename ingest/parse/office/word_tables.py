@@ -7,7 +7,7 @@ from ingest.parse import table_rows
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.office.package import is_on
 from ingest.parse.office.word_styles import iterate_children, map_children
-from ingest.parse.xml_tree import Element, find_child, local_name, read_attribute
+from ingest.parse.xml_tree import Element, find_ancestor, find_child, local_name, read_attribute
 
 ReadCell = Callable[[Element], str]
 
@@ -51,7 +51,7 @@ def list_table_rows(table: Element) -> list[WordRow]:
     rows = []
     for row in table.iter("{*}tr"):
         own = find_child(row, "trPr")
-        if find_own_table(row) is table and find_child(own, "del") is None:
+        if find_ancestor(row, "tbl") is table and find_child(own, "del") is None:
             rows.append(WordRow(own, _list_row_cells(row)))
     return rows
 
@@ -63,7 +63,7 @@ def _list_row_cells(row: Element) -> list[Element]:
         if local_name(inner) == "tc":
             cells.append(inner)
         else:
-            cells += [cell for cell in inner.iter("{*}tc") if find_own_row(cell) is row]
+            cells += [cell for cell in inner.iter("{*}tc") if find_ancestor(cell, "tr") is row]
     if next(row.iter("{*}cellDel"), None) is None:
         return cells
     return [cell for cell in cells if find_child(cell, "tcPr", "cellDel") is None]
@@ -150,13 +150,3 @@ def _goes_on(row: WordRow) -> bool:
     """Tell whether the first cell of a row goes on from the row above."""
     merge = find_child(row.cells[0], "tcPr", "vMerge") if row.cells else None
     return merge is not None and read_attribute(merge) != "restart"
-
-
-def find_own_table(node: Element) -> Element | None:
-    """Return the innermost table that an element stands in."""
-    return next(node.iterancestors("{*}tbl"), None)
-
-
-def find_own_row(node: Element) -> Element | None:
-    """Return the innermost table row that an element stands in."""
-    return next(node.iterancestors("{*}tr"), None)

@@ -32,10 +32,9 @@ from ingest.parse.office.sheet_cells import (
     read_sheet_rows,
 )
 from ingest.parse.office.sheet_comments import read_sheet_comments
-from ingest.parse.office.sheet_drawings import read_sheet_drawings
+from ingest.parse.office.sheet_drawings import SheetDrawings
 from ingest.parse.office.sheet_links import CellPlace, read_cell_links
-from ingest.parse.office.sheet_sections import SheetSections
-from ingest.parse.office.unread_parts import UnreadParts
+from ingest.parse.office.sheet_sections import SheetRemarks, SheetSections
 from ingest.parse.parse_options import ParseOptions
 
 WORKBOOK_TYPE = XLSX
@@ -88,7 +87,6 @@ def _write_sheets(
     losses.hidden_sheets = len(sheets) - len(visible)
     parts = {sheet.title.lower(): part for part, sheet in sheets.items()}
     styles = _read_styles(book)
-    unread = UnreadParts()
     stale = bool(book.calculation and book.calculation.fullCalcOnLoad)
 
     def open_sheet(name: str) -> Iterator[tuple[int, list[SheetCell]]] | None:
@@ -96,6 +94,7 @@ def _write_sheets(
 
     formulas = FormulaBook(open_sheet, styles, stale=stale)
     sections = SheetSections(builder, count=len(visible))
+    drawings = SheetDrawings(package, losses.unread)
     for part, sheet in visible.items():
         reading = CellReading(
             styles=styles,
@@ -107,11 +106,14 @@ def _write_sheets(
         )
         merges = find_merges(_open_part(archive, part))
         rows = read_sheet_rows(_open_part(archive, part), reading, merges=merges)
-        comments = read_sheet_comments(package, part)
-        drawn = read_sheet_drawings(package, part, unread)
-        left_out = reading.left_out
-        sections.write_sheet(sheet.title, rows, drawn=drawn, comments=comments, left_out=left_out)
-    losses.others.extend(unread.list_notes())
+        remarks = SheetRemarks(
+            comments=read_sheet_comments(package, part),
+            lines=drawings.read_sheet(part),
+            left_out=reading.left_out,
+            closed=reading.closed,
+        )
+        sections.write_sheet(sheet.title, rows, remarks)
+    drawings.count_chart_sheets()
 
 
 def _make_link_noter(

@@ -72,6 +72,31 @@ def test_links_of_questions_stand_in_their_answers():
         assert document.text[: link.start].endswith(f"Answer {n}: ")
 
 
+def test_equal_answers_of_several_questions_lead_to_their_own_places():
+    rows = "".join(
+        f"<tr><td>Who approves {n}?</td><td><a href='{A}{n}'>Ask the desk</a></td></tr>"
+        for n in "xyz"
+    )
+    document = page(f"<table><tr><th>Question</th><th>Answer</th></tr>{rows}</table>")
+    assert linked(document) == [("Ask the desk", f"{A}{n}") for n in "xyz"]
+    assert document.lost_links == 0
+    for block, link in zip(document.blocks, document.links, strict=True):
+        assert block.start < link.start < link.end <= block.end
+
+
+def test_equal_pieces_of_one_block_stand_in_places_of_their_own():
+    builder = DocumentBuilder()
+    for n, words in enumerate(("later", "form", "form", "form", "form")):
+        builder.note_links(words, [(0, len(words), f"{A}{n}")])
+    builder.add_paragraph("form, form, later")
+    builder.add_paragraph("a form")
+    document = sound(builder.build_document(title="t", media_type="text/plain"))
+    assert [(link.start, link.href) for link in document.links] == [
+        (0, f"{A}1"), (6, f"{A}2"), (12, f"{A}0"), (21, f"{A}3"),
+    ]  # fmt: skip
+    assert document.lost_links == 1
+
+
 def test_headings_terms_and_whole_cards_lead_somewhere():
     document = page(
         f"<h1>All of <a href='{A}'>Refunds</a></h1><a href='{B}'><div><h3>Card</h3><p>Its words</p>"

@@ -126,10 +126,32 @@ def test_cells_that_lead_somewhere():
     file = io.BytesIO()
     book.save(file)
     document = sound(xlsx.parse(file.getvalue(), "x.xlsx"))
-    assert linked(document) == [("plan", A), ("plan", C)]  # no program has stored what B4 shows
+    assert linked(document) == [("plan", A), ("B2", "https://f.example/b2"), ("plan", C)]
     assert document.text.endswith("plan")
     lines = [document.text[: link.start].rpartition("\n")[2] for link in document.links]
-    assert lines == ["Lyon | A1 | ", "Köln | | "]
+    assert lines == ["Lyon | A1 | ", "Köln | ", "Köln | B2 | "]
+
+
+def test_links_whose_words_no_program_stored_show_what_they_would():
+    book = Workbook()
+    for row in (
+        ["Form", "Where"],
+        ["Leave", '=HYPERLINK("https://hr.example/leave",A2&" form")'],
+        ["Travel", '=HYPERLINK("https://hr.example/travel")'],
+        ["Sick", '=IF(1>2,"none",HYPERLINK("https://hr.example/"&A4,"here"))'],
+    ):
+        book.active.append(row)
+    file = io.BytesIO()
+    book.save(file)
+    document = sound(xlsx.parse(file.getvalue(), "x.xlsx"))
+    assert document.text == (
+        "Form: Where\nLeave: Leave form\nTravel: https://hr.example/travel\nSick: here"
+    )
+    assert linked(document) == [
+        ("Leave form", "https://hr.example/leave"),
+        ("https://hr.example/travel", "https://hr.example/travel"),
+    ]
+    assert document.notes == ()
 
 
 def test_formulas_with_a_stored_value_lead_somewhere():

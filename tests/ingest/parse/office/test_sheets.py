@@ -323,6 +323,47 @@ def test_hidden_rows_columns_and_sheets_are_read_only_if_asked_for():
     assert shown.notes == ()
 
 
+def test_a_comment_is_said_of_its_own_cell_beside_hidden_columns():
+    def fill(sheet: Worksheet) -> None:
+        filled([["Tour", "Cost", "Guide", "Margin", "Seats"], ["Harbour", 40, "Ines", 12, 18]])(
+            sheet
+        )
+        for place, words in (
+            ("A2", "New."),
+            ("B2", "Secret."),
+            ("C2", "Speaks Dutch."),
+            ("E2", "Plus crew."),
+        ):
+            sheet[place].comment = Comment(words, "Ann")
+        sheet["D2"].hyperlink = "https://margin.example"
+        for letter in "BD":
+            sheet.column_dimensions[letter].hidden = True
+
+    document = sound(xlsx.parse(book(fill), "x.xlsx"))
+    assert said(document)[2:] == [
+        "Harbour: New.", "Harbour | Ines: Speaks Dutch.", "Harbour | 18: Plus crew.",
+    ]  # fmt: skip
+    assert (document.links, document.lost_links) == ((), 0)
+    shown = xlsx.parse(book(fill), "x.xlsx", options=SHOW_HIDDEN)
+    assert "Harbour | 40: Secret." in said(shown)
+
+
+def test_a_comment_in_an_open_document_sheet_is_said_of_its_own_cell():
+    cells = "".join(
+        f"<t:table-cell><o:annotation><x:p>About {n}.</x:p></o:annotation><x:p>{n}</x:p></t:table-cell>"
+        for n in ("Dune", "cost", "north", "large")
+    )
+    columns = (
+        '<t:table-column/><t:table-column t:visibility="collapse"/>'
+        '<t:table-column t:number-columns-repeated="2"/>'
+    )
+    body = open_document_sheet(f"{columns}<t:table-row>{cells}</t:table-row>")
+    assert said(sound(ods.parse(body, "x.ods")))[2:] == [
+        "Dune: About Dune.", "Dune | north: About north.", "Dune | large: About large.",
+    ]  # fmt: skip
+    assert "Dune | cost: About cost." in said(ods.parse(body, "x.ods", options=SHOW_HIDDEN))
+
+
 def test_columns_beyond_the_last_that_is_read_are_noted():
     def fill(sheet: Worksheet) -> None:
         filled([["Plan", "Price"], ["Pro", 9]])(sheet)
@@ -330,6 +371,43 @@ def test_columns_beyond_the_last_that_is_read_are_noted():
 
     document = xlsx.parse(book(fill), "x.xlsx")
     assert document.notes == ("1 cell was not read: beyond column 500",)
+
+
+def test_what_a_sheet_shows_beside_its_cells_is_read_or_noted():
+    def fill(sheet: Worksheet) -> None:
+        filled([["Month", "Visits"], ["May", 40], ["June", 55]])(sheet)
+        for place in ("D2", "D20"):
+            chart = BarChart()
+            chart.add_data(Reference(sheet, min_col=2, min_row=1, max_row=3), titles_from_data=True)
+            sheet.add_chart(chart, place)
+        sheet.oddHeader.center.text = "Counted at the north gate"
+        sheet.oddFooter.left.text = "&A, page &P of &N"
+        copy = sheet.parent.create_chartsheet("Picture")
+        copy.add_chart(BarChart())
+
+    def put(words: str, more: str = "") -> str:
+        lines = "".join(f"<a:p><a:r><a:t>{line}</a:t></a:r></a:p>" for line in words.split("|"))
+        name = f'<xdr:nvSpPr><xdr:cNvPr id="9" name="x" {more}/></xdr:nvSpPr>'
+        return f"<xdr:sp>{name}<xdr:txBody>{lines}</xdr:txBody></xdr:sp>"
+
+    drawn = (
+        '<xdr:pic><xdr:nvPicPr><xdr:cNvPr id="3" name="x" descr="Map of the gates"/></xdr:nvPicPr>'
+        f"</xdr:pic>{put('Closed on Mondays.|Last tour at 4.')}{put('Draft', 'hidden=&quot;1&quot;')}"
+        '<d:relIds xmlns:d="u"/>'
+    ).replace("&quot;", '"')
+    names = 'xmlns:xdr="u" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main"'
+    body = changed(
+        book(fill), "xl/drawings/drawing1.xml", ("</wsDr>", f"<g {names}>{drawn}</g></wsDr>")
+    )
+    document = sound(xlsx.parse(body, "x.xlsx"))
+    assert said(document)[2:] == ["Map of the gates", "Closed on Mondays.", "Last tour at 4."]
+    assert document.notes == (
+        "1 picture was not read; descriptions of 1 were kept",
+        "1 SmartArt drawing was not read",
+        "1 chart was not read",
+        "1 header or footer was not read",
+        "1 hidden shape was left out",
+    )
 
 
 def test_an_old_workbook_is_read_with_its_merges():

@@ -79,3 +79,16 @@ def test_a_table_in_a_header_is_a_line_a_row():
 def test_a_header_that_is_not_there_or_of_another_kind_is_left_out():
     body = par("Words.") + section(reference("header", 1), reference("footer", 9))
     assert read(body, {}) == ["Words."]
+    assert docx.parse(word_with(body, {}), "a.docx").notes == (
+        "2 headers and footers were not read",
+    )
+
+
+def test_a_header_without_end_is_cut_and_counted():
+    lines = part("hdr", "".join(par(f"Line {n}") for n in range(600)))
+    document = docx.parse(
+        word_with(par("Words.") + section(reference("header", 4)), {"h.xml": ("header", lines)}),
+        "a",
+    )
+    assert document.text.endswith("Line 499")
+    assert document.notes == ("1 header or footer was not read",)

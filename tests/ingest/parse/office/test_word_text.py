@@ -73,11 +73,51 @@ def test_words_that_are_struck_out_are_left_out_and_counted():
     assert document.notes == ("5 struck-out words were left out",)
 
 
+def test_blocks_in_any_wrapper_are_read_where_they_stand():
+    def wrap(name: str, inner: str) -> str:
+        return f"<{name}>{inner}</{name}>"
+
+    table = f"<w:tbl><w:tr>{cell(par('Bike'))}{cell(par('4 €'))}</w:tr></w:tbl>"
+    picture = f"<w:p><w:r><w:pict><w:imagedata/></w:pict></w:r></w:p>{par('Tagged.')}"
+    old = wrap("mc:Fallback", par("Chosen in older programs."))
+    blocks = [
+        par("First."),
+        wrap("w:customXml", picture + table),
+        wrap("mc:AlternateContent", wrap("mc:Choice", par("Chosen.") + par("Too.")) + old),
+        wrap("mc:AlternateContent", wrap("mc:Fallback", par("Without another."))),
+        wrap("w:moveTo", par("Moved.")),
+        wrap("w:smartTag", wrap("w:ins", par("Added."))),
+        par("Last."),
+    ]
+    document = read("".join(blocks))
+    assert said(document) == [
+        "First.", "Tagged.", "Bike: 4 €", "Chosen.", "Too.", "Without another.", "Moved.", "Added.",
+        "Last.",
+    ]  # fmt: skip
+    assert document.notes == (
+        "1 picture was not read",
+        "2 tracked changes were read as accepted",
+    )
+
+
 def test_notes_and_boxes_of_a_table_are_read_below_it():
     box = f"<w:r><w:drawing><w:txbxContent>{par('Boxed.')}</w:txbxContent></w:drawing></w:r>"
     noted = f'<w:p>{run("Van")}<w:r><w:footnoteReference w:id="1"/></w:r>{box}</w:p>'
     document = read(f"<w:tbl><w:tr>{cell(noted)}{cell(par('9'))}</w:tr></w:tbl>")
     assert said(document) == ["Van: 9", "Boxed.", "A note."]
+
+
+def test_all_that_a_note_holds_is_read_and_a_missing_note_is_counted():
+    def refer(number: int, kind: str = "endnote") -> str:
+        return f'<w:p>{run(f"See {number}")}<w:r><w:{kind}Reference w:id="{number}"/></w:r></w:p>'
+
+    box = f"<w:p><w:r><w:pict><w:txbxContent>{par('Boxed.')}</w:txbxContent></w:pict></w:r></w:p>"
+    table = f"<w:tbl><w:tr>{cell(par('Fee'))}{cell(par('2 %'))}</w:tr></w:tbl>"
+    control = f"<w:sdt><w:sdtContent>{par('Source: board.')}</w:sdtContent></w:sdt>"
+    note = part("endnotes", f'<w:endnote w:id="3">{table}{control}{box}</w:endnote>')
+    document = read(refer(3) + refer(4) + refer(9), {"endnotes.xml": ("endnotes", note)})
+    assert said(document) == ["See 3", "Fee", "2 %", "Source: board.", "Boxed.", "See 4", "See 9"]
+    assert document.notes == ("2 footnotes were not read",)
 
 
 def test_smart_art_and_charts_are_read_where_they_stand():
