@@ -47,7 +47,7 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "application/yaml": ParserRow("data.yaml_lines", 1),
     "application/jsonl": ParserRow("data.json_records", 2),
     "text/vtt": ParserRow("data.subtitles", 1),
-    "application/pdf": ParserRow("pdf.reader", 2, frozenset({".pdf"})),
+    "application/pdf": ParserRow("pdf.reader", 3, frozenset({".pdf"})),
     f"{_OFFICE}wordprocessingml.document": _WORD,
     f"{_OFFICE}presentationml.presentation": _SLIDES,
     "application/msword": _convert_to(_WORD, ".doc", ".dot"),
