@@ -184,9 +184,7 @@ class IngestJob:
             detector = self._change_detector(base, sources.read_sources(self.collection))
             source_changes = detector.compare_sources(listing, groups, remove)
             sink = BuildEstimate(self.collection, base, self.embedder)
-            source_changes, skipped = self._add_documents(
-                sink, source_changes, meter, keep_file=digest_file
-            )
+            source_changes, skipped = self._add_documents(sink, source_changes, meter, is_plan=True)
             report = self._publish(sink, detector, source_changes, skipped, started)
             blocked = find_refusal(base, source_changes, skipped)
             return replace(report, blocked=blocked, notes=tuple(meter.notes), loss=base_loss)
@@ -332,26 +330,24 @@ class IngestJob:
         source_changes: Sequence[SourceChanges],
         meter: ProgressMeter,
         *,
-        keep_file: OriginalKeeper | None = None,
+        is_plan: bool = False,
         open_runner: RunnerOpener | None = None,
     ) -> tuple[list[SourceChanges], list[Skipped]]:
         """Parse new and changed files and add them to the build.
 
         Returns the changes with those of documents that lie in others, and what was skipped.
-        keep_file: secures the bytes to parse; by default it copies them to the originals.
+        is_plan: the bytes to parse are not copied to the originals, and OCR reads no page.
         """
         skipped = [entry for change in source_changes for entry in change.skipped]
         files = [raw for change in source_changes for raw in change.changes.files_to_parse]
-        originals = Originals(self.collection)
+        originals = None if is_plan else Originals(self.collection)
         meter.start_work(len(files))
         open_runner = open_runner or self._local_opener()
-        with TemporaryDirectory(prefix="ragdesk-") if keep_file else nullcontext("") as folder:
-            keep_body = partial(write_body, Path(folder)) if keep_file else originals.keep_body
+        with nullcontext("") if originals else TemporaryDirectory(prefix="ragdesk-") as folder:
+            keep_body = originals.keep_body if originals else partial(write_body, Path(folder))
             members = MemberChanges(source_changes, reading=self._reading(), keep_body=keep_body)
             for outcome in (
-                self._parse_files(files, members, meter, keep_file or originals.keep, open_runner)
-                if files
-                else ()
+                self._parse_files(files, members, meter, originals, open_runner) if files else ()
             ):
                 if isinstance(outcome, Skipped):
                     skipped.append(outcome)
@@ -360,7 +356,8 @@ class IngestJob:
                     sink.add(replace(outcome.record, notes=outcome.notes), outcome.chunks)
                     meter.count_document(len(outcome.chunks))
                     meter.add_notes(outcome.record, outcome.notes)
-        originals.sync()
+        if originals:
+            originals.sync()
         settled = members.settle(skipped)
         return settled, sorted(note_retained(settled, skipped), key=lambda skip: skip.uri)
 
@@ -369,13 +366,14 @@ class IngestJob:
         files: Sequence[Raw],
         members: MemberChanges,
         meter: ProgressMeter,
-        keep_file: OriginalKeeper,
+        originals: Originals | None,
         open_runner: RunnerOpener,
     ) -> Iterator[ParseOutcome]:
         """Parse files in limited children, in their order; what lies in them comes after all.
 
-        Those whose bytes are gone come last.
+        originals: None for a plan. Those whose bytes are gone come last.
         """
+        keep_file: OriginalKeeper = originals.keep if originals else digest_file
         missing: list[Skipped] = []
 
         def keep_files(raws: Sequence[Raw]) -> Iterator[Raw]:
@@ -402,7 +400,10 @@ class IngestJob:
         with open_runner([raw.uri for raw in files]) as active_runner:
             while files:
                 inner_files = list[Raw]()
-                for raw, outcome in active_runner.parse_files(keep_files(files), make_id=make_id):
+                outcomes = active_runner.parse_files(
+                    keep_files(files), make_id=make_id, is_plan=originals is None
+                )
+                for raw, outcome in outcomes:
                     if isinstance(outcome, Skipped):
                         yield replace(outcome, source=raw.source)
                         continue

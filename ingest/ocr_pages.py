@@ -6,12 +6,14 @@ goes on at the next page, and a newer parser need not have them read again.
 
 import json
 import math
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from indexes.store.durability import UNFINISHED_PREFIX
 from indexes.store.paths import OCR_FOLDER, ORIGINALS_FOLDER, join_stored
 
 OCR_VERSION = 1  # raise it where the same page comes out otherwise: all such pages are read again
@@ -102,12 +104,16 @@ def read_ocr_page(folder: Path, number: int) -> OcrPage | None:
 
 
 def write_ocr_page(folder: Path, number: int, page: OcrPage) -> None:
-    """Keep a page (0-based), whole or not at all."""
+    """Keep a page (0-based), whole or not at all; several threads may write the same one."""
     folder.mkdir(parents=True, exist_ok=True)
     facts = {"version": OCR_VERSION, "lines": page.lines, "failure": page.failure}
-    draft = folder / f".{_page_name(number)}"
-    draft.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
-    draft.replace(folder / _page_name(number))
+    draft = folder / f"{UNFINISHED_PREFIX}{secrets.token_hex(6)}-{_page_name(number)}"
+    try:
+        draft.write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+        draft.replace(folder / _page_name(number))
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def _page_name(number: int) -> str:

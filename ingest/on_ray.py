@@ -152,9 +152,11 @@ class RayRunner:
         self._build = build
 
     def parse_files(
-        self, files: Iterable[Raw], *, make_id: MakeDocumentId
+        self, files: Iterable[Raw], *, make_id: MakeDocumentId, is_plan: bool = False
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
         """Yield the files in their order, each with its outcome; their vectors are noted."""
+        if is_plan:
+            raise ValueError("A plan is made on this machine.")
         items = [{"raw": json.dumps(_raw_to_json(raw))} for raw in files]
         if not items:
             return

@@ -25,9 +25,9 @@ class Runner(Protocol):
         """The options of the splitter."""
 
     def parse_files(
-        self, files: Iterable[Raw], *, make_id: MakeDocumentId
+        self, files: Iterable[Raw], *, make_id: MakeDocumentId, is_plan: bool = False
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
-        """Yield the files in their order, each with its outcome."""
+        """Yield the files in their order, each with its outcome. is_plan: OCR reads no page."""
 
 
 class RunnerFactory(Protocol):

@@ -142,20 +142,22 @@ class Guard:
         return ready and self.workers >= min(count_workers(options), len(names))
 
     def parse_files(
-        self, files: Iterable[Raw], *, make_id: MakeDocumentId
+        self, files: Iterable[Raw], *, make_id: MakeDocumentId, is_plan: bool = False
     ) -> Iterator[tuple[Raw, ParseOutcome]]:
         """Parse files, several at once; yield them in their order, each with its outcome.
 
-        make_id: returns the id of a file's document, once its media type is known. Files are asked
-        for only a little ahead, and answers that nobody takes make parsing pause, so memory stays
-        bounded. Raises IngestError when no child can start.
+        make_id: returns the id of a file's document, once its media type is known. is_plan: pages
+        that OCR would read are counted, and not read. Files are asked for only a little ahead,
+        and answers that nobody takes make parsing pause, so memory stays bounded. Raises
+        IngestError when no child can start.
         """
         waiting: deque[tuple[Raw, _Answer]] = deque()
+        ocr = self._choose_ocr(is_plan=is_plan)
         try:
             for raw in files:
                 while waiting and self._is_full(waiting):
                     yield self._await_outcome(*waiting.popleft())
-                waiting.append((raw, self._pool.submit(self._parse_file, raw, make_id)))
+                waiting.append((raw, self._pool.submit(self._parse_file, raw, make_id, ocr)))
             while waiting:
                 yield self._await_outcome(*waiting.popleft())
         finally:  # whoever leaves early wants no further answers
@@ -170,12 +172,12 @@ class Guard:
     def _await_outcome(self, raw: Raw, answer: _Answer) -> tuple[Raw, ParseOutcome]:
         return raw, answer.result()[0]
 
-    def _parse_file(self, raw: Raw, make_id: MakeDocumentId) -> tuple[ParseOutcome, int]:
+    def _parse_file(self, raw: Raw, make_id: MakeDocumentId, ocr: str) -> tuple[ParseOutcome, int]:
         """Parse one file in a child (in a thread of the pool); return the outcome and its size."""
         if raw.size > self._options.file_size * _MIB:
             reason = f"larger than {self._options.file_size} MiB"
             return Skipped(uri=raw.uri, reason=reason), 0
-        answer = self._ask_child(raw, {"ocr": self._choose_ocr(raw)})
+        answer = self._ask_child(raw, {"ocr": ocr})
         if not isinstance(answer, ParseFailure) and "convert" in answer[0]:
             answer = self._parse_conversion(raw, answer[0]["convert"])
         if not isinstance(answer, ParseFailure) and "ocr" in answer[0]:
@@ -198,11 +200,11 @@ class Guard:
         )
         return parsed, sum(map(len, parts)) + 500 * len(chunks)
 
-    def _choose_ocr(self, raw: Raw) -> str:
-        """Return how pages are read that OCR may read. A plan parses the source's own file."""
+    def _choose_ocr(self, *, is_plan: bool) -> str:
+        """Return how pages are read that OCR may read."""
         if self._ocr_state != "ready":
             return ""
-        return PLAN if raw.real else ASK
+        return PLAN if is_plan else ASK
 
     def _read_scanned_pages(self, raw: Raw, pages: Any) -> tuple[Any, Any] | ParseFailure:
         """Have OCR read the pages that a child asked for, and parse the document again."""

@@ -1,7 +1,9 @@
 """Pages that OCR read are kept whole, by version, as long as their document; and decide its id."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import pytest
 from fakes import document, publish
 
 from indexes.store.paths import OCR_FOLDER, ORIGINALS_FOLDER
@@ -31,6 +33,17 @@ def test_a_page_comes_back_as_it_was_kept(tmp_path):
     for text in (whole[:40], whole.replace('"version": 1', '"version": 0'), "[" * 100_000, ""):
         file.write_text(text, encoding="utf-8")
         assert read_ocr_page(tmp_path, 6) is None
+
+
+def test_many_threads_may_keep_the_same_page_and_leave_nothing_behind(tmp_path):
+    """As where the same scan is attached to two mails."""
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(write_ocr_page, tmp_path, 0, PAGE) for _ in range(400)]:
+            done.result()
+    assert read_ocr_page(tmp_path, 0) == PAGE
+    with pytest.raises(UnicodeEncodeError):
+        write_ocr_page(tmp_path, 1, OcrPage(failure="\ud800"))
+    assert [file.name for file in tmp_path.iterdir()] == ["000001.json"]
 
 
 def test_pages_go_with_the_document_they_are_of(tmp_path):

@@ -21,6 +21,10 @@ MOST_GARBLE = 0.3  # share of a page's characters that are no letters of any scr
 FEWEST_GARBLED = 20  # characters
 MOST_GARBLE_LINES = 40  # of a page that are looked at for garble
 MOST_SPANS = 6  # of page numbers in a note
+_GARBLE = (
+    "has lines in a font that does not tell its letters",
+    "have lines in fonts that do not tell their letters",
+)
 _NO_LETTERS = frozenset(("Co", "Cn", "Cs", "Cc"))
 
 
@@ -41,11 +45,15 @@ def add_ocr_pages(
     planned = [n for n in wanted if n in pages and pages[n].is_planned]
     if not any(sheet.lines for sheet in result):
         raise Unreadable(_explain_no_text(sheets, wanted, pages, state))
-    unread = [n for n in wanted if n not in pages]
+    empty = [n for n in wanted if n in pages and not (pages[n].lines or pages[n].failure)]
+    garbled = [n for n in wanted if not result[n].ocr and _drop_garble(sheets[n]) != sheets[n]]
+    unread = [n for n in wanted if n not in pages and n not in garbled]
     notes = [
         _count_pages(read, "was read by OCR", "were read by OCR"),
         _count_pages(planned, "is to be read by OCR", "are to be read by OCR"),
         *_describe_failures(wanted, pages),
+        _count_pages(empty, "holds no text that OCR found", "hold no text that OCR found"),
+        *_describe_garble(garbled, pages, state),
         _count_pages(unread, "shows a picture", "show pictures", _name_remedy(state)),
         _describe_pictures(sheets, wanted),
     ]
@@ -60,7 +68,27 @@ def _needs_ocr(sheet: Sheet) -> bool:
         return False
     if pictures.share >= COVERED_SHARE and _count_letters(sheet) < FEWEST_LAYER_LETTERS:
         return True
+    return _is_garbled_page(sheet)
+
+
+def _is_garbled_page(sheet: Sheet) -> bool:
     return is_garbled("".join(line.text for line in sheet.lines[:MOST_GARBLE_LINES]))
+
+
+def _drop_garble(sheet: Sheet) -> Sheet:
+    """Return a garbled page with those of its lines that can be read; another as it is."""
+    if sheet.has_layer or not _is_garbled_page(sheet):
+        return sheet
+    lines = tuple(x for x in sheet.lines if _measure_garble(x.text) <= MOST_GARBLE)
+    return sheet._replace(lines=lines)
+
+
+def _measure_garble(text: str) -> float:
+    """Return the share of a text's characters that no script has."""
+    if text.isascii() and text.isprintable():
+        return 0.0
+    marks = [unicodedata.category(sign) in _NO_LETTERS or sign == "\ufffd" for sign in text]
+    return sum(marks) / max(len(marks), 1)
 
 
 def is_garbled(text: str) -> bool:
@@ -69,10 +97,7 @@ def is_garbled(text: str) -> bool:
     >>> is_garbled("\ue012\ue045\ue01a" * 9), is_garbled("• Refund within 14 days, 退款")
     (True, False)
     """
-    if text.isascii() and text.isprintable():
-        return False
-    marks = [unicodedata.category(sign) in _NO_LETTERS or sign == "\ufffd" for sign in text]
-    return len(marks) >= FEWEST_GARBLED and sum(marks) > MOST_GARBLE * len(marks)
+    return len(text) >= FEWEST_GARBLED and _measure_garble(text) > MOST_GARBLE
 
 
 def _count_letters(sheet: Sheet) -> int:
@@ -83,8 +108,7 @@ def _count_letters(sheet: Sheet) -> int:
 
 def _merge_page(sheet: Sheet, page: OcrPage | None) -> Sheet:
     """Return a page with the lines that OCR read, unless its own words say more."""
-    garbled = is_garbled("".join(line.text for line in sheet.lines))
-    own = sheet._replace(lines=()) if garbled else sheet
+    own = _drop_garble(sheet)
     if page is None or not page.lines:
         return own
     ocr = own._replace(lines=tuple(make_ocr_lines(page.lines)), ocr=True)
@@ -124,6 +148,17 @@ def _describe_failures(wanted: Sequence[int], pages: Mapping[int, OcrPage]) -> l
             reason,
         )
         for reason in list(reasons)[:2]
+    ]
+
+
+def _describe_garble(
+    garbled: Sequence[int], pages: Mapping[int, OcrPage], state: OcrState
+) -> list[str]:
+    """Return notes on the lines that were left out, as their font does not tell its letters."""
+    unread = [n for n in garbled if n not in pages]
+    return [
+        _count_pages([n for n in garbled if n in pages], *_GARBLE, "left out"),
+        _count_pages(unread, *_GARBLE, f"left out; {_name_remedy(state)}"),
     ]
 
 

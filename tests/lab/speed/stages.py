@@ -110,9 +110,11 @@ class Waited:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def parse_files(self, files: Iterable[Any], *, make_id: Any) -> Iterator[Any]:
+    def parse_files(
+        self, files: Iterable[Any], *, make_id: Any, is_plan: bool = False
+    ) -> Iterator[Any]:
         """Pass on what the children give."""
-        outcomes = self._children.parse_files(files, make_id=make_id)
+        outcomes = self._children.parse_files(files, make_id=make_id, is_plan=is_plan)
         while True:
             self._clock.enter("wait for parsing")
             outcome = next(outcomes, None)

@@ -4,7 +4,7 @@ import io
 
 import pypdf
 import pytest
-from pdf_files import HEIGHT, both, lines, made, picture
+from pdf_files import HEIGHT, both, lines, made, picture, rewritten
 from pypdf.generic import (
     ArrayObject,
     ContentStream,
@@ -12,6 +12,7 @@ from pypdf.generic import (
     NameObject,
     NumberObject,
 )
+from pypdf.generic import DecodedStreamObject, NameObject
 
 from ingest.errors import Unreadable
 from ingest.ocr_pages import OcrLine, OcrNeeded, OcrPage, parse_ocr_page
@@ -128,6 +129,56 @@ def test_garble_of_a_font_that_tells_no_letters_is_no_text():
     assert is_garbled("\ue001\ue002" * 20)
     assert not is_garbled("退款在三十天之内支付到原来的账户，请保留发票和包装。")
     assert not is_garbled("\uf0b7 Refunds within thirty days \uf0b7 Returns")
+
+
+def scrambled(body: bytes) -> bytes:
+    """Give the small letters of Courier to no script, as a font does that does not tell them."""
+    table = DecodedStreamObject()
+    table.set_data(
+        b"1 begincodespacerange <00> <ff> endcodespacerange\n"
+        b"1 beginbfrange <61> <7a> <e161> endbfrange"
+    )
+
+    def change(writer):
+        place = writer._add_object(table)
+        for page in writer.pages:
+            for font in page["/Resources"]["/Font"].values():
+                if font.get_object()["/BaseFont"] == "/Courier":
+                    font.get_object()[NameObject("/ToUnicode")] = place
+
+    return rewritten(body, change)
+
+
+def test_what_ocr_did_not_find_on_a_page_is_told():
+    stamped = both(picture, STAMP)
+    document = parse(made(TYPED, picture, stamped), OcrPage(), OcrPage())
+    assert document.notes == ("2 pages hold no text that OCR found (2-3)",)
+    assert "Scanned 12 May" in document.text
+
+
+GARBLED = "1 page has lines in a font that does not tell its letters (2): left out"
+
+
+@pytest.mark.parametrize(
+    ("pages", "notes"),
+    [
+        ((OcrPage(),), ("1 page holds no text that OCR found (2)", GARBLED)),
+        (
+            (OcrPage(failure="took too long"),),
+            ("1 page could not be read by OCR (2): took too long", GARBLED),
+        ),
+        ((), (f"{GARBLED}; to have them read: pip install 'ragdesk[ocr]'",)),
+    ],
+)
+def test_garbled_lines_that_ocr_could_not_read_are_told_and_the_others_stay(pages, notes):
+    garble = lines(*["the gate is shut at noon and no one comes in"] * 5, font="Courier")
+    body = scrambled(made(TYPED, both(garble, lines("Ask at desk four.", top=300))))
+    document = parse(body, *pages, ocr="extra")
+    assert document.notes == notes
+    assert document.text.endswith("Ask at desk four.")
+    assert "\ue174" not in document.text
+    read = OcrPage(lines=(line("The gate is shut at noon, ask at desk four.", 72, 90),))
+    assert parse(body, read).notes == ("1 page was read by OCR (2)",)
 
 
 @pytest.mark.parametrize(
