@@ -124,7 +124,7 @@ class MemberChanges:
     ) -> list[ListedDocument]:
         """List a member and all that lies in it, if it is as it was; else nothing."""
         reading = self._reading
-        if document.id != document_changes.make_document_id(raw, document.media_type, reading):
+        if not document_changes.is_read_alike(raw, document, reading):
             return []
         below = inside.list_below(document)
         find_document = inside.published.get
