@@ -76,12 +76,27 @@ def make_document_id(raw: Raw, media_type: str, reading: ReadingVersions) -> str
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def find_place_above(uri: str) -> str:
+    """Return the uri of the container that a document of a uri would lie in; or nothing.
+
+    >>> find_place_above("a.eml/2-b.pdf"), find_place_above("a/b.pdf")
+    ('a.eml', '')
+    """
+    above, _, name = uri.rpartition("/")
+    return above if _MEMBER_NAME.match(name) else ""
+
+
+def is_place_below(uri: str, container: str) -> bool:
+    """Tell whether a document of a uri would lie in a container, however deep."""
+    while uri and uri != container:
+        uri = find_place_above(uri)
+    return bool(uri)
+
+
 def find_container(uri: str, find_document: DocumentFinder) -> ListedDocument | None:
     """Return the published document whose file a member lies in; None for a file of its own."""
-    above, _, name = uri.rpartition("/")
-    if not above or not _MEMBER_NAME.match(name):
-        return None
-    container = find_document(above)
+    above = find_place_above(uri)
+    container = find_document(above) if above else None
     return container if container and container.media_type in CONTAINER_TYPES else None
 
 

@@ -33,6 +33,7 @@ from ingest.change_counts import (
     note_retained,
 )
 from ingest.document import ParseOutcome, Raw, Skipped
+from ingest.document_places import AdmissionRule
 from ingest.errors import Unreadable
 from ingest.job_forecast import ForecastCallback, forecast_job
 from ingest.job_report import JobReport
@@ -47,12 +48,7 @@ from ingest.runners import Runner, RunnerFactory
 from ingest.same_bytes import list_duplicates
 from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.skip_memory import note_skips
-from ingest.source_changes import (
-    AdmissionRule,
-    ChangeDetector,
-    SourceChanges,
-    save_digests,
-)
+from ingest.source_changes import ChangeDetector, SourceChanges, save_digests
 from ingest.split import SplitOptions
 from ingest.versions import ReadingVersions
 
@@ -407,7 +403,11 @@ class IngestJob:
                     if isinstance(outcome, Skipped):
                         yield replace(outcome, source=raw.source)
                         continue
-                    parsed, inside = members.take_members(raw, outcome)
+                    try:
+                        parsed, inside = members.take_members(raw, outcome)
+                    except Unreadable as error:
+                        yield Skipped(uri=raw.uri, reason=str(error), source=raw.source)
+                        continue
                     inner_files += inside
                     meter.add_work(len(inside))
                     yield parsed

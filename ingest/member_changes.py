@@ -13,12 +13,13 @@ from indexes.store.document_table import ListedDocument
 from ingest import document_changes
 from ingest.document import Member, ParsedDocument, Raw, Skipped
 from ingest.document_changes import DocumentChanges
+from ingest.document_places import DEEPEST_MEMBER
+from ingest.errors import Unreadable
 from ingest.parse.parser_table import CONTAINER_TYPES
 from ingest.source_changes import SourceChanges
 from ingest.source_files import encode_uri
 from ingest.versions import ReadingVersions
 
-DEEPEST_MEMBER = 3  # containers around a document at most
 BodyKeeper = Callable[[bytes], Path]
 """Writes the bytes of a member to a file of ours, and returns it."""
 
@@ -69,6 +70,12 @@ class MemberChanges:
         self._source_changes = source_changes
         self._reading = reading
         self._keep_body = keep_body
+        self._refused = {
+            (change.source.name, uri)
+            for change in source_changes
+            if change.has_separate
+            for uri in (raw.uri for raw in change.changes.files_to_parse)
+        }
         self._inside = [_Inside(change.published) for change in source_changes]
         self._containers = {
             (raw.source, raw.uri): inside
@@ -79,8 +86,14 @@ class MemberChanges:
     def take_members(self, raw: Raw, parsed: ParsedDocument) -> tuple[ParsedDocument, list[Raw]]:
         """Compare the members of a parsed container; return it without them, and those to parse.
 
-        Members that lie too deep are left out, and a note says so.
+        Members that lie too deep are left out, and a note says so. Raises Unreadable for a
+        container under whose uri others put documents by themselves.
         """
+        if parsed.record.media_type in CONTAINER_TYPES and (raw.source, raw.uri) in self._refused:
+            raise Unreadable(
+                f"{raw.uri} holds documents, and others of such names were put by themselves; "
+                "choose another name."
+            )
         if not parsed.members:
             return parsed, []
         alone = replace(parsed, members=())
@@ -124,7 +137,7 @@ class MemberChanges:
     ) -> list[ListedDocument]:
         """List a member and all that lies in it, if it is as it was; else nothing."""
         reading = self._reading
-        if document.id != document_changes.make_document_id(raw, document.media_type, reading):
+        if not document_changes.is_read_alike(raw, document, reading):
             return []
         below = inside.list_below(document)
         find_document = inside.published.get

@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,26 +15,17 @@ from indexes.store import generations, past_limits
 from indexes.store.access_log import NOBODY_GROUPS
 from indexes.store.document_table import DocumentTable, ListedDocument
 from indexes.store.paths import original_file
-from ingest import document_changes, sources
+from ingest import document_changes, document_places, sources
 from ingest.digest_cache import CACHE_FOLDER, DigestCache
 from ingest.document import Raw, Skipped
 from ingest.document_changes import DocumentChanges, DocumentFinder
-from ingest.errors import IngestError, SourceConflict, Unreadable, to_unreadable
-from ingest.parse.parser_table import CONTAINER_TYPES
+from ingest.document_places import AdmissionRule
+from ingest.errors import IngestError, Unreadable, to_unreadable
 from ingest.source_files import Listing, SourceFile
 from ingest.source_limits import collect_limits, find_inner_limits, restrict_file
 from ingest.sources import Source
 from ingest.validity import SIDECAR, read_sidecar
 from ingest.versions import UNNOTED, ReadingVersions
-
-SIBLING_MARK = "~"  # between a source and the number of a document that stands beside a hidden one
-AdmissionRule = Callable[
-    [Sequence[ListedDocument]], tuple[list[ListedDocument], frozenset[str] | None]
-]
-"""Takes all documents of a uri; returns those that a change is about, and its new groups.
-
-It is called while the collection is locked, and may raise: then nothing is changed.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +35,8 @@ class SourceChanges:
     is_mirror: a document that can no longer be read goes; otherwise its former version stays.
     is_named: the job is about this source; the documents of others are only read again, as a newer
     version of the program reads them in another way.
-    digest_cache: digests to be remembered for the next look.
+    digest_cache: digests to be remembered for the next look. has_separate: documents that were put
+    by themselves have uris under that of the one which is put now.
     """
 
     source: Source
@@ -54,6 +46,7 @@ class SourceChanges:
     is_mirror: bool = True
     is_named: bool = True
     digest_cache: DigestCache | None = None
+    has_separate: bool = False
 
     def failed_uris(self, skipped: Iterable[Skipped]) -> set[str]:
         """Return the uris of this source that could not be read, given all that was skipped."""
@@ -105,35 +98,6 @@ def save_digests(source_changes: Iterable[SourceChanges]) -> None:
     for change in source_changes:
         if change.digest_cache:
             change.digest_cache.save()
-
-
-def belongs_to_source(source: str, document_source: str) -> bool:
-    """Tell whether a document belongs to a source, its numbered siblings (`api~2`) included.
-
-    >>> belongs_to_source("api", "api"), belongs_to_source("api", "api~2")
-    (True, True)
-    >>> belongs_to_source("api", "/srv/api")
-    False
-    """
-    return document_source == source or document_source.startswith(f"{source}{SIBLING_MARK}")
-
-
-def make_source_conflict(document: ListedDocument) -> SourceConflict:
-    """Make the error for a change of a document that another source owns."""
-    folder = PurePath(document.source).name
-    return SourceConflict(
-        f"{document.uri} belongs to the source {folder}, whose next ingest would bring it back; "
-        "change it there."
-    )
-
-
-def _free_source_name(source: str, taken_names: Collection[str]) -> str:
-    number = 1
-    name = source
-    while name in taken_names:
-        number += 1
-        name = f"{source}{SIBLING_MARK}{number}"
-    return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -358,27 +322,18 @@ class ChangeDetector:
 
         admit: see ``AdmissionRule``. A document that it leaves out stays as it is, and the one that
         is put is taken in beside it. Raises SourceConflict when another source has a document of
-        that name, ProgramOutdated where newer versions read what is published, and what ``admit``
-        raises.
+        that name, or when it lies in another document's file or would; ProgramOutdated where newer
+        versions read what is published; and what ``admit`` raises.
         """
         self._refuse_newer_reading()
-        namesakes = self.base.documents.list_by_uri(uri) if self.base else []
-        candidates, groups = admit(namesakes) if admit else (namesakes, groups)
-        own_documents = [d for d in candidates if belongs_to_source(source, d.source)][:1]
-        if candidates and not own_documents:
-            raise make_source_conflict(candidates[0])
-        if own_documents and (root := self._find_root(own_documents[0])) != uri:
-            raise Unreadable(f"{uri} lies in {root}; change that.")
-        own_documents += self._list_members(own_documents)
-        source = (
-            own_documents[0].source
-            if own_documents
-            else _free_source_name(source, {d.source for d in namesakes})
-        )
+        table = self.base.documents if self.base else None
+        place = document_places.place_document(table, source, uri, groups, admit)
+        own_documents, source, groups = place.documents, place.source, place.groups
         change = SourceChanges(
             source=Source(name=source, prefix=""),
             published={d.uri: d for d in own_documents},
             is_mirror=False,
+            has_separate=place.has_separate,
         )
         others = self._outdated_sources((), (source, uri))
         if file is None:
@@ -390,20 +345,6 @@ class ChangeDetector:
             raws, own_documents if raws else (), reading=self.reading, groups=groups
         )
         return [replace(change, changes=changes, skipped=tuple(skipped)), *others]
-
-    def _list_members(self, documents: Sequence[ListedDocument]) -> list[ListedDocument]:
-        """List the published documents that lie in the files of some others."""
-        if self.base is None:
-            return []
-        members = list[ListedDocument]()
-        for document in documents:
-            if document.media_type in CONTAINER_TYPES:
-                below = self.base.documents.list_below(document.source, document.uri)
-                known = {one.uri: one for one in (document, *below)}
-                members += document_changes.group_members(known, [document.uri]).get(
-                    document.uri, ()
-                )
-        return members
 
     def _compare_source(  # noqa: PLR0913, each of them is another fact of the source
         self,

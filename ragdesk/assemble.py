@@ -42,7 +42,7 @@ from ingest.job import IngestJob
 from ingest.job_report import JobReport
 from ingest.model_memory import MODEL_MEMORY_EXTRA_FILE
 from ingest.runners import RunnerFactory, RunnerKind
-from ingest.source_changes import AdmissionRule
+from ingest.document_places import AdmissionRule
 from ingest.sources import SOURCES_EXTRA_FILE
 from ingest.vector_replicas import replicate_vectors
 from ragdesk.answering import calibration as calibrated

@@ -8,7 +8,7 @@ Tree = Mapping[str, "bytes | Tree"]
 _SECTOR, _SMALL, _CUTOFF = 512, 64, 4096
 _FREE, _END, _FAT = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFD
 _NONE = 0xFFFFFFFF
-_SENT = 134_168_400_000_000_000  # 2026-02-27 in units of 100 ns since 1601
+_SENT = 134_168_400_000_000_000  # 2026-03-01 in units of 100 ns since 1601
 
 
 def message_tree(  # noqa: PLR0913 - each is another part of a message

@@ -10,11 +10,11 @@ import click
 from indexes.chunk import ALWAYS_VALID
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
-from ingest import sources
+from ingest import document_places, sources
 from ingest.document_changes import describe_mass_removal
+from ingest.document_places import belongs_to_source, make_source_conflict
 from ingest.errors import MassRemoval
 from ingest.skip_memory import find_skip, read_skips
-from ingest.source_changes import belongs_to_source, make_source_conflict
 from ragdesk.cli import shared_options, terminal
 from ragdesk.cli.call_workspace import load_workspace
 from ragdesk.errors import NotFound
@@ -146,12 +146,14 @@ def documents_remove(
 def _check_removable(
     index: Index, folder: Path, uri: str, call: shared_options.CliCall
 ) -> None:
-    """Raise NotFound for a document that there is not, SourceConflict for one of a folder."""
+    """Raise NotFound where there is none, SourceConflict for one of a folder or of a mail."""
     matches = index.documents.list_by_uri(uri)
     if not matches:
         raise NotFound(_describe_absence(folder, uri, call))
-    if not any(belongs_to_source(sources.API, document.source) for document in matches):
+    own_documents = [d for d in matches if belongs_to_source(sources.API, d.source)]
+    if not own_documents:
         raise make_source_conflict(matches[0])
+    document_places.refuse_member(index.documents, uri, own_documents)
 
 
 def _describe_absence(folder: Path, uri: str, call: shared_options.CliCall) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
-from ingest import sources
-from ingest.source_changes import AdmissionRule, belongs_to_source, make_source_conflict
+from ingest import document_places, sources
+from ingest.document_places import AdmissionRule, belongs_to_source, make_source_conflict
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal, check_access
@@ -113,13 +113,17 @@ def check_uri(uri: str) -> None:
 def refuse_foreign_document(index: Index, uri: str, who: Principal) -> None:
     """Raise SourceConflict where only sources other than ``api`` have a visible document of a uri.
 
-    A hidden one is answered as if it did not exist.
+    And where it lies in another document's file, or would. A hidden one is answered as if it did not exist.
     """
     visible = [
         document for document in index.documents.list_by_uri(uri) if is_visible(document, who)
     ]
     if visible and not any(belongs_to_source(sources.API, d.source) for d in visible):
         raise make_source_conflict(visible[0])
+    own_documents = [d for d in visible if belongs_to_source(sources.API, d.source)][:1]
+    holders = document_places.list_holders(index.documents, sources.API, uri)
+    seen = [holder for holder in holders if is_visible(holder, who)]
+    document_places.refuse_member(index.documents, uri, own_documents, seen)
 
 
 async def has_changeable_document(

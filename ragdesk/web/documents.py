@@ -20,7 +20,7 @@ from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from indexes.store.paths import open_plain, original_file
 from ingest import sources
-from ingest.source_changes import belongs_to_source
+from ingest.document_places import belongs_to_source
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, NotFound, TooManyCollections
@@ -283,7 +283,7 @@ async def put(
 async def delete(collection: str, uri: str, request: Request, who: DocumentWriter) -> Response:
     """Take a document out that was put over HTTP.
 
-    409 for one that a folder owns: its next ingest would bring it back.
+    409 for one that a folder owns, as its next ingest would bring it back, and for an attachment.
     """
     state = server_state(request)
     async with state.open_collections.use_documents(collection) as index:

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 from folder_files import write
 from mail_files import mail
+from pdf_files import lines, made
 
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from indexes.text import tokens
 from indexes.upkeep.verify import list_damage
+from ingest import versions
 from ingest.errors import Unreadable
 from ingest.job import IngestJob
 from ingest.parse.parser_table import PARSER_TABLE
@@ -173,3 +175,18 @@ def test_a_mailbox_that_grows_leaves_its_former_mails_as_they_are(job, tmp_path)
     with Index.open(job.collection) as index:
         assert len(index.search_lexical(tokens.tokenize_text("mailbox"), k=9).rows) == 0
     assert list_damage(job.collection, 2) == []
+
+
+def test_an_attachment_that_was_read_by_ocr_stays_on_a_machine_without(job, tmp_path, monkeypatch):
+    files = {"plan.pdf": made(lines("The pump room is on level four.")), "prices.csv": PRICES}
+    folder = save(tmp_path / "mails", "keys.eml", mail(files=files))
+    monkeypatch.setattr(versions, "find_ocr_state", lambda *, wanted: "ready")
+    job.run([folder])
+    before = held(job)["keys.eml/1-plan.pdf"].id
+    monkeypatch.setattr(versions, "find_ocr_state", lambda *, wanted: "missing")
+    row = PARSER_TABLE["text/csv"]
+    monkeypatch.setitem(PARSER_TABLE, "text/csv", replace(row, version=row.version + 1))
+    job.run([folder])
+    documents = held(job)
+    assert documents["keys.eml/1-plan.pdf"].id == before
+    assert len(documents) == 3

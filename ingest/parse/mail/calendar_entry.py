@@ -16,6 +16,7 @@ _WORDS = {"LOCATION": "Where", "ORGANIZER": "Organizer", "STATUS": "Status"}
 _ESCAPES = {"n": "\n", "N": "\n", ",": ",", ";": ";", "\\": "\\"}
 _MOST_ENTRIES = 20_000
 _MOST_GUESTS = 50
+_LINK_LABEL = "Link"
 
 CalendarFields = dict[str, list[tuple[str, str]]]
 """The fields of an entry: by name, their parameters and their values."""
@@ -40,6 +41,10 @@ def write_calendar(text: str, builder: DocumentBuilder) -> str:
         first = first or summary
         builder.add_heading(level, summary, asks=False)
         builder.add_paragraph("\n".join(_describe_entry(fields)))
+        if address := " ".join(_read_value(fields, "URL").split()):
+            line = f"{_LINK_LABEL}: {address}"
+            builder.note_links(line, [(len(_LINK_LABEL) + 2, len(line), address)])
+            builder.add_paragraph(line)
         plain_text.write_plain_text(_read_value(fields, "DESCRIPTION"), builder)
     builder.close_sections(level)
     return first

@@ -55,10 +55,14 @@ _POLICY = _Policy()
 
 @dataclass(slots=True)
 class Attachment:
-    """A file that came with a mail: the name it was sent under, and its bytes."""
+    """A file that came with a mail: the name it was sent under, and its bytes.
+
+    context: what leads it, which is said of its own mail.
+    """
 
     name: str
     body: bytes
+    context: str = ""
 
 
 @dataclass(slots=True)
@@ -93,6 +97,14 @@ class MailParts:
         else:
             ending = mimetypes.guess_extension(kind) or ""
             self.attachments.append(Attachment(name or f"attachment{ending}", body))
+
+    def set_context(self, context: str, *, first: int) -> None:
+        """Say what leads the attachments of a mail, from the first on.
+
+        Those of a mail within it have been told theirs before.
+        """
+        for attachment in self.attachments[first:]:
+            attachment.context = attachment.context or context
 
     def describe_unread(self) -> list[str]:
         """Return a note for each kind of part that is not read."""

@@ -30,6 +30,7 @@ _FIELDS = _SENDERS | _SUBJECTS | _DATES | frozenset(_OTHER_WORDS.split("|"))
 _WROTE = ("wrote:", "写道：", "写道:", "寫道：", "寫道:", "schrieb:", "a écrit :", "escribió:")
 _WROTE_STARTS = ("on ", "在", "于", "於", "am ", "le ", "el ")
 _LONGEST_ATTRIBUTION = 300
+_LONGEST_SHORTENED = 5  # characters of a shortened word with its full stop, as in "Sept."
 _LONGEST_QUESTION = 400  # characters of a quoted question that is answered right below
 _LEAST_REPEATED = 20  # characters; shorter lines, as "Thanks", may be written again
 _MOST_HEADER_LINES = 12
@@ -145,7 +146,7 @@ def _read_beginning(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int
         size = 1
         while at + size < len(lines) and size < 4 and not lines[at + size][1].strip():  # noqa: PLR2004
             size += 1
-    heading, field_count = _read_header(lines, at + size)
+    heading, field_count = _read_header(lines, at + size, is_announced=size > 0)
     if field_count:
         return heading, size + field_count
     if size and not set(line) <= {"_", "-"}:
@@ -161,8 +162,14 @@ def _is_rule(line: str) -> bool:
     return words in _RULES and (line[0] in "-—_=*" or line.endswith((":", "：")))
 
 
-def _read_header(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:
-    """Read the fields of a quoted mail (From, Sent, To, Subject), and write its heading."""
+def _read_header(
+    lines: Sequence[tuple[int, str]], at: int, *, is_announced: bool
+) -> tuple[str, int]:
+    """Read the fields of a quoted mail (From, Sent, To, Subject), and write its heading.
+
+    is_announced: a rule stands above. Without one, hours or a journey may be written so: a mail is
+    told by its sender's address, or by a name and a subject.
+    """
     values: dict[str, str] = {}
     size = 0
     for _, line in lines[at : at + _MOST_HEADER_LINES]:
@@ -176,6 +183,9 @@ def _read_header(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:
     sender = next(value for name, value in values.items() if name in _SENDERS)
     dates = [value for name, value in values.items() if name in _DATES]
     subjects = [value for name, value in values.items() if name in _SUBJECTS]
+    is_named = any(map(str.isalpha, sender))
+    if "@" not in sender and not (is_named and (is_announced or subjects)):
+        return "", 0
     return ", ".join(filter(None, [*subjects[:1], sender, *dates[:1]])), size
 
 
@@ -187,7 +197,11 @@ def _read_field(line: str) -> tuple[str, str]:
 
 
 def _read_attribution(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:
-    """Read a line such as "On Monday, Ann wrote:", which may be wrapped."""
+    """Read a line such as "On Monday, Ann wrote:", which may be wrapped but is one sentence."""
+    first = lines[at][1].strip()
+    names_sender = "@" in first and ("<" in first or first.casefold().endswith(_WROTE))
+    if not (names_sender or first.casefold().startswith(_WROTE_STARTS)):
+        return "", 0
     joined = ""
     for size in range(1, 4):
         if at + size > len(lines) or not lines[at + size - 1][1].strip():
@@ -196,6 +210,15 @@ def _read_attribution(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, i
         if len(joined) > _LONGEST_ATTRIBUTION:
             break
         if joined.casefold().endswith(_WROTE):
-            starts = joined.casefold().startswith(_WROTE_STARTS) or "@" in joined
-            return (joined.rstrip(":： "), size) if starts else ("", 0)
+            return joined.rstrip(":： "), size
+        if _ends_sentence(joined):
+            break
     return "", 0
+
+
+def _ends_sentence(words: str) -> bool:
+    """Tell whether a line ends a sentence; "a.m.", "2." or "Nov." may stand within a date."""
+    last = words.rpartition(" ")[2]
+    if last.endswith("."):
+        return last.count(".") == 1 and len(last) > _LONGEST_SHORTENED
+    return last.endswith(("!", "?", ":", "。", "！", "？", "："))

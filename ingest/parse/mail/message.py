@@ -1,5 +1,6 @@
 """Parse e-mail: subject, sender, date and text; what is attached becomes documents of its own."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from email.message import MIMEPart
@@ -15,6 +16,7 @@ from ingest.parse.mail.mail_parts import MAIL_TYPE, Attachment, MailParts
 from ingest.parse.markup import hidden_elements, tree_writer
 from ingest.parse.markup.html_tree import parse_html
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d ")
 DEEPEST_MAIL = 3  # mails within one another that are read
 
 
@@ -25,12 +27,7 @@ def parse(body: bytes, uri: str) -> Document:
     subject = mail_parts.decode_field(message, "Subject")
     parts = MailParts()
     _write_mail(message, parts, builder, depth=1)
-    context = describe_mail(
-        subject,
-        mail_parts.decode_field(message, "From"),
-        mail_parts.decode_field(message, "Date"),
-    )
-    return finish_mail(builder, parts, title=subject or PurePosixPath(uri).stem, context=context)
+    return finish_mail(builder, parts, title=subject or PurePosixPath(uri).stem)
 
 
 def finish_mail(
@@ -38,7 +35,6 @@ def finish_mail(
     parts: MailParts,
     *,
     title: str,
-    context: str,
     media_type: str = MAIL_TYPE,
 ) -> Document:
     """Close the document of a mail, with its attachments as members and what was not read."""
@@ -48,7 +44,7 @@ def finish_mail(
     document = builder.build_document(title=title, media_type=media_type)
     return replace(
         document,
-        members=_make_members(parts.attachments, context),
+        members=_make_members(parts.attachments),
         notes=(*document.notes, *parts.describe_unread()),
     )
 
@@ -58,23 +54,25 @@ def describe_mail(subject: str, sender: str, date: str) -> str:
 
     >>> describe_mail("Prices", "Ann Lee <ann@shop.example>", "Mon, 02 Mar 2026 09:00:00 +0100")
     'Prices (mail of Ann Lee, 2026-03-02)'
+    >>> describe_mail("Prices", "ann@shop.example", "2026-03-02 08:00 UTC")
+    'Prices (mail of ann@shop.example, 2026-03-02)'
     """
     name, address = parseaddr(sender)
     try:
         day = parsedate_to_datetime(date).date().isoformat() if date else ""
     except (ValueError, TypeError, IndexError):
-        day = date[:40]
+        day = date[:10] if _DAY.match(date) else date[:40]
     origin = ", ".join(filter(None, [f"mail of {name or address}" if name or address else "", day]))
     words = " ".join(subject.split())[:200]
     return f"{words} ({origin})" if words and origin else words or origin
 
 
-def _make_members(attachments: Sequence[Attachment], context: str) -> tuple[Member, ...]:
+def _make_members(attachments: Sequence[Attachment]) -> tuple[Member, ...]:
     return tuple(
         Member(
             name=mail_parts.make_member_name(number, attachment.name),
             body=attachment.body,
-            context=context,
+            context=attachment.context,
         )
         for number, attachment in enumerate(attachments, start=1)
     )
@@ -91,8 +89,10 @@ def _write_mail(
     builder.add_heading(depth, mail_parts.decode_field(message, "Subject"), asks=False)
     fields = [(name, mail_parts.decode_field(message, name)) for name in ("From", "Date")]
     builder.add_paragraph("\n".join(f"{name}: {value}" for name, value in fields if value))
-    first = len(parts.texts)
+    first, first_file = len(parts.texts), len(parts.attachments)
     mail_parts.sort_parts(message, parts)
+    named = (mail_parts.decode_field(message, name) for name in ("Subject", "From", "Date"))
+    parts.set_context(describe_mail(*named), first=first_file)
     texts = parts.texts[first:]
     del parts.texts[first:]
     for kind, part in texts:

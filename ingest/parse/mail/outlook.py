@@ -18,7 +18,7 @@ from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import text_encoding
 from ingest.parse.document_builder import DocumentBuilder
-from ingest.parse.mail import mail_thread, message
+from ingest.parse.mail import html_links, mail_thread, message
 from ingest.parse.mail.mail_parts import MailParts, decode_field, read_message
 
 OUTLOOK_TYPE = "application/vnd.ms-outlook"
@@ -45,15 +45,8 @@ def parse(body: bytes, uri: str) -> Document:
     builder = DocumentBuilder()
     parts = MailParts()
     _write_message(storage, parts, builder, depth=1)
-    subject = _read_text(storage, _SUBJECT)
-    context = message.describe_mail(subject, _find_sender(storage), "")
-    return message.finish_mail(
-        builder,
-        parts,
-        title=subject or PurePosixPath(uri).stem,
-        context=context,
-        media_type=OUTLOOK_TYPE,
-    )
+    title = _read_text(storage, _SUBJECT) or PurePosixPath(uri).stem
+    return message.finish_mail(builder, parts, title=title, media_type=OUTLOOK_TYPE)
 
 
 def _write_message(
@@ -63,21 +56,31 @@ def _write_message(
     if depth > message.DEEPEST_MAIL:
         parts.count_unread(f"mail that lies more than {message.DEEPEST_MAIL} deep")
         return
+    first_file = len(parts.attachments)
     builder.close_sections(depth)
-    builder.add_heading(depth, _read_text(storage, _SUBJECT), asks=False)
+    subject = _read_text(storage, _SUBJECT)
+    builder.add_heading(depth, subject, asks=False)
     fields = {"From": _find_sender(storage), "Date": _find_date(storage, depth)}
     builder.add_paragraph("\n".join(f"{name}: {value}" for name, value in fields.items() if value))
-    markup = _read_stream(storage, _MARKUP, _BINARY)
     if words := _read_text(storage, _BODY).strip():
+        with suppress(Unreadable):  # it says the same, and where its words lead
+            html_links.note_html_links(_read_markup(storage), builder)
         mail_thread.write_mail_text(words, builder)
-    elif markup:
-        charset = _CHARSET.search(markup)
-        declared = charset[1].decode("ascii") if charset else ""
-        message.write_markup(text_encoding.decode_text(markup, declared=declared), builder)
+    elif markup := _read_markup(storage):
+        message.write_markup(markup, builder)
     elif _read_stream(storage, _RICH, _BINARY):
         parts.count_unread("text in Outlook's rich form")
     for attached in storage.iter_attachment_storages():
         _sort_attachment(attached, parts, builder, depth=depth)
+    parts.set_context(message.describe_mail(subject, *fields.values()), first=first_file)
+
+
+def _read_markup(storage: Storage) -> str:
+    """Return a message's HTML. Raises Unreadable where its encoding cannot be told."""
+    markup = _read_stream(storage, _MARKUP, _BINARY)
+    charset = _CHARSET.search(markup)
+    declared = charset[1].decode("ascii") if charset else ""
+    return text_encoding.decode_text(markup, declared=declared) if markup else ""
 
 
 def _sort_attachment(

@@ -53,6 +53,37 @@ def test_what_is_forwarded_below_a_line_or_two_is_kept(rule, heading):
     assert "From:" not in document.text.partition("FYI")[2]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "On Sunday it stays shut.\nRing the porter.\nBo wrote:",
+        "Ask bo@c.example for it and\ntake your badge\nAnn wrote:",
+        "From: Oslo\nTo: Bergen\nDate: 9 June",
+        "From: 8:30\nTo: 16:45\nSubject: opening hours",
+    ],
+)
+def test_what_only_looks_like_the_beginning_of_another_mail_stays_text(lines):
+    document = read(f"Hello.\n\n{lines}\n\nThe end.\n")
+    assert lines in document.text
+    assert said(document, "heading") == ["FW: Tides"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "heading"),
+    [
+        (
+            "On Mon, 2 Nov. 2026 at 9:00 a.m.\nBo Berg\n<bo@c.example> wrote:",
+            "On Mon, 2 Nov. 2026 at 9:00 a.m. Bo Berg <bo@c.example> wrote",
+        ),
+        ("The key is at gate 7.\nBring your badge.\nbo@c.example wrote:", "bo@c.example wrote"),
+        ("Bo Berg <bo@c.example>\nwrote:", "Bo Berg <bo@c.example> wrote"),
+        ("From: bo@c.example\nSent: Monday", "bo@c.example, Monday"),
+    ],
+)
+def test_a_wrapped_line_or_an_address_begins_another_mail(lines, heading):
+    assert path_of(read(f"Hello.\n\n{lines}\n\nThe end.\n"), "The end")[-1] == heading
+
+
 def test_what_markup_forwards_is_kept():
     forwarded = (
         "<div>FYI</div><div class='gmail_quote'><div>---------- Forwarded message ---------<br>"
@@ -104,7 +135,9 @@ def test_an_attached_mail_is_read_with_the_mail_and_its_attachments_too():
     inner = mail("Bring boots.", subject="Site visit", files={"plan.csv": b"a,b\n1,2\n"})
     document = sound(message.parse(mail("See below.", mails=(inner,)).as_bytes(), "a.eml"))
     assert path_of(document, "Bring boots") == ("Keys", "Site visit")
-    assert [one.name for one in document.members] == ["1-plan.csv"]
+    assert [(one.name, one.context) for one in document.members] == [
+        ("1-plan.csv", "Site visit (mail of Ann Lee, 2026-03-02)")
+    ]
 
 
 def test_names_of_attachments_in_gbk_without_any_encoding():
@@ -150,6 +183,14 @@ def test_an_invitation_says_what_when_and_where():
             "Where: Gate 4\nOrganizer: Ann Lee <ann@shop.example>\nInvited: Bo <bo@shop.example>"
         ),
         "Leave by the stairs.\nThe lifts are off.",
+    ]
+
+
+def test_an_invitation_keeps_its_link():
+    text = INVITATION.replace("LOCATION", "URL:https://drill.example/7\nLOCATION")
+    document = sound(registry.parse_document(text.encode(), "drill.ics"))
+    assert [(document.text[x.start : x.end], x.href) for x in document.links] == [
+        ("https://drill.example/7", "https://drill.example/7")
     ]
 
 
@@ -217,7 +258,27 @@ def test_an_outlook_message_with_what_is_attached():
         ("1-fares.csv", 6000),
         ("2-old.doc", 24),
     ]
-    assert document.members[0].context == "Boats (mail of Ann Lee)"
+    assert document.members[0].context == "Boats (mail of Ann Lee, 2026-03-01)"
+
+
+def test_attachments_of_an_inner_outlook_message_are_led_by_it():
+    files = {"tolls.csv": b"lock,toll\nwest,4\n"}
+    inner = message_tree("Locks", "See the list.", header=24, files=files)
+    tree = message_tree("Canals", "Hello.", files={"map.csv": b"a,b\n1,2\n"}, messages=(inner,))
+    document = sound(registry.parse_document(outlook_file(tree), "canals.msg"))
+    assert [(one.name, one.context.partition(" ")[0]) for one in document.members] == [
+        ("1-map.csv", "Canals"),
+        ("2-tolls.csv", "Locks"),
+    ]
+
+
+def test_an_outlook_message_keeps_where_the_words_of_its_plain_text_lead():
+    markup = b'<p>Book at <a href="https://pier.example/book">the pier</a>.</p>'
+    body = outlook_file(message_tree("Pier", "Book at the pier.\r\n", markup=markup))
+    document = sound(registry.parse_document(body, "pier.msg"))
+    assert [(document.text[x.start : x.end], x.href) for x in document.links] == [
+        ("the pier", "https://pier.example/book")
+    ]
 
 
 def test_an_outlook_message_of_markup_and_damaged_ones():
