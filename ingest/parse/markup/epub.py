@@ -3,6 +3,7 @@
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
@@ -12,6 +13,7 @@ from ingest.parse import text_encoding
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.markup import hidden_elements, tree_writer
 from ingest.parse.markup.html_tree import Node, expand_empty_elements, parse_html
+from ingest.parse.markup.unread_media import UnreadMedia
 from ingest.parse.xml_tree import Element, local_name, read_attribute
 from ingest.parse.zip_archive import Archive
 
@@ -47,11 +49,13 @@ def parse(body: bytes, uri: str) -> Document:
     for extra in _list_linked_pages(book, folder, sources):
         if extra in names:
             sources[extra] = text_encoding.decode_text(archive.read_entry(extra))
+    media = UnreadMedia()
     for source in sources.values():
-        _write_chapter(source, builder)
+        _write_chapter(source, builder, media)
     titles = (node.text or "" for node in book.iter() if local_name(node) == "title")
     title = next(titles, "").strip() or PurePosixPath(uri).stem
-    return builder.build_document(title=title, media_type=EPUB_TYPE)
+    document = builder.build_document(title=title, media_type=EPUB_TYPE)
+    return replace(document, notes=media.list_media_notes())
 
 
 def _check_rights(archive: Archive) -> None:
@@ -95,7 +99,7 @@ def _list_linked_pages(book: Element, folder: str, sources: Mapping[str, str]) -
     return pages
 
 
-def _write_chapter(source: str, builder: DocumentBuilder) -> None:
+def _write_chapter(source: str, builder: DocumentBuilder, media: UnreadMedia) -> None:
     """Write a page. Notes that a reader opens by their marks are text, hidden or not."""
     tree = parse_html(expand_empty_elements(_NOTE_MARK.sub(r"<sup>\1</sup>", source)))
     builder.close_sections(0)
@@ -104,6 +108,7 @@ def _write_chapter(source: str, builder: DocumentBuilder) -> None:
     notes = {node.mem_id for node in tree.css("aside") if _NOTE.search(_read_kind(node))}
     unseen = hidden_elements.find_hidden_elements(tree) - notes
     unseen |= {node.mem_id for node in tree.css("nav")}
+    media.count_tree(tree.body, unseen)
     tree_writer.write_tree(tree.body, builder, unseen=unseen)
 
 

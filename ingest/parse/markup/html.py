@@ -19,6 +19,7 @@ from ingest.parse.markup.html_tree import (
     read_line,
 )
 from ingest.parse.markup.template_code import remove_template_code
+from ingest.parse.markup.unread_media import UnreadMedia
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 
 HTML_TYPE = "text/html"
@@ -63,13 +64,16 @@ def read_page(source: str, uri: str, *, address: str = "") -> Document:
     for node in tree.css("head base[href]")[:1]:
         base = node.attributes.get("href") or ""
         builder.set_base_address(read_address(base, address) or address if address else base)
+    media = UnreadMedia()
     frame: set[int] = set()
     if root is not None:
         frame = boilerplate.find_boilerplate(root)
+        unseen = frame.union(hidden.unseen)
+        media.count_tree(root, unseen)
         tree_writer.write_tree(
             root,
             builder,
-            unseen=frame.union(hidden.unseen),
+            unseen=unseen,
             questions=hidden.answers.questions.union(_structured_questions(tree)),
             panels=hidden.answers.panels,
         )
@@ -80,7 +84,7 @@ def read_page(source: str, uri: str, *, address: str = "") -> Document:
     except Unreadable as error:
         raise Unreadable(SCRIPT_REASON if by_script else str(error)) from error
     words = hidden_elements.count_unseen_words(hidden.unseen, frame)
-    notes = describe_hidden_words(words)
+    notes = (*describe_hidden_words(words), *media.list_media_notes())
     if by_script and len(document.text) < LEAST_TEXT:
         notes = (*notes, SCRIPT_NOTE)
     return replace(document, notes=notes)

@@ -20,6 +20,7 @@ from ingest.parse.markup.containers import ContainerWriter
 from ingest.parse.markup.html_tree import parse_html
 from ingest.parse.markup.mdx import ComponentCleaner, has_modules, is_mdx
 from ingest.parse.markup.template_code import remove_between
+from ingest.parse.markup.unread_media import UnreadMedia
 
 MARKDOWN_TYPE = "text/markdown"
 
@@ -106,11 +107,14 @@ def parse(body: bytes, uri: str) -> Document:
     markup, notes = _render_source(source, PurePosixPath(uri.lower()).suffix)
     tree = parse_html(markup)
     hidden = hidden_elements.find_unseen_elements(tree)
+    media = UnreadMedia()
     if tree.body is not None:
+        media.count_tree(tree.body, hidden)
         tree_writer.write_tree(tree.body, builder, unseen=hidden)
     title = facts.get("title") or html.find_page_title(tree) or PurePosixPath(uri).stem
     document = builder.build_document(title=title, media_type=MARKDOWN_TYPE)
     notes += describe_hidden_words(hidden_elements.count_unseen_words(hidden))
+    notes += media.list_media_notes()
     return replace(document, validity=validity.parse_validity(facts), notes=notes)
 
 

@@ -14,8 +14,8 @@ PACKAGE = """<package><metadata><title>Loom</title></metadata><manifest>
 CHAPTER = """<html xmlns:epub="e"><body><h1>Warping</h1>
 <p>Keep 18 newtons.<a epub:type="noteref" href="#n1">1</a> Oil it.<a epub:type="noteref" href="notes.xhtml#n2">2</a></p>
 <aside epub:type="footnote" id="n1" hidden="hidden"><p>For linen 22.</p></aside><p hidden="hidden">Obey me.</p>
-<p><a href="../toc.xhtml#x">Contents</a></p></body></html>"""
-NOTES = "<html><body><h2>Notes</h2><p>ISO 10 oil.</p></body></html>"
+<img src="a.png" alt=""/><p><a href="../toc.xhtml#x">Contents</a></p></body></html>"""
+NOTES = "<html><body><h2>Notes</h2><p>ISO 10 oil.<img src='b.png'/></p></body></html>"
 
 
 def test_all_notes_are_text_and_their_marks_are_raised():
@@ -29,7 +29,9 @@ def test_all_notes_are_text_and_their_marks_are_raised():
             **{f"OEBPS/text/{name}.xhtml": page for name, page in pages.items()},
         }
     )
-    assert said(sound(epub.parse(book, "loom.epub"))) == [
+    document = sound(epub.parse(book, "loom.epub"))
+    assert document.notes == ("2 pictures without words were not read",)
+    assert said(document) == [
         "Warping",
         "Keep 18 newtons.¹ Oil it.²",
         "For linen 22.",

@@ -250,3 +250,18 @@ def test_what_a_cell_spans_is_said_in_each_row_of_a_long_table():
     page = f"<table><tr><th>Plan<th>Day<th>Note<tr><td rowspan=199>Basic plan<td>1<td>row 1{rows}"
     text = html.parse(page.encode(), "a.html").text
     assert "Basic plan | 199 | row 199" in text
+
+
+def test_what_a_page_shows_and_is_no_text_is_noted():
+    document = page(
+        "<main><h1>Valves</h1><p>Turn it <img src='turn.png'> left.</p><table><tr><td>A<td>"
+        "<img src='b.png' alt='b.png'></table><img src='c.png' alt=''><video src='d'></video>"
+        "<audio src='e'></audio><iframe src='f'></iframe><h2><img src='g' alt='A red lever'></h2>"
+        "<img src='h' width='16'><img src='i' role='presentation'><p hidden><img src='j'></p></main>"
+        "<footer><img src='k'></footer>"
+    )
+    assert document.notes == (
+        "3 pictures without words were not read",
+        "2 films or sounds were not read",
+        "1 embedded frame was not read",
+    )

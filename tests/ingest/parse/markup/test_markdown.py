@@ -188,3 +188,11 @@ LINES = st.lists(
 def test_any_lines_give_sound_blocks(lines):
     with contextlib.suppress(Unreadable):  # nothing but marks
         read("\n".join(lines))
+
+
+def test_pictures_without_words_are_noted():
+    source = "Turn ![](a.png) it ![The lever](b.png).\n\n<iframe src='c'></iframe>\n<iframe src='d'></iframe>\n"
+    assert read(source).notes == (
+        "1 picture without words was not read",
+        "2 embedded frames were not read",
+    )
