@@ -143,9 +143,7 @@ def documents_remove(
         )
 
 
-def _check_removable(
-    index: Index, folder: Path, uri: str, call: shared_options.CliCall
-) -> None:
+def _check_removable(index: Index, folder: Path, uri: str, call: shared_options.CliCall) -> None:
     """Raise NotFound where there is none, SourceConflict for one of a folder or of a mail."""
     matches = index.documents.list_by_uri(uri)
     if not matches:

@@ -8,11 +8,11 @@ from pdf_files import HEIGHT, both, lines, made, picture, rewritten
 from pypdf.generic import (
     ArrayObject,
     ContentStream,
+    DecodedStreamObject,
     DictionaryObject,
     NameObject,
     NumberObject,
 )
-from pypdf.generic import DecodedStreamObject, NameObject
 
 from ingest.errors import Unreadable
 from ingest.ocr_pages import OcrLine, OcrNeeded, OcrPage, parse_ocr_page
