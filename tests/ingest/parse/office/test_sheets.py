@@ -385,6 +385,9 @@ def test_an_old_workbook_is_read_with_its_merges():
     assert said(document) == ["Rates", "区域 | 省份 | 首重\n华南 | 广东 | 6.5\n华南 | 海南 | 9"]
     assert document.media_type == "application/vnd.ms-excel"
     assert "number formats" in document.notes[0]
+    assert "comments" in document.notes[1]
+    words = registry.parse_document(old_workbook("Names", [["Ort", "Amt"], ["Kiel", "Hafen"]]), "x")
+    assert [note.split(" ")[0] for note in words.notes] == ["hidden"]
     with pytest.raises(Unreadable, match="damaged"):
         old_sheets.parse(body[:700], "x.xls")
 
