@@ -13,12 +13,14 @@ from ingest.errors import Unreadable
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.link_spans import LinkSpan
 from ingest.parse.media_types import ODS
+from ingest.parse.office.open_drawings import count_open_margins, read_open_drawings
 from ingest.parse.office.sheet_cells import MOST_SHEET_COLUMNS, MergeFiller, SheetLosses
 from ingest.parse.office.sheet_sections import MOST_CELLS, SheetComment, SheetRemarks, SheetSections
 from ingest.parse.parse_options import ParseOptions
 from ingest.parse.xml_tree import Element, local_name, read_attribute
 from ingest.parse.zip_archive import Archive
 
+_STYLES_PART = "styles.xml"
 MOST_BLANKS = 100  # spaces in a row that a file may ask for
 _CELLS = frozenset({"table-cell", "covered-table-cell"})
 _SILENT = frozenset({"annotation", "ruby-text", "annotation-end"})
@@ -64,8 +66,14 @@ def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> D
         for node in visible:
             sheet = _read_sheet(node, losses, hidden=shows_all)
             rows = _fill_rows(sheet, losses, builder)
-            remarks = SheetRemarks(comments=sheet.comments, closed=sheet.closed)
+            remarks = SheetRemarks(
+                comments=sheet.comments,
+                lines=read_open_drawings(node, losses.unread),
+                closed=sheet.closed,
+            )
             sections.write_sheet(sheet.name, rows, remarks)
+        if _STYLES_PART in archive.entry_names:
+            count_open_margins(archive.parse_entry(_STYLES_PART), losses.unread)
     except (ValueError, etree.LxmlError) as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
     document = builder.build_document(title=PurePosixPath(uri).stem, media_type=ODS)
