@@ -14,7 +14,9 @@ _SHAPES = (
 _SHAPE_TAGS = tuple(f"{{*}}{name}" for name in _SHAPES)
 _MARGINS = ("header", "footer", "header-left", "footer-left", "header-first", "footer-first")
 _MARGIN_TAGS = tuple(f"{{*}}{name}" for name in _MARGINS)
-_FIELDS = frozenset("page-number page-count sheet-name date time title file-name".split())
+_FIELDS = frozenset(
+    {"page-number", "page-count", "sheet-name", "date", "time", "title", "file-name"}
+)
 _DRAWING = "urn:oasis:names:tc:opendocument:xmlns:drawing:"
 _MEDIA = frozenset({"plugin", "applet", "floating-frame"})
 
@@ -35,7 +37,7 @@ def read_open_drawings(table: Element, unread: UnreadParts) -> list[str]:
 
 def _list_lines(box: Element | None) -> list[str]:
     paragraphs = iterate_children(box, "p", "h")
-    return [words for part in paragraphs if (words := "".join(part.itertext())).strip()]
+    return [words for part in paragraphs if (words := "".join(map(str, part.itertext()))).strip()]
 
 
 def _judge_frame(frame: Element) -> tuple[str, int]:
