@@ -3,19 +3,24 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from lxml import etree
 
+from indexes.chunk import MOST_LINKS
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.link_spans import LinkSpan
 from ingest.parse.media_types import ODS
+from ingest.parse.office.open_drawings import count_open_margins, read_open_drawings
 from ingest.parse.office.sheet_cells import MOST_SHEET_COLUMNS, MergeFiller, SheetLosses
 from ingest.parse.office.sheet_sections import MOST_CELLS, SheetComment, SheetRemarks, SheetSections
 from ingest.parse.parse_options import ParseOptions
 from ingest.parse.xml_tree import Element, local_name, read_attribute
 from ingest.parse.zip_archive import Archive
 
+_STYLES_PART = "styles.xml"
 MOST_BLANKS = 100  # spaces in a row that a file may ask for
 _CELLS = frozenset({"table-cell", "covered-table-cell"})
 _SILENT = frozenset({"annotation", "ruby-text", "annotation-end"})
@@ -23,15 +28,25 @@ _HIDDEN = frozenset({"collapse", "filter"})
 _USUAL_OPTIONS = ParseOptions()
 
 
+class _LinkedCell(NamedTuple):
+    text: str
+    spans: list[LinkSpan]
+    before: str  # the text of the cell before
+
+
 @dataclass(slots=True, kw_only=True)
 class _Sheet:
-    """A sheet while it is read: rows as shown, its merges and its comments."""
+    """A sheet while it is read: rows as shown, its merges and its comments.
+
+    links: by row, of the cells that lead somewhere.
+    """
 
     name: str
     rows: list[tuple[int, list[str]]] = field(default_factory=list)
     merges: list[tuple[int, int, int, int]] = field(default_factory=list)
     comments: list[SheetComment] = field(default_factory=list)
     closed: set[int] = field(default_factory=set)
+    links: dict[int, list[_LinkedCell]] = field(default_factory=dict)
     cells: int = 0
 
 
@@ -50,9 +65,15 @@ def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> D
     try:
         for node in visible:
             sheet = _read_sheet(node, losses, hidden=shows_all)
-            rows = _fill_rows(sheet, losses)
-            remarks = SheetRemarks(comments=sheet.comments, closed=sheet.closed)
+            rows = _fill_rows(sheet, losses, builder)
+            remarks = SheetRemarks(
+                comments=sheet.comments,
+                lines=read_open_drawings(node, losses.unread),
+                closed=sheet.closed,
+            )
             sections.write_sheet(sheet.name, rows, remarks)
+        if _STYLES_PART in archive.entry_names:
+            count_open_margins(archive.parse_entry(_STYLES_PART), losses.unread)
     except (ValueError, etree.LxmlError) as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
     document = builder.build_document(title=PurePosixPath(uri).stem, media_type=ODS)
@@ -92,6 +113,7 @@ def _read_sheet(node: Element, losses: SheetLosses, *, hidden: bool) -> _Sheet:
         if unseen:
             losses.hidden_rows += repeat if any(row) else 0
             del sheet.comments[comments:], sheet.merges[merges:]
+            sheet.links.pop(number, None)
         elif not any(row):
             sheet.rows.append((number, row))
         else:
@@ -106,6 +128,9 @@ def _repeat_row(sheet: _Sheet, number: int, row: list[str], repeat: int) -> None
     if sheet.cells > MOST_CELLS:
         raise Unreadable(f"a sheet of more than {MOST_CELLS:,} cells; split it")
     sheet.rows += [(number + n, row) for n in range(repeat)]
+    if number in sheet.links:
+        more = range(number + 1, number + min(repeat, MOST_LINKS))
+        sheet.links.update(dict.fromkeys(more, sheet.links[number]))
 
 
 def _iterate_parts(node: Element) -> Iterator[Element]:
@@ -121,11 +146,18 @@ def _iterate_parts(node: Element) -> Iterator[Element]:
 def _read_row(node: Element, number: int, sheet: _Sheet, losses: SheetLosses) -> list[str]:
     cells: list[str] = []
     column = 1
+    before = ""
     for part in node:
         if local_name(part) not in _CELLS:
             continue
         repeat = _read_count(part, "number-columns-repeated")
-        text = "" if local_name(part) == "covered-table-cell" else _read_cell(part)
+        covered = local_name(part) == "covered-table-cell"
+        text, spans = ("", []) if covered else _read_cell(part)
+        if text and column not in sheet.closed:
+            if spans:
+                linked = _LinkedCell(text, spans, before)
+                sheet.links.setdefault(number, []).append(linked)
+            before = text
         if text:
             _note_merge(part, number, column, sheet)
             fits = min(repeat, MOST_SHEET_COLUMNS + 1 - column)
@@ -147,9 +179,13 @@ def _note_merge(node: Element, row: int, column: int, sheet: _Sheet) -> None:
         sheet.merges.append((row, column, row + high - 1, column + wide - 1))
 
 
-def _fill_rows(sheet: _Sheet, losses: SheetLosses) -> Iterator[tuple[int, list[str]]]:
+def _fill_rows(
+    sheet: _Sheet, losses: SheetLosses, builder: DocumentBuilder
+) -> Iterator[tuple[int, list[str]]]:
     filler = MergeFiller(sheet.merges)
     for number, row in sheet.rows:
+        for text, spans, before in sheet.links.get(number, ()):
+            builder.note_links(text, spans, after=before, may_be_missing=True)
         filled = filler.fill_row(number, row)
         if sheet.closed:
             filled = [cell for n, cell in enumerate(filled, start=1) if n not in sheet.closed]
@@ -162,25 +198,48 @@ def _read_count(node: Element, name: str) -> int:
     return max(int(words), 1) if words.isdecimal() and len(words) <= 9 else 1  # noqa: PLR2004
 
 
-def _read_cell(node: Element) -> str:
-    """Return the text of a cell, or its value where a program wrote no text."""
-    return _join_paragraphs(node) or read_attribute(node, "value")
+def _read_cell(node: Element) -> tuple[str, list[LinkSpan]]:
+    """Return the text of a cell, or its value where a program wrote no text, and its links."""
+    text, links = _read_lines(node)
+    return text or read_attribute(node, "value"), links
 
 
 def _join_paragraphs(node: Element) -> str:
-    lines = ["".join(_list_words(part)) for part in node if local_name(part) in {"p", "h"}]
-    return "\n".join(line for line in lines if line.strip())
+    return _read_lines(node)[0]
 
 
-def _list_words(node: Element) -> Iterator[str]:
-    """Yield the words in a paragraph, blanks and line ends among them."""
-    yield node.text or ""
+def _read_lines(node: Element) -> tuple[str, list[LinkSpan]]:
+    """Return the lines of what has paragraphs, and the spans of the words that lead somewhere."""
+    lines: list[str] = []
+    links: list[LinkSpan] = []
+    at = 0
+    for part in node:
+        pieces = list(_list_words(part)) if local_name(part) in {"p", "h"} else []
+        line = "".join(words for words, _ in pieces)
+        if not line.strip():
+            continue
+        lines.append(line)
+        for words, address in pieces:
+            end = at + len(words)
+            if address and links and links[-1][1:] == (at, address):
+                links[-1] = (links[-1][0], end, address)
+            elif address and words:
+                links.append((at, end, address))
+            at = end
+        at += 1  # the end of the line
+    return "\n".join(lines), links
+
+
+def _list_words(node: Element, address: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the words in a paragraph, blanks and line ends among them, and where each leads."""
+    yield node.text or "", address
     for part in node:
         name = local_name(part)
         if name == "s":
-            yield " " * min(_read_count(part, "c"), MOST_BLANKS)
+            yield " " * min(_read_count(part, "c"), MOST_BLANKS), address
         elif name in {"tab", "line-break"}:
-            yield " "
+            yield " ", address
         elif name not in _SILENT:
-            yield from _list_words(part)
-        yield part.tail or ""
+            leads = read_attribute(part, "href") if name == "a" else ""
+            yield from _list_words(part, leads or address)
+        yield part.tail or "", address

@@ -1,6 +1,7 @@
 """Parse workbooks of old Excel (.xls): values, dates and merged cells.
 
-Their number formats are not read: a share stands as 0.19, and a note says so.
+Their number formats are not read: a share stands as 0.19, and a note says so. Another says what the
+library does not tell: hidden rows and columns, comments, links, drawings.
 """
 
 import datetime as dt
@@ -28,6 +29,10 @@ from ingest.parse.office.sheet_sections import MOST_CELLS, SheetSections
 from ingest.parse.parse_options import ParseOptions
 
 _FORMATS_NOTE = "number formats of this kind of workbook are not read: a share may stand as 0.19"
+_UNTOLD_NOTE = (
+    "hidden rows and columns of this kind of workbook are read like others; comments, links,"
+    " pictures and charts are not read"
+)
 _LIMIT_WORDS = f"a sheet of more than {MOST_CELLS:,} cells; split it"
 _VISIBLE = SheetVisibleEnum.Visible
 _USUAL_OPTIONS = ParseOptions()
@@ -51,7 +56,7 @@ def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> D
     except (CalamineError, OSError, ValueError, TypeError, OverflowError) as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
     document = builder.build_document(title=PurePosixPath(uri).stem, media_type=XLS)
-    return replace(document, notes=losses.list_notes())
+    return replace(document, notes=(*losses.list_notes(), _UNTOLD_NOTE))
 
 
 def _read_rows(sheet: CalamineSheet, losses: SheetLosses) -> Iterator[tuple[int, list[str]]]:

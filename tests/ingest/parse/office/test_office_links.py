@@ -5,10 +5,23 @@ import re
 import zipfile
 
 from document_checks import linked, sound, zipped
-from office_files import OFFICE, PACKAGE, SPACES, cell, deck, listed, par, run, shape, slide, word
+from office_files import (
+    OFFICE,
+    PACKAGE,
+    SPACES,
+    cell,
+    deck,
+    listed,
+    open_document_sheet,
+    par,
+    run,
+    shape,
+    slide,
+    word,
+)
 from openpyxl import Workbook
 
-from ingest.parse.office import docx, pptx, xlsx
+from ingest.parse.office import docx, ods, pptx, xlsx
 
 A, B, C = "https://a.example/x?y=1", "mailto:ann@b.example", "tel:+4930"
 
@@ -166,6 +179,33 @@ def test_formulas_with_a_stored_value_lead_somewhere():
         file = _replace_cell(file, f"B{n}", change)
     document = sound(xlsx.parse(file.getvalue(), "x.xlsx"))
     assert linked(document) == [("open", "https://v.example"), ("open", "https://w.example")]
+
+
+def test_links_of_an_open_document_sheet():
+    def paragraph(words: str) -> str:
+        return f"<t:table-cell><x:p>{words}</x:p></t:table-cell>"
+
+    def leading(words: str, address: str) -> str:
+        return f'<x:a xmlns:l="http://www.w3.org/1999/xlink" l:href="{address}">{words}</x:a>'
+
+    bold = leading('the <x:span>plan</x:span><x:s x:c="2"/>here', A.replace("&", "&amp;"))
+    rows = [
+        paragraph("Town") + paragraph("Cost") + paragraph("Map"),
+        paragraph("Lyon")
+        + paragraph(leading("4", C))
+        + paragraph(f"See {bold}, or {leading('Ann', B)}."),
+        paragraph("Bonn") + paragraph("5") + paragraph("See here"),
+        paragraph("Köln") + paragraph("6") + paragraph(f"See {leading('here', C)}"),
+        paragraph("Ulm") + paragraph("7") + paragraph(leading("below", "#Sheet2.A1")),
+    ]
+    columns = '<t:table-column/><t:table-column t:visibility="collapse"/><t:table-column/>'
+    lines = "".join(f"<t:table-row>{row}</t:table-row>" for row in rows)
+    gone = f'<t:table-row t:visibility="filter">{paragraph(leading("gone", C))}</t:table-row>'
+    body = open_document_sheet(columns + lines + gone)
+    document = sound(ods.parse(body, "x.ods"))
+    assert linked(document) == [("the plan here", A), ("Ann", B), ("here", C)]
+    assert document.text[: document.links[2].start].rpartition("\n")[2] == "Köln: See "
+    assert document.lost_links == 0
 
 
 def _replace_cell(file: io.BytesIO, place: str, markup: str) -> io.BytesIO:

@@ -421,6 +421,9 @@ def test_an_old_workbook_is_read_with_its_merges():
     assert said(document) == ["Rates", "区域 | 省份 | 首重\n华南 | 广东 | 6.5\n华南 | 海南 | 9"]
     assert document.media_type == "application/vnd.ms-excel"
     assert "number formats" in document.notes[0]
+    assert "comments" in document.notes[1]
+    words = registry.parse_document(old_workbook("Names", [["Ort", "Amt"], ["Kiel", "Hafen"]]), "x")
+    assert [note.split(" ")[0] for note in words.notes] == ["hidden"]
     with pytest.raises(Unreadable, match="damaged"):
         old_sheets.parse(body[:700], "x.xls")
 
@@ -452,6 +455,39 @@ def test_an_open_document_sheet_is_read_as_shown():
     ]  # fmt: skip
     assert document.notes == ("1 hidden sheet was left out", "1 hidden row was left out")
     assert "41 %" in ods.parse(body, "x.ods", options=SHOW_HIDDEN).text
+
+
+def test_what_an_open_document_sheet_shows_beside_its_cells_is_read_or_noted():
+    draw = 'xmlns:d="urn:oasis:names:tc:opendocument:xmlns:drawing:1.0"'
+    names = f'{draw} xmlns:x="urn:oasis:names:tc:opendocument:xmlns:text:1.0" xmlns:s="u"'
+    chart = '<d:object d:notify-on-update-of-ranges="Rates.B1:B9"/><d:image/>'
+    frames = ("<d:image/>", "<d:image/>", chart, "<d:object/>", "<d:plugin/>")
+    shapes = "".join(f"<d:frame>{inner}</d:frame>" for inner in frames)
+    shapes += (
+        "<d:frame><d:text-box><x:p>Prices from <x:span>May</x:span>.</x:p></d:text-box></d:frame>"
+    )
+    shapes += (
+        "<d:g><d:custom-shape><x:p>Ask first!</x:p><d:enhanced-geometry/></d:custom-shape></d:g>"
+    )
+    inline = f"<d:frame {draw}><d:text-box><x:p>inside</x:p></d:text-box></d:frame>"
+    row = f"<t:table-row><t:table-cell><x:p>Cup {inline}</x:p></t:table-cell></t:table-row>"
+    body = open_document_sheet(f"<t:shapes {draw}>{shapes}</t:shapes>{row}")
+    page = "Page <x:page-number>1</x:page-number> / <x:page-count>9</x:page-count>"
+    styles = (
+        f"<st {names}><s:header><x:p>Not for guests</x:p></s:header><s:footer><x:p>{page}</x:p>"
+        '</s:footer><s:header-left s:display="false"><x:p>Old</x:p></s:header-left></st>'
+    )
+    with zipfile.ZipFile(io.BytesIO(body)) as archive:
+        parts: dict[str, str | bytes] = {name: archive.read(name) for name in archive.namelist()}
+    document = sound(ods.parse(zipped({**parts, "styles.xml": styles}), "x.ods"))
+    assert said(document)[1:] == ["Cup inside", "Prices from May.", "Ask first!"]
+    assert document.notes == (
+        "2 pictures were not read",
+        "1 chart was not read",
+        "1 embedded object was not read",
+        "1 film or sound was not read",
+        "1 header or footer was not read",
+    )
 
 
 def test_a_row_that_is_said_a_million_times_is_refused():
