@@ -21,6 +21,7 @@ TINY_HALF_POINTS = 4  # half points
 WHITE_CODES = {"FFFFFF", "FEFEFE", "FDFDFD"}
 _STRIKES = frozenset({"sngStrike", "dblStrike"})  # of a slide's run
 _SPACE_TAGS = {"tab": " ", "ptab": " ", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+_RAISED = str.maketrans("0123456789+-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻")
 _FORMULAS = frozenset({"f", "rad", "d", "nary", "sSup", "sSub", "sSubSup"})
 
 
@@ -56,10 +57,22 @@ def iterate_words(
 
 def _read_text(node: Element) -> str:
     text = node.text or ""
+    if text.strip("+- ").isdecimal() and _is_raised(node.getparent()):
+        return text.translate(_RAISED)
     if not symbol_fonts.has_symbols(text):
         return text
     fonts = find_child(node.getparent(), "rPr", "rFonts")
     return symbol_fonts.read_symbols(read_attribute(fonts, "ascii"), text)
+
+
+def _is_raised(run: Element | None) -> bool:
+    """Tell whether a run is superscript, in Word or on a slide: 10⁶ is not 106."""
+    own = find_child(run, "rPr")
+    if own is None:
+        return False
+    rise = own.get("baseline", "")
+    word = read_attribute(find_child(own, "vertAlign")) == "superscript"
+    return word or bool(rise.isdecimal() and rise.strip("0"))
 
 
 def _read_sign(node: Element) -> str:

@@ -78,6 +78,13 @@ def test_a_footer_is_said_on_the_first_slide_that_has_it():
     ]  # fmt: skip
 
 
+def test_raised_digits_of_a_slide_are_no_part_of_a_number():
+    marked = shape("Seats: 1,204").replace(
+        "</a:r>", '</a:r><a:r><a:rPr baseline="30000"/><a:t>3</a:t></a:r>'
+    )
+    assert said(read(slide(marked))) == ["Seats: 1,204³"]
+
+
 def test_words_of_a_slide_that_are_struck_out_are_left_out_and_counted():
     struck = shape("Ask at desk 4.").replace("<a:r>", '<a:r><a:rPr strike="sngStrike"/>')
     document = read(slide(shape("Ask at desk 7."), struck))

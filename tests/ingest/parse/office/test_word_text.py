@@ -100,6 +100,18 @@ def test_blocks_in_any_wrapper_are_read_where_they_stand():
     )
 
 
+def test_raised_digits_are_no_part_of_a_number():
+    def raised(text: str, mark: str) -> str:
+        return f'<w:r><w:rPr><w:vertAlign w:val="{mark}"/></w:rPr><w:t>{text}</w:t></w:r>'
+
+    mark = raised("2", "superscript")
+    document = read(
+        f"<w:p>{run('Seats: 1,204')}{mark}</w:p>"
+        f"<w:p>{run('CO')}{raised('2', 'subscript')}{run(', m')}{mark}</w:p>"
+    )
+    assert said(document) == ["Seats: 1,204²", "CO2, m²"]
+
+
 def test_notes_and_boxes_of_a_table_are_read_below_it():
     box = f"<w:r><w:drawing><w:txbxContent>{par('Boxed.')}</w:txbxContent></w:drawing></w:r>"
     noted = f'<w:p>{run("Van")}<w:r><w:footnoteReference w:id="1"/></w:r>{box}</w:p>'
