@@ -84,9 +84,7 @@ def collections_remove(
         click.echo(f"{name}: removed, with {_count_documents(facts)}.")
 
 
-def _confirm_removal(
-    facts: dict[str, Any], call: shared_options.CliCall, *, as_json: bool
-) -> None:
+def _confirm_removal(facts: dict[str, Any], call: shared_options.CliCall, *, as_json: bool) -> None:
     """Ask for the name, typed once more. Raises SettingsError where nobody can be asked."""
     name = facts["name"]
     what = f"{name} holds {_count_documents(facts)}, in all its generations."

@@ -149,9 +149,7 @@ def documents_remove(
         )
 
 
-def _check_removable(
-    index: Index, folder: Path, uri: str, call: shared_options.CliCall
-) -> None:
+def _check_removable(index: Index, folder: Path, uri: str, call: shared_options.CliCall) -> None:
     """Raise NotFound for a document that there is not, SourceConflict for one of a folder."""
     matches = index.documents.list_by_uri(uri)
     if not matches:
