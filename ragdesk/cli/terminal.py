@@ -88,7 +88,8 @@ def _print_sources(to: Console, answer: Answer) -> None:
     for mark in answer.citations:
         passage = passages.get(mark.chunk)
         lead = f"[{mark.number}] "
-        to.print(_format_source(lead, mark.title, mark.path, mark.page, mark.uri, mark.version))
+        place = (mark.title, mark.path, mark.page, mark.uri, mark.version)
+        to.print(_format_source(lead, *place, ocr=bool(mark.ocr)))
         if context := mark.question or " · ".join(filter(None, mark.columns or ())):
             to.print(Text(f"    {context}", "dim"))
         inside = passage and passage.start <= mark.start and mark.end <= passage.end
@@ -115,11 +116,14 @@ def _format_source(  # noqa: PLR0913, PLR0917, the parts of one line in their or
     page: int | None,
     uri: str,
     version: str | None = None,
+    *,
+    ocr: bool = False,
 ) -> Text:
     headings = [heading for heading in path if heading != title]
     place = "".join(f" › {heading}" for heading in headings)
     text = Text.assemble((lead, "bold cyan"), (title or uri, "bold"), place)
     text.append(f"  page {page}" if page else "", "green")
+    text.append("  read by OCR" if ocr else "", "yellow")
     text.append(f"  version {version}" if version else "", "green")
     text.append(f"  {uri}" if title and title != uri else "", "dim")
     return text

@@ -343,8 +343,26 @@ def test_a_row_with_empty_cells_stands_under_its_heads_with_all_its_marks(page):
     expect(page.locator(".reply table")).to_have_count(1)
     first = page.locator(".reply td").first.bounding_box()
     assert first is not None
+    assert first
     assert first["height"] < 48  # no word is broken; the table scrolls by itself
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_scanned_page_says_that_ocr_read_it(page):
+    page.route("**/text?*", lambda route: route.fulfill(body="Shoes are worn inside.\n"))
+    page.evaluate(
+        """async () => {
+          const { list, view } = await import("/page/sources.js");
+          const place = { uri: "a.pdf", title: "A", path: [], page: 2, number: 1, chunk: "x", start: 0, end: 5, quote: "Shoes", ocr: true };
+          const answer = { collection: "scans", citations: [place], passages: [] };
+          list(answer, { reveal: true });
+          window.card = document.querySelector("#side .card .where").textContent;
+          await view(answer, place, null);
+        }"""
+    )
+    assert page.evaluate("window.card") == "Page 2read by OCR"
+    expect(page.locator(".doc-head .ocr")).to_have_text("read by OCR")
+    page.unroute("**/text?*")
 
 
 def test_the_last_line_of_a_document_is_no_heading(page):

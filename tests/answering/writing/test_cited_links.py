@@ -44,6 +44,16 @@ def test_an_answer_says_where_its_words_lead(tmp_path):
     assert "    consulate's calendar: https://consulate.example/book?city=Lyon" in lines
 
 
+def test_a_terminal_says_which_quotes_ocr_read(tmp_path):
+    with open_desk(tmp_path / "c", {"visa.md": HANDBOOK}) as ask:
+        answer = ask("Where do I book the visa appointment?")
+    for scanned in (None, True):
+        marks = tuple(replace(mark, ocr=scanned) for mark in answer.citations)
+        written = io.StringIO()
+        print_answer(Console(file=written, width=120), replace(answer, citations=marks))
+        assert ("read by OCR" in written.getvalue()) is bool(scanned)
+
+
 def test_only_what_may_be_opened_is_given_cut_to_the_quote(tmp_path):
     """Links of a forged store, too: a script never leaves it."""
     text = "Call us or write to the desk today."
