@@ -1,6 +1,7 @@
 """Parse invitations and other calendar entries (iCalendar): what, when, where, who."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import PurePosixPath
 
@@ -25,8 +26,20 @@ CalendarFields = dict[str, list[tuple[str, str]]]
 def parse(body: bytes, uri: str) -> Document:
     """Read a calendar, an entry after the other. Raises Unreadable when it says nothing."""
     builder = DocumentBuilder()
-    title = write_calendar(text_encoding.decode_text(body), builder)
-    return builder.build_document(title=title or PurePosixPath(uri).stem, media_type=CALENDAR_TYPE)
+    text = text_encoding.decode_text(body)
+    title = write_calendar(text, builder) or PurePosixPath(uri).stem
+    document = builder.build_document(title=title, media_type=CALENDAR_TYPE)
+    return replace(document, notes=_describe_unread(text))
+
+
+def _describe_unread(text: str) -> tuple[str, ...]:
+    begins = sum(text.count(f"BEGIN:{name}") for name in _ENTRIES)
+    count = sum(1 for _ in _read_entries(text)) if begins > _MOST_ENTRIES else 0
+    unread = count - _MOST_ENTRIES
+    if unread <= 0:
+        return ()
+    words = "1 calendar entry was" if unread == 1 else f"{unread:,} calendar entries were"
+    return (f"{words} not read: beyond the first {_MOST_ENTRIES:,}",)
 
 
 def write_calendar(text: str, builder: DocumentBuilder) -> str:

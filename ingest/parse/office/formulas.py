@@ -26,6 +26,7 @@ MOST_DEPTH = 40  # of brackets, and of formulas that need one another
 MOST_CHAINS = 200  # of so many formulas each that need one another
 MOST_SHEET_CELLS = 200_000  # of a sheet that is computed
 MOST_FORMULA_STEPS = 2_000_000  # cells looked at, for a whole workbook
+_CHARACTERS_A_STEP = 4  # of a formula that are read in the time of looking at a cell
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d{1,300}(?:\.\d{0,300})?(?:[eE][+-]?\d{1,3})?)"
@@ -183,6 +184,7 @@ class FormulaBook:
             moved = (row - first_row, cell.column - first_column)
         if not formula or len(formula) > LONGEST_FORMULA:
             raise FormulaLeft
+        self._steps += len(formula) // _CHARACTERS_A_STEP  # one that is shared is read in each cell
         node = _FormulaParser(formula, sheet, moved).parse()
         value = self._evaluate(node)
         if isinstance(value, str) and len(value) > LONGEST_RESULT:

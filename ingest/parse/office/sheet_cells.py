@@ -284,7 +284,8 @@ def _iterate_rows(
         unseen = node.get("hidden") in {"1", "true"}
         if local_name(node) == "col":
             first, last = (int(node.get(name, "0")) for name in ("min", "max"))
-            closed.update(range(first, min(last, MOST_SHEET_COLUMNS) + 1) if unseen else ())
+            columns = range(max(first, 1), min(last, MOST_SHEET_COLUMNS) + 1)
+            closed.update(columns if unseen else ())
             continue
         stated = node.get("r", "")
         at = int(stated) if stated.isdecimal() else number + 1

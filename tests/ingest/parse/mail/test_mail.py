@@ -312,3 +312,12 @@ def test_hostile_mails_end_soon():
     assert len(mailbox.parse(lines, "x.mbox").members) == 5_000
     with pytest.raises(Unreadable):
         outlook.parse(outlook_file({"a": {"b": {"c": b"x"}}}), "x.msg")
+
+
+def test_calendar_entries_beyond_the_last_that_is_read_are_noted(monkeypatch):
+    monkeypatch.setattr(calendar_entry, "_MOST_ENTRIES", 2)
+    entries = "".join(f"BEGIN:VTODO\nSUMMARY:Task {n}\nEND:VTODO\n" for n in range(5))
+    document = calendar_entry.parse(f"BEGIN:VCALENDAR\n{entries}END:VCALENDAR\n".encode(), "a.ics")
+    assert "Task 1" in document.text
+    assert "Task 2" not in document.text
+    assert document.notes == ("3 calendar entries were not read: beyond the first 2",)

@@ -16,7 +16,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import registry
-from ingest.parse.office import ods, old_sheets, xlsx
+from ingest.parse.office import formulas, ods, old_sheets, xlsx
 from ingest.parse.office.number_formats import format_number, format_words
 from ingest.parse.parse_options import ParseOptions
 
@@ -245,6 +245,15 @@ def test_formulas_that_cannot_be_computed_are_noted():
     assert document.notes == ("6 formulas had no stored value and could not be computed",)
 
 
+def test_long_formulas_count_as_much_work_as_they_are(monkeypatch):
+    monkeypatch.setattr(formulas, "MOST_FORMULA_STEPS", 1_000)
+    words = "x" * 2_000
+    rows = [[f'=IF(1=1,2000,"{words}")'] for _ in range(9)]
+    document = xlsx.parse(book(filled([["Sum"], *rows])), "x.xlsx")
+    assert document.text.count("2000") == 2  # of 500 steps each
+    assert document.notes == ("7 formulas had no stored value and could not be computed",)
+
+
 def test_a_stored_value_is_taken_and_a_stale_zero_is_not():
     body = book(filled([["Item", "Fee"], ["Cup", "=1+1"], ["Jug", "=2+2"]]))
     stored = [
@@ -362,6 +371,15 @@ def test_a_comment_in_an_open_document_sheet_is_said_of_its_own_cell():
         "Dune: About Dune.", "Dune | north: About north.", "Dune | large: About large.",
     ]  # fmt: skip
     assert "Dune | cost: About cost." in said(ods.parse(body, "x.ods", options=SHOW_HIDDEN))
+
+
+def test_hidden_columns_that_lie_about_their_numbers_cost_nothing():
+    part = "xl/worksheets/sheet1.xml"
+    lie = '<cols><col min="-90000000" max="0" hidden="1"/></cols><sheetData>'
+    document = xlsx.parse(
+        changed(book(filled([["Plan", "Cost"], ["Pro", 4]])), part, ("<sheetData>", lie)), "x.xlsx"
+    )
+    assert document.text.endswith("Plan | Cost\nPro | 4")
 
 
 def test_columns_beyond_the_last_that_is_read_are_noted():
