@@ -124,12 +124,12 @@ class LinkPlacer:
         squeezed = _squeeze_words(block)
         waiting: list[_Piece] = []
         placed: list[LinkSpan] = []
-        taken: set[int] = set()  # where pieces were found: equal words wait for a later block
+        taken: set[int] = set()  # where links begin: equal pieces wait for a later block
         at = placed_pieces = 0
         for piece in self._pieces:
             here = self._find_piece(squeezed, piece, at)
-            if here >= 0 and here not in taken:
-                taken.add(here)
+            if here >= 0 and here + piece.links[0][0] not in taken:
+                taken.add(here + piece.links[0][0])
                 placed += [(here + a, here + b, href) for a, b, href in piece.links]
                 at = here + len(piece.text)
                 placed_pieces += 1
