@@ -126,18 +126,20 @@ class LinkPlacer:
         waiting: list[_Piece] = []
         placed: list[LinkSpan] = []
         taken: list[tuple[int, int]] = []
-        at = 0
+        at = placed_pieces = 0
         for piece in self._pieces:
             here = self._find_piece(squeezed, piece, at, taken)
             if here >= 0:
                 placed += [(here + a, here + b, href) for a, b, href in piece.links]
                 at = here + len(piece.text)
-                insort(taken, (here, at))
+                placed_pieces += 1
+                for first, last, _ in piece.links:
+                    insort(taken, (here + first, here + last))
                 continue
             waiting.append(piece)
             if placed or len(waiting) >= _MOST_TRIED:
                 break
-        self._pieces[: len(taken) + len(waiting)] = waiting
+        self._pieces[: placed_pieces + len(waiting)] = waiting
         self._add_links(block, start, sorted(placed))
 
     def list_links(self) -> tuple[DocumentLink, ...]:
@@ -151,16 +153,16 @@ class LinkPlacer:
     ) -> int:
         """Find a piece after the last one; else before it, as columns may change places.
 
-        taken: where other pieces of this block stand, in order; no two stand in one place.
+        taken: where other links of this block stand, in order; no two stand in one place.
         """
         self._compared += len(squeezed)
         before = squeezed.find(piece.after, at) if piece.after else -1
         starts = [before + len(piece.after)] if before >= 0 else []
         for start in dict.fromkeys([*starts, at, 0]):
             here = squeezed.find(piece.text, start)
-            while here >= 0 and (end := _find_end(taken, here, here + len(piece.text))):
+            while here >= 0 and (free := _find_free(taken, here, piece.links)):
                 self._compared += _STEP_COST
-                here = squeezed.find(piece.text, end)
+                here = squeezed.find(piece.text, free)
             if here >= 0:
                 return here
         return -1
@@ -197,6 +199,17 @@ def _find_end(taken: list[tuple[int, int]], start: int, end: int) -> int:
     """Return the end of the last taken span that reaches into another span; 0 where none does."""
     last = bisect_left(taken, (end, 0)) - 1
     return taken[last][1] if last >= 0 and taken[last][1] > start else 0
+
+
+def _find_free(taken: list[tuple[int, int]], here: int, links: list[LinkSpan]) -> int:
+    """Return from where on a piece may stand that would lay a link over another; 0 if it may here.
+
+    Two links of one line stand in one place; two equal lines do not.
+    """
+    for first, last, _ in links:
+        if end := _find_end(taken, here + first, here + last):
+            return max(here + 1, end - first)
+    return 0
 
 
 def _squeeze(text: str) -> str:

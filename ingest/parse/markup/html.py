@@ -18,7 +18,12 @@ from ingest.parse.markup.html_tree import (
     parse_html,
     read_line,
 )
-from ingest.parse.markup.template_code import remove_template_code
+from ingest.parse.markup.template_code import (
+    RemovedCode,
+    count_expressions,
+    describe_code_left_out,
+    remove_template_code,
+)
 from ingest.parse.markup.unread_media import UnreadMedia
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 
@@ -55,7 +60,8 @@ def read_page(source: str, uri: str, *, address: str = "") -> Document:
     address: where it was found, where that is known: relative addresses are relative to it.
     """
     expands = source.lstrip().startswith("<?xml")
-    source = remove_template_code(source, PurePosixPath(uri.lower()).suffix)
+    code: list[RemovedCode] = []
+    source = remove_template_code(source, PurePosixPath(uri.lower()).suffix, code)
     tree = parse_html(expand_empty_elements(source) if expands else source)
     hidden = hidden_elements.find_hidden_parts(tree)
     root = boilerplate.find_main_content(tree, hidden.unseen)
@@ -84,7 +90,11 @@ def read_page(source: str, uri: str, *, address: str = "") -> Document:
     except Unreadable as error:
         raise Unreadable(SCRIPT_REASON if by_script else str(error)) from error
     words = hidden_elements.count_unseen_words(hidden.unseen, frame)
-    notes = (*describe_hidden_words(words), *media.list_media_notes())
+    notes = (
+        *describe_hidden_words(words),
+        *describe_code_left_out(0, count_expressions(code)),
+        *media.list_media_notes(),
+    )
     if by_script and len(document.text) < LEAST_TEXT:
         notes = (*notes, SCRIPT_NOTE)
     return replace(document, notes=notes)

@@ -19,7 +19,7 @@ from ingest.parse.markup import hidden_elements, html, tree_writer
 from ingest.parse.markup.containers import ContainerWriter
 from ingest.parse.markup.html_tree import parse_html
 from ingest.parse.markup.mdx import ComponentCleaner, has_modules, is_mdx
-from ingest.parse.markup.template_code import remove_between
+from ingest.parse.markup.template_code import describe_code_left_out, remove_between
 from ingest.parse.markup.unread_media import UnreadMedia
 
 MARKDOWN_TYPE = "text/markdown"
@@ -174,24 +174,6 @@ def _render_text(source: str) -> str:
         return markup
     markup = _SUB_TAG.sub("~", _INDEX.sub(r"\1", markup))
     return markup.replace("&lt;sub &gt;", "&lt;sub&gt;").replace("&lt;/sub &gt;", "&lt;/sub&gt;")
-
-
-def describe_code_left_out(diagrams: int, expressions: int) -> tuple[str, ...]:
-    """Return notes on code that is no text: diagrams, and expressions of MDX; none for 0.
-
-    >>> describe_code_left_out(1, 2)
-    ('1 diagram written as code was left out', '2 expressions of code were left out')
-    """
-    notes = []
-    for count, name in ((diagrams, "diagram written as code"), (expressions, "expression of code")):
-        if count:
-            first, _, rest = name.partition(" ")
-            notes.append(
-                f"1 {name} was left out"
-                if count == 1
-                else f"{count:,} {first}s {rest} were left out"
-            )
-    return tuple(notes)
 
 
 def _check_tables(source: str) -> None:

@@ -4,7 +4,10 @@ What is left is the page that a browser would get, without what the code would h
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+
+RemovedCode = tuple[str, str]
+"""What stood before a piece of code and after the one before it, and the code with its marks."""
 
 _CODE = (
     ("<%--", "--%>"),
@@ -35,13 +38,25 @@ _STARTS_AS_TEMPLATE = re.compile(
     r"\s*+(?:\{#[^#]{0,2000}#\}\s*+)?\{%-?[ \t]{0,4}"
     r"(?:extends|load|block|include|import|layout|set|macro)\b"
 )
+_BLADE_MARKS = (("{{", "}}"), ("{!!", "!!}"))
 _BLADE = ("@extends(", "@section(", "@if(", "@foreach(", "@include(")
 _BLADE_LINE = re.compile(r"^[ \t]*+@[a-zA-Z]{2,20}(?:[ \t]*+\([^\n]*+)?[ \t]*+$", re.MULTILINE)
+# Code that writes a value: not what branches, repeats, comes in from another file.
+_SHOWN = re.compile(
+    r"<%[=:]|<\?=|<\?(?:php|PHP)?\s{1,4}(?:echo|print)\b|\$\{|#\{|\{\$|\{!!"
+    r"|\{\{\{?[-~]?\s{0,4}"
+    r"(?!(?:if|else|end|range|with|define|template|block|partial|include|super)\b)[\w$.\"'(@]"
+)
+_RAW_ELEMENTS = ("script", "style")
 _EMPTY_ELEMENT = re.compile(r"<([a-zA-Z]\w{0,40}:[\w:-]{1,80})([^<>]{0,2000})/>")
 
 
-def remove_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
+def remove_between(
+    text: str, pairs: Collection[tuple[str, str]], removed: list[RemovedCode] | None = None
+) -> str:
     """Remove the text between marks, and the marks; an opening one that is not closed stays.
+
+    removed: what is removed is added to it.
 
     Each mark is looked for once from where the last one ended: a page of marks that are opened and
     never closed takes an expression the square of its length.
@@ -66,11 +81,15 @@ def remove_between(text: str, pairs: Collection[tuple[str, str]]) -> str:
             continue
         pieces.append(text[at:start])
         at = end + len(pair[1])
+        if removed is not None:
+            removed.append((pieces[-1], text[start:at]))
     return "".join([*pieces, text[at:]])
 
 
-def remove_template_code(source: str, suffix: str) -> str:
+def remove_template_code(source: str, suffix: str, removed: list[RemovedCode] | None = None) -> str:
     r"""Return a page without the code of its template. suffix: of its name, in lower case.
+
+    removed: the code is added to it.
 
     >>> remove_template_code("<?php go(); ?><p>Hi</p><?php end();", ".php")
     '<p>Hi</p>'
@@ -80,19 +99,58 @@ def remove_template_code(source: str, suffix: str) -> str:
     '<p>{{ name }}</p>'
     """
     if "<%" in source or "<?" in source:
-        source = remove_between(source, _CODE)
+        source = remove_between(source, _CODE, removed)
         source = _cut_open_code(source, suffix)
     if suffix in _MARK_SUFFIXES or _STARTS_AS_TEMPLATE.match(source):
-        source = remove_between(source, _MARKS)
+        source = remove_between(source, _MARKS, removed)
     if suffix in _EXPRESSION_SUFFIXES:
-        source = remove_between(source, _EXPRESSIONS)
+        source = remove_between(source, _EXPRESSIONS, removed)
     if suffix == ".tpl":
-        source = remove_between(remove_between(source, _SMARTY), _MARKS)
+        source = remove_between(remove_between(source, _SMARTY, removed), _MARKS, removed)
     if suffix == ".php" and any(mark in source for mark in _BLADE):
-        source = _BLADE_LINE.sub("", remove_between(source, (("{{", "}}"), ("{!!", "!!}"))))
+        source = _BLADE_LINE.sub("", remove_between(source, _BLADE_MARKS, removed))
     if suffix in TEMPLATE_SUFFIXES and "/>" in source:
         source = _EMPTY_ELEMENT.sub(r"<\1\2></\1>", source)
     return source
+
+
+def count_expressions(removed: Sequence[RemovedCode]) -> int:
+    """Count code that would have written a value among the words of a page, and not in its tags.
+
+    >>> count_expressions([("<a href='", "<%= url %>"), ("'>At ", "<%= hour %>"), ("", "<% } %>")])
+    1
+    """
+    count = 0
+    in_tag = in_code = False
+    for before, code in removed:
+        opened, closed = before.rfind("<"), before.rfind(">")
+        if opened != closed:
+            in_tag = opened > closed
+        if opened >= 0:
+            low = before.lower()
+            begun = max(low.rfind(f"<{name}") for name in _RAW_ELEMENTS)
+            ended = max(low.rfind(f"</{name}") for name in _RAW_ELEMENTS)
+            in_code = begun > ended if begun != ended else in_code
+        count += not in_tag and not in_code and _SHOWN.match(code) is not None
+    return count
+
+
+def describe_code_left_out(diagrams: int, expressions: int) -> tuple[str, ...]:
+    """Return notes on code that is no text: diagrams, and expressions of MDX; none for 0.
+
+    >>> describe_code_left_out(1, 2)
+    ('1 diagram written as code was left out', '2 expressions of code were left out')
+    """
+    notes = []
+    for count, name in ((diagrams, "diagram written as code"), (expressions, "expression of code")):
+        if count:
+            first, _, rest = name.partition(" ")
+            notes.append(
+                f"1 {name} was left out"
+                if count == 1
+                else f"{count:,} {first}s {rest} were left out"
+            )
+    return tuple(notes)
 
 
 def _cut_open_code(source: str, suffix: str) -> str:

@@ -27,6 +27,27 @@ def test_a_template_is_its_page(name):
     assert said(document) == ["Fees", "Two euros."]
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a.jsp", "<%= hours %>"),
+        ("a.php", "<?php echo $hours ?>"),
+        ("a.php", "<?= $hours ?>"),
+        ("a.jsp", "${hours}"),
+        ("a.twig", "{{ hours }}"),
+        ("a.tpl", "{$hours}"),
+    ],
+)
+def test_what_code_would_have_written_is_noted(name, shown):
+    body = (
+        f"<div><h2>Fees</h2><script>go('{shown}')</script><a href='{shown}'>Open</a>"
+        f"<p>Until {shown} o'clock, or {shown}.</p><p title='{shown}'>Then <% if (a) %> not.</p></div>"
+    )
+    document = sound(registry.parse_document(body.encode(), name))
+    assert document.notes == ("2 expressions of code were left out",)
+    assert said(document)[-2:] == ["Until o'clock, or .", "Then not."]
+
+
 def test_a_page_that_shows_such_code_keeps_it():
     body = b"<html><body><p>Write {{ name }} there.</p><pre>&lt;?php go();</pre><p>End</p></body></html>"
     document = sound(registry.parse_document(body, "a.html"))
