@@ -70,7 +70,7 @@ def take_out_contents(
     An entry goes only if its title stands again on the page that it names, by its number or its
     label. labels: of the pages.
     """
-    runs = {n: run for n in _choose_sheets(sheets) if (run := _find_runs(sheets[n].lines))}
+    runs = {n: page for n in _choose_sheets(sheets) if (page := _find_runs(sheets[n].lines))}
     if not runs:
         return list(sheets), [], ()
     rest = [

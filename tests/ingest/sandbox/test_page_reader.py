@@ -19,7 +19,9 @@ from indexes.store.paths import OCR_FOLDER, ORIGINALS_FOLDER
 from ingest.document import ParsedDocument, Raw
 from ingest.ocr_pages import OcrLine, OcrPage, read_ocr_page, write_ocr_page
 from ingest.parse.pdf.text_boxes import find_boxes, holds_ocr_text
+from ingest.sandbox import child
 from ingest.sandbox.guard import Guard, GuardOptions
+from ingest.sandbox.page_reader import check_ocr_start
 from ingest.split import SplitOptions
 
 pytest.importorskip("rapidocr")
@@ -104,6 +106,22 @@ def test_a_plan_reads_no_page_of_what_is_attached_either(tmp_path, job, children
     (folder / "form.eml").write_bytes(message.as_bytes())
     notes = [found.note for found in job.plan([folder]).notes]
     assert notes == ["1 page is to be read by OCR (1)"]
+
+
+def test_ocr_that_cannot_start_is_a_note_and_is_not_started_again(tmp_path, monkeypatch):
+    """As where cv2 lacks a library of the system; of pages on which OCR is not needed nothing."""
+    (tmp_path / "cv2.py").write_text(
+        "open(__file__ + '.starts', 'a').write('x')\nraise ImportError('libGL.so.1: not there')"
+    )
+    environment = {**child._child_environment(), "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    monkeypatch.setattr(child, "_child_environment", lambda: environment)
+    outcome = take_in(original(tmp_path, joined(made(TYPED), scanned(ENGLISH, ENGLISH))))
+    assert outcome.notes == (
+        "2 pages could not be read by OCR (2-3): OCR does not start: libGL.so.1: not there",
+    )
+    assert "Typed words" in outcome.record.text
+    assert (tmp_path / "cv2.py.starts").read_text() == "x"
+    assert check_ocr_start(memory=1 << 30) == "OCR does not start: libGL.so.1: not there"
 
 
 READ_OFFLINE = """
