@@ -20,7 +20,7 @@ FEWEST_AGAIN = 0.5  # share of the entries whose titles stand elsewhere
 SHORTEST_ENTRY = 2  # letters of a title
 PREFIX_LETTERS = 14  # that two lines share, which are one title: the longer may be broken
 MOST_SHEETS = 40  # pages at the beginning (or after other contents) that are looked at
-MOST_PLACES = 50  # pages on which the same line is looked for
+MOST_TITLE_PAGES = 50  # pages on which the same line is looked for
 MOST_FALLS = 0.1  # share of the entries whose number is less than the one before
 INDENT_STEP = 6.0  # points: entries further in are a level deeper
 DEEPEST_ENTRY = 6
@@ -244,7 +244,7 @@ def _place_titles(sheets: Sequence[Sheet]) -> _Places:
             letters = _letters(line.text)
             for key in {letters, letters[:PREFIX_LETTERS]}:
                 tops = places.setdefault(key, {})
-                if len(tops) < MOST_PLACES:
+                if len(tops) < MOST_TITLE_PAGES:
                     tops.setdefault(n, line.cells[0].box[1])
     return places
 
