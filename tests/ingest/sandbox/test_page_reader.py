@@ -80,6 +80,7 @@ def test_a_job_reads_only_the_pages_that_an_earlier_one_left(tmp_path):
     assert [read_ocr_page(folder, n) is None for n in range(3)] == [False, False, True]
 
 
+@pytest.mark.real  # it starts OCR once more
 def test_a_page_beyond_its_limits_is_a_note_and_the_rest_is_read(tmp_path):
     raw = original(tmp_path, joined(made(TYPED), scanned(ENGLISH)))
     outcome = take_in(raw, ocr_memory=1)
@@ -145,6 +146,7 @@ print(json.dumps(pages))
 """
 
 
+@pytest.mark.real  # it starts OCR once more
 def test_pages_in_two_languages_askew_and_turned_are_read_without_network(tmp_path):
     """Nothing is looked up or connected to: the models are those of the package."""
     file = tmp_path / "scan.pdf"
