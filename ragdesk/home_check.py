@@ -29,6 +29,7 @@ from ragdesk.answering.calibration import FIT_AGAIN, read_calibration
 from ragdesk.answering.reading.unit_reader import ReaderInput
 from ragdesk.assemble import Workspace
 from ragdesk.degradation import find_words_remedy
+from ragdesk.document_reader_check import check_document_readers
 from ragdesk.errors import WORDS_OUTDATED, SettingsError
 from ragdesk.installation_check import Finding, FindingState, run_checks
 from ragdesk.settings import load_settings
@@ -49,7 +50,8 @@ def check_home(
     steps = [test.prepare] if prepare else []
     models = (test.model, test.packaged_models, test.embedder, test.reader)
     stored = (test.collections, test.calibrations, test.keys)
-    return run_checks([test.home, *steps, *models, *stored])
+    readers = partial(check_document_readers, loaded.settings.guard)
+    return run_checks([readers, test.home, *steps, *models, *stored])
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from ingest.sandbox import office_converter
-
 FindingState = Literal["ok", "note", "bad"]
 FAISS_PACKAGES = ("faiss-cpu", "faiss-gpu", "faiss-gpu-cuvs")
 REQUIRED_LIBRARIES = (
@@ -44,7 +42,7 @@ Check = Callable[[], Iterator[Finding]]
 
 def check_installation() -> Iterator[Finding]:
     """Check Python, the libraries and the machine."""
-    return run_checks((_python, _faiss, _libraries, _torch, _accelerator, _libreoffice))
+    return run_checks((_python, _faiss, _libraries, _torch, _accelerator))
 
 
 def run_checks(checks: Iterable[Check]) -> Iterator[Finding]:
@@ -57,7 +55,8 @@ def run_checks(checks: Iterable[Check]) -> Iterator[Finding]:
             yield Finding(what=name, state="bad", found=f"{type(error).__name__}: {error}")
 
 
-def _installed_version(name: str) -> str | None:
+def find_installed_version(name: str) -> str | None:
+    """Return the version of an installed package; None where it is not."""
     try:
         return version(name)
     except PackageNotFoundError:
@@ -72,7 +71,9 @@ def _python() -> Iterator[Finding]:
 
 
 def _faiss() -> Iterator[Finding]:
-    here = [f"{name} {number}" for name in FAISS_PACKAGES if (number := _installed_version(name))]
+    here = [
+        f"{name} {number}" for name in FAISS_PACKAGES if (number := find_installed_version(name))
+    ]
     observed = ", ".join(here) or "not installed"
     if len(here) == 1:
         yield Finding(what="faiss", state="ok", found=observed)
@@ -92,14 +93,14 @@ def _faiss() -> Iterator[Finding]:
 
 def _libraries() -> Iterator[Finding]:
     for name in REQUIRED_LIBRARIES:
-        number = _installed_version(name)
+        number = find_installed_version(name)
         remedy = "" if number else "pip install 'ragdesk[cpu]'"
         state: FindingState = "ok" if number else "bad"
         yield Finding(what=name, state=state, found=number or "not installed", remedy=remedy)
 
 
 def _torch() -> Iterator[Finding]:
-    torch = _installed_version("torch")
+    torch = find_installed_version("torch")
     remedy = (
         "" if torch else "Only asking needs none; to export a model: pip install 'ragdesk[cpu]'"
     )
@@ -111,26 +112,9 @@ def _accelerator() -> Iterator[Finding]:
     card = any(Path("/dev").glob("nvidia[0-9]*")) or bool(shutil.which("nvidia-smi"))
     if not card:
         yield Finding(what="gpu", state="ok", found="none seen; the CPU does the work")
-    elif _installed_version("faiss-gpu"):
+    elif find_installed_version("faiss-gpu"):
         observed = 'seen, and faiss-gpu is installed; [indexes] device = "auto" puts vectors there'
         yield Finding(what="gpu", state="ok", found=observed)
     else:
         remedy = "Embedding uses it where torch has CUDA. For FAISS: pip install 'ragdesk[gpu]'"
         yield Finding(what="gpu", state="note", found="seen, not used by FAISS", remedy=remedy)
-
-
-def _libreoffice() -> Iterator[Finding]:
-    """Look for what reads .doc, .odt, .ppt, .odp, and the whole of .rtf."""
-    program = office_converter.find_libreoffice()
-    parts = office_converter.list_office_parts(program) if program else ()
-    missing = [part for part in ("writer", "impress") if part not in parts]
-    observed = f"{program} ({', '.join(parts) or 'no part of it'})" if program else "not installed"
-    remedy = (
-        ".doc, .odt, .ppt and .odp files are skipped without it. On Debian: apt-get install "
-        f"--no-install-recommends {' '.join(f'libreoffice-{part}-nogui' for part in missing)}"
-        if missing
-        else ""
-    )
-    yield Finding(
-        what="libreoffice", state="note" if missing else "ok", found=observed, remedy=remedy
-    )

@@ -4,6 +4,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -360,12 +361,17 @@ def test_keys_are_shown_once_and_settings_say_where_values_come_from(home, monke
     assert shown["home"]["origin"] == "--home"
 
 
-def test_the_doctor_finds_a_healthy_desk_healthy_and_a_damaged_one_not(filled):
+def test_the_doctor_finds_a_healthy_desk_healthy_and_a_damaged_one_not(filled, monkeypatch):
     healthy = run(filled, "doctor", "--json")
     assert said(healthy)["ok"], healthy.output
     office = next(f for f in said(healthy)["findings"] if f["what"] == "libreoffice")
     assert (office["found"] == "not installed") == (office_converter.find_libreoffice() is None)
     assert (office["state"] == "note") == ("apt-get install" in office["remedy"])
+    ocr = next(f for f in said(healthy)["findings"] if f["what"] == "ocr")
+    assert ocr["found"] == (
+        f"rapidocr {version('rapidocr')} starts" if find_spec("rapidocr") else "not installed"
+    )
+    monkeypatch.setenv("RAGDESK_GUARD__OCR", "false")  # it is started but once here
 
     limits = filled / "collections/default/limits.json"
     limits.write_text("{}")

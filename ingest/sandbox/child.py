@@ -22,6 +22,14 @@ _PROCESS_ENDED = "the process has ended"
 _NO_MEMORY = (b"memory allocation", b"bad_alloc")  # last words of Rust and C++ libraries
 
 
+class ChildNotStarted(IngestError):
+    """A child ended, or was silent for too long, before it took a request. reason: its words."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The parser process does not start: {reason}")
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class ParseFailure:
     """A failed parse, and why.
@@ -67,15 +75,34 @@ class Child:
         self._in, self._out, self._err = cast("tuple[IO[bytes], IO[bytes], IO[bytes]]", pipes)
         self._send_frame(pack_frame(setting))
 
+    def wait_until_ready(self) -> None:
+        """Wait for the process to have started. Raises ChildNotStarted, ProgramOutdated."""
+        if self._ready:
+            return
+        try:
+            greeting, _ = unpack_frame(self._read_exactly, limit=self._limit)
+        except (EOFError, TimeoutError) as error:
+            stderr_bytes = b"" if isinstance(error, TimeoutError) else self._err.read(1 << 16)
+            self.end_process()
+            last = stderr_bytes.decode(errors="replace").strip().rpartition("\n")[2] or repr(error)
+            raise ChildNotStarted(last) from error
+        if greeting.get("versions") != list_code_versions():
+            self.end_process()
+            raise ProgramOutdated(
+                "The parser process is of another version than this one: ragdesk was replaced "
+                "while it ran. Nothing was changed. Start it again, as with: ragdesk serve"
+            )
+        self._ready = True
+
     def request_parse(
         self, request: Mapping[str, Any], *, wall: float
     ) -> tuple[Any, Any] | ParseFailure:
         """Send one request and wait for its answer, at most ``wall`` seconds.
 
         Returns its header and parts, or a ParseFailure, after which the process has ended.
-        Raises IngestError when the process cannot start at all.
+        Raises ChildNotStarted when the process cannot start at all.
         """
-        self._wait_until_ready()
+        self.wait_until_ready()
         self._deadline = time.monotonic() + wall
         self._send_frame(pack_frame(request))
         try:
@@ -109,24 +136,6 @@ class Child:
     def has_ended(self) -> bool:
         """Tell whether the process is gone."""
         return self._process.poll() is not None
-
-    def _wait_until_ready(self) -> None:
-        if self._ready:
-            return
-        try:
-            greeting, _ = unpack_frame(self._read_exactly, limit=self._limit)
-        except (EOFError, TimeoutError) as error:
-            stderr_bytes = b"" if isinstance(error, TimeoutError) else self._err.read(1 << 16)
-            self.end_process()
-            last = stderr_bytes.decode(errors="replace").strip().rpartition("\n")[2] or repr(error)
-            raise IngestError(f"The parser process does not start: {last}") from error
-        if greeting.get("versions") != list_code_versions():
-            self.end_process()
-            raise ProgramOutdated(
-                "The parser process is of another version than this one: ragdesk was replaced "
-                "while it ran. Nothing was changed. Start it again, as with: ragdesk serve"
-            )
-        self._ready = True
 
     def _send_frame(self, frame: Sequence[bytes]) -> None:
         """Write a frame: smaller than a pipe's buffer, and the child reads before it computes."""

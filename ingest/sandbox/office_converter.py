@@ -61,6 +61,15 @@ def find_libreoffice(choice: str = "auto") -> Path | None:
     return next((program for program in programs if os.access(program, os.X_OK)), None)
 
 
+def explain_choice(choice: str) -> str:
+    """Return why the program that the settings name cannot be started; nothing for a good one."""
+    if choice in ("auto", "none") or sys.platform != "linux":
+        return ""
+    if Path(choice).is_file() and os.access(choice, os.X_OK):
+        return ""
+    return f"[guard] libreoffice names no program that can be started: {choice}"
+
+
 def list_office_parts(program: Path) -> tuple[str, ...]:
     """Return which parts of LibreOffice are installed beside its program: writer, impress."""
     libraries = {"writer": "libswlo.so", "impress": "libsdlo.so"}
@@ -83,6 +92,8 @@ class OfficeConverter:
     @contextlib.contextmanager
     def convert_file(self, raw: Raw, conversion: Conversion) -> Iterator[Path]:
         """Convert a document; its new file is gone after the block. Raises ConversionFailed."""
+        if refusal := explain_choice(self._choice):
+            raise ConversionFailed(refusal)
         program = find_libreoffice(self._choice)
         if program is None:
             raise ConversionFailed(conversion.describe_absence())

@@ -11,17 +11,38 @@ from indexes.store.paths import join_stored
 from ingest.document import Raw
 from ingest.errors import IngestError
 from ingest.ocr_pages import (
+    LONGEST_REASON,
     OcrPage,
     find_ocr_folder,
     parse_ocr_page,
     read_ocr_page,
     write_ocr_page,
 )
-from ingest.sandbox.child import Child, ParseFailure
+from ingest.sandbox.child import Child, ChildNotStarted, ParseFailure
 
+_PROGRAM = "ingest.sandbox.ocr_worker"
 _LARGEST_ANSWER = 16 << 20  # bytes of a page's lines
 _WALL_SHARE = 5  # times the computing time of a page: other processes want the cores too
 _MOST_FAILURES = 3  # pages of a document that end their child; then the rest is not tried
+
+
+def check_ocr_start(*, memory: int) -> str:
+    """Return why OCR cannot start here; nothing when it can. memory: bytes of its child."""
+    child = Child({"memory": memory}, limit=_LARGEST_ANSWER, program=_PROGRAM)
+    try:
+        child.wait_until_ready()
+    except ChildNotStarted as error:
+        return _explain_start(error)
+    finally:
+        child.end_process()
+    return ""
+
+
+def _explain_start(error: ChildNotStarted) -> str:
+    """Return why OCR does not start, without the names of our modules."""
+    name, _, words = error.reason.partition(": ")
+    reason = words or name
+    return f"OCR does not start: {reason}"[:LONGEST_REASON]
 
 
 class PageReader:
@@ -38,12 +59,14 @@ class PageReader:
         self._lock = threading.Lock()
         self._closed = False
         self._scratch: tempfile.TemporaryDirectory[str] | None = None
+        self._start_failure = ""
 
     def read_pages(self, raw: Raw, pages: Sequence[int]) -> Path:
         """Read those pages of a document that are not kept; return the folder with all of them.
 
-        pages: 0-based. One that cannot be read is kept with the reason. Raises IngestError when no
-        child can start.
+        pages: 0-based. One that cannot be read is kept with the reason; where no child can start,
+        all are, and no other is started before ``end_children``. Raises IngestError when it was
+        stopped.
         """
         folder = find_ocr_folder(raw.file, raw.digest) or self._scratch_folder(raw)
         failures = 0
@@ -72,6 +95,7 @@ class PageReader:
             child.end_process()
         with self._lock:
             scratch, self._scratch = self._scratch, None
+            self._start_failure = ""
         if scratch:
             scratch.cleanup()
 
@@ -84,6 +108,8 @@ class PageReader:
 
     def _read_page(self, raw: Raw, number: int) -> tuple[OcrPage, bool]:
         """Read one page; also tell whether that ended its child."""
+        if self._start_failure:
+            return OcrPage(failure=self._start_failure), False
         child = self._take_child()
         request = {
             "file": str(raw.file.absolute()),
@@ -92,7 +118,11 @@ class PageReader:
             "page": number,
             "seconds": self._seconds,
         }
-        answer = child.request_parse(request, wall=self._seconds * _WALL_SHARE)
+        try:
+            answer = child.request_parse(request, wall=self._seconds * _WALL_SHARE)
+        except ChildNotStarted as error:
+            answer = ParseFailure(_explain_start(error))
+            self._start_failure = answer.reason
         if isinstance(answer, ParseFailure):
             with self._lock:
                 self._children.discard(child)
@@ -116,7 +146,7 @@ class PageReader:
         with self._lock:
             if self._closed:
                 raise IngestError("The job was stopped.")
-            child = Child(setting, limit=_LARGEST_ANSWER, program="ingest.sandbox.ocr_worker")
+            child = Child(setting, limit=_LARGEST_ANSWER, program=_PROGRAM)
             self._children.add(child)
         return child
 

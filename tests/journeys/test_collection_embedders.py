@@ -50,6 +50,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("RAGDESK_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("RAGDESK_GUARD__OCR", "false")  # the doctor would start it, in 2 s
     (tmp_path / "kb").mkdir()
     for name, text in TEXTS.items():
         (tmp_path / "kb" / name).write_text(text, encoding="utf-8")

@@ -77,7 +77,8 @@ def run(tmp_path, cache) -> Callable[..., Result]:
 
     def run_verb(*words: str | Path, model: str = "packaged") -> Result:
         config = tmp_path / "ragdesk.toml"
-        config.write_text(f'[embed]\nmodel = "{model}"\ndevice = "cpu"\n', encoding="utf-8")
+        text = f'[embed]\nmodel = "{model}"\ndevice = "cpu"\n[guard]\nocr = false\n'
+        config.write_text(text, encoding="utf-8")  # the doctor would start OCR, in 2 s
         options = ("--home", str(tmp_path / "home"), "--config", str(config))
         return CliRunner().invoke(cli, [*options, *map(str, words)])
 

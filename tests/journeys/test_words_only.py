@@ -31,6 +31,7 @@ def home(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith("RAGDESK_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("RAGDESK_GUARD__OCR", "false")  # the doctor would start it, in 2 s
     for name, text in DOCUMENTS.items():
         file = tmp_path / "kb" / name
         file.parent.mkdir(parents=True, exist_ok=True)

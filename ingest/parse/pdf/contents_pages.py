@@ -1,11 +1,14 @@
 """Take the table of contents out of a document's text, and make it an outline where there is none.
 
 A line of contents says where something stands and nothing of it; quoted, it answers no question.
-Price lists have dots and numbers too: contents are lines whose titles stand again further on.
+Price lists have dots and numbers too, and their dishes may be described further on: contents are
+lines whose numbers rise, and are those of the pages on which their titles stand again.
 """
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ingest.parse.pdf.page_model import Sheet, TextLine
@@ -17,6 +20,8 @@ FEWEST_AGAIN = 0.5  # share of the entries whose titles stand elsewhere
 SHORTEST_ENTRY = 2  # letters of a title
 PREFIX_LETTERS = 14  # that two lines share, which are one title: the longer may be broken
 MOST_SHEETS = 40  # pages at the beginning (or after other contents) that are looked at
+MOST_TITLE_PAGES = 50  # pages on which the same line is looked for
+MOST_FALLS = 0.1  # share of the entries whose number is less than the one before
 INDENT_STEP = 6.0  # points: entries further in are a level deeper
 DEEPEST_ENTRY = 6
 _HEAD = re.compile(
@@ -25,41 +30,127 @@ _HEAD = re.compile(
 )
 _LEADER = re.compile(r"… ?\S{0,6}$")
 _PAGE_CELL = re.compile(r"\d{1,4}|[ivxlc]{1,6}")
+_PAGE_SIGNS = " …·.-–—()第页頁"  # around the number of a page
 _NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3}){0,5}\.?(?=\s|$|\D)")
 
 
+_Place = tuple[int, float]  # a page, 0-based, and points from its top
+_Places = Mapping[str, Mapping[int, float]]  # the letters of a line: pages, and points from the top
+
+
 class _Entry(NamedTuple):
-    """An entry of contents. number: how deep its own number is; 0 where it has none."""
+    """An entry of contents. number: how deep its own number is; 0 where it has none.
+
+    page: what is printed as its page. lines: where it stands on its sheet.
+    """
 
     title: str
     left: float
     number: int
+    page: str
+    lines: tuple[int, ...]
 
 
-def take_out_contents(sheets: Sequence[Sheet]) -> tuple[list[Sheet], list[OutlineEntry]]:
-    """Return the pages without contents, and the outline that these are.
+class _Run(NamedTuple):
+    """Lines that may be contents, on one page."""
 
-    Nothing is taken out whose titles do not stand again outside of it.
+    head: tuple[int, ...]
+    entries: tuple[_Entry, ...]
+
+    @property
+    def lines(self) -> set[int]:
+        return {*self.head, *(n for entry in self.entries for n in entry.lines)}
+
+
+def take_out_contents(
+    sheets: Sequence[Sheet], labels: Sequence[str]
+) -> tuple[list[Sheet], list[OutlineEntry], tuple[str, ...]]:
+    """Return the pages without contents, the outline that these are, and a note on what went.
+
+    An entry goes only if its title stands again on the page that it names, by its number or its
+    label. labels: of the pages.
     """
-    runs = {n: run for n in _choose_sheets(sheets) if (run := _find_entries(sheets[n].lines))}
+    runs = {n: page for n in _choose_sheets(sheets) if (page := _find_runs(sheets[n].lines))}
     if not runs:
-        return list(sheets), []
+        return list(sheets), [], ()
     rest = [
-        sheet._replace(lines=tuple(x for k, x in enumerate(sheet.lines) if k not in runs[n]))
-        if n in runs
-        else sheet
+        _drop_lines(sheet, {k for run in runs.get(n, ()) for k in run.lines})
         for n, sheet in enumerate(sheets)
     ]
     places = _place_titles(rest)
-    kept: list[Sheet] = list(sheets)
-    entries: list[_Entry] = []
-    for n, run in runs.items():
-        own = [_read_entry(sheets[n].lines[k]) for k in run if _is_entry(sheets[n].lines[k])]
-        again = [entry for entry in own if _find_title(entry.title, places)]
-        if len(again) >= max(FEWEST_AGAIN * len(own), FEWEST_ENTRIES - 1):
-            kept[n] = rest[n]
-            entries += again
-    return kept, _make_outline(entries, places)
+    entries = [entry for page in runs.values() for run in page for entry in run.entries]
+    numbering = _Numbering(labels, _find_shift(entries, places))
+    kept, outline, count = list(sheets), list[tuple[_Entry, _Place]](), 0
+    for n, page in runs.items():
+        gone = set[int]()
+        for run in page:
+            again = _find_again(run, places, numbering)
+            outline += again
+            gone.update(k for entry, _ in again for k in entry.lines)
+            if again and len(again) == len(run.entries):
+                gone.update(run.head)
+        kept[n] = _drop_lines(sheets[n], gone)
+        count += len(gone)
+    note = f"{count:,} lines of a table of contents were left out"
+    return kept, _make_outline(outline), (note,) if count else ()
+
+
+def _drop_lines(sheet: Sheet, gone: set[int]) -> Sheet:
+    if not gone:
+        return sheet
+    return sheet._replace(lines=tuple(x for k, x in enumerate(sheet.lines) if k not in gone))
+
+
+class _Numbering:
+    """How contents name pages: by labels, and by numbers that a shift makes places in the file."""
+
+    def __init__(self, labels: Sequence[str], shift: int) -> None:
+        self._shift = shift
+        self._labels: dict[str, int] = {}
+        for n, label in enumerate(labels):
+            self._labels.setdefault(label.casefold(), n)
+
+    def list_pages(self, page: str) -> list[int]:
+        """List the pages (0-based) that may be meant."""
+        pages = [self._labels[page]] if page in self._labels else []
+        if page.isdecimal():
+            pages += [int(page) - 1, int(page) - 1 + self._shift]
+        return pages
+
+
+def _find_shift(entries: Iterable[_Entry], places: _Places) -> int:
+    """Return by how many pages printed numbers differ from places in the file; 0 if unknown.
+
+    At least two entries that lead to different pages have to agree.
+    """
+    pages: dict[int, set[int]] = {}
+    count = Counter[int]()
+    for entry in entries:
+        if entry.page.isdecimal():
+            for page in _find_places(entry.title, places):
+                shift = page + 1 - int(entry.page)
+                count[shift] += 1
+                pages.setdefault(shift, set()).add(page)
+    likely = [shift for shift in count if len(pages[shift]) > 1]
+    return max(likely, key=lambda shift: (count[shift], -abs(shift)), default=0)
+
+
+def _find_again(run: _Run, places: _Places, numbering: _Numbering) -> list[tuple[_Entry, _Place]]:
+    """Return the entries whose titles stand again where they say; none where it is no contents."""
+    again = list[tuple[_Entry, _Place]]()
+    for entry in run.entries:
+        tops = _find_places(entry.title, places)
+        page = next((n for n in numbering.list_pages(entry.page) if n in tops), None)
+        if page is not None:
+            again.append((entry, (page, tops[page])))
+    if len(again) < max(FEWEST_AGAIN * len(run.entries), FEWEST_ENTRIES - 1):
+        return []
+    numbers = [int(entry.page) for entry in run.entries if entry.page.isdecimal()]
+    falls = sum(after < before for before, after in pairwise(numbers))
+    if falls > MOST_FALLS * len(numbers):
+        return []
+    is_led = run.head or len({page for _, (page, _) in again}) > 1  # else equal prices may do
+    return again if is_led else []
 
 
 def _choose_sheets(sheets: Sequence[Sheet]) -> range:
@@ -78,20 +169,21 @@ def _is_entry(line: TextLine) -> bool:
     )
 
 
-def _find_entries(lines: Sequence[TextLine]) -> set[int]:
-    """Return the places of the lines of contents on a page, with their head.
+def _find_runs(lines: Sequence[TextLine]) -> list[_Run]:
+    """Return the runs of lines on a page that may be contents, with their heads.
 
     Entries without dots are believed below a head that says so only.
     """
-    best: set[int] = set()
-    run: list[int] = []
+    runs: list[_Run] = []
+    numbers: list[int] = []
     for n in range(len(lines) + 1):
-        if n < len(lines) and (_is_entry(lines[n]) or (run and _is_broken_entry(lines, n))):
-            run.append(n)
+        if n < len(lines) and (_is_entry(lines[n]) or (numbers and _is_broken_entry(lines, n))):
+            numbers.append(n)
             continue
-        best |= _check_run(lines, run)
-        run = []
-    return best
+        if run := _check_run(lines, numbers):
+            runs.append(run)
+        numbers = []
+    return runs
 
 
 def _is_broken_entry(lines: Sequence[TextLine], n: int) -> bool:
@@ -99,10 +191,10 @@ def _is_broken_entry(lines: Sequence[TextLine], n: int) -> bool:
     return n + 1 < len(lines) and _is_entry(lines[n + 1]) and len(lines[n].cells) == 1
 
 
-def _check_run(lines: Sequence[TextLine], run: Sequence[int]) -> set[int]:
+def _check_run(lines: Sequence[TextLine], run: Sequence[int]) -> _Run | None:
     entries = [n for n in run if _is_entry(lines[n])]
     if len(entries) < FEWEST_ENTRIES:
-        return set()
+        return None
     head = []
     for n in range(run[0] - 1, max(run[0] - 3, -1), -1):
         if not _HEAD.fullmatch(lines[n].text.strip(" :：")):
@@ -110,55 +202,69 @@ def _check_run(lines: Sequence[TextLine], run: Sequence[int]) -> set[int]:
         head.append(n)
     has_dots = sum(is_contents_line(lines[n]) for n in entries) * 2 > len(entries)
     if not has_dots and not head:
-        return set()
-    return {*head, *run}
+        return None
+    return _Run(tuple(head), tuple(_read_entries(lines, run)))
 
 
-def _read_entry(line: TextLine) -> _Entry:
-    text = _LEADER.sub("", line.text)
-    if text == line.text:
-        text = " ".join(cell.text for cell in line.cells[:-1])
+def _read_entries(lines: Sequence[TextLine], run: Sequence[int]) -> list[_Entry]:
+    entries = []
+    parts: list[int] = []
+    for n in run:
+        parts.append(n)
+        if _is_entry(lines[n]):
+            entries.append(_read_entry(lines, tuple(parts)))
+            parts = []
+    return entries
+
+
+def _read_entry(lines: Sequence[TextLine], parts: tuple[int, ...]) -> _Entry:
+    """Read an entry from its lines, of which the last one has the page."""
+    *before, line = (lines[n] for n in parts)
+    if found := _LEADER.search(line.text):
+        text, page = line.text[: found.start()], found[0]
+    else:
+        text, page = " ".join(cell.text for cell in line.cells[:-1]), line.cells[-1].text
+    text = " ".join([*(half.text for half in before), text.strip()])
     number = _NUMBER.match(text)
     depth = number[0].strip(".").count(".") + 1 if number else 0
-    return _Entry(text.strip(), line.cells[0].box[0], depth)
+    return _Entry(
+        text, lines[parts[0]].cells[0].box[0], depth, page.strip(_PAGE_SIGNS).casefold(), parts
+    )
 
 
 def _letters(text: str) -> str:
     return "".join(filter(str.isalpha, text.casefold()))
 
 
-def _place_titles(sheets: Sequence[Sheet]) -> dict[str, tuple[int, float]]:
-    """Return where each line begins for the first time: its page, and points from its top."""
-    places: dict[str, tuple[int, float]] = {}
+def _place_titles(sheets: Sequence[Sheet]) -> _Places:
+    """Return on which pages each line begins, and how far from their top at first."""
+    places: dict[str, dict[int, float]] = {}
     for n, sheet in enumerate(sheets):
         for line in sheet.lines:
-            place = (n, line.cells[0].box[1])
             letters = _letters(line.text)
-            places.setdefault(letters, place)
-            if len(letters) > PREFIX_LETTERS:
-                places.setdefault(letters[:PREFIX_LETTERS], place)
+            for key in {letters, letters[:PREFIX_LETTERS]}:
+                tops = places.setdefault(key, {})
+                if len(tops) < MOST_TITLE_PAGES:
+                    tops.setdefault(n, line.cells[0].box[1])
     return places
 
 
-def _find_title(title: str, places: dict[str, tuple[int, float]]) -> tuple[int, float] | None:
+def _find_places(title: str, places: _Places) -> Mapping[int, float]:
     letters = _letters(title)
     if len(letters) < SHORTEST_ENTRY:
-        return None
-    return places.get(letters) or places.get(letters[:PREFIX_LETTERS])
+        return {}
+    prefix = places.get(letters[:PREFIX_LETTERS], {}) if len(letters) > PREFIX_LETTERS else {}
+    return {**prefix, **places.get(letters, {})}
 
 
-def _make_outline(
-    entries: Sequence[_Entry], places: dict[str, tuple[int, float]]
-) -> list[OutlineEntry]:
+def _make_outline(entries: Sequence[tuple[_Entry, _Place]]) -> list[OutlineEntry]:
     """Make an outline of entries, as deep as their numbers are, else as far as they stand in."""
     lefts: list[float] = []
-    for left in sorted({entry.left for entry in entries}):
+    for left in sorted({entry.left for entry, _ in entries}):
         if not lefts or left > lefts[-1] + INDENT_STEP:
             lefts.append(left)
     outline = []
-    for entry in entries:
-        if (place := _find_title(entry.title, places)) is None:
-            continue
+    for entry, place in entries:
         indent = sum(entry.left >= left for left in lefts)
         level = min(entry.number or max(indent, 1), DEEPEST_ENTRY)
         outline.append(OutlineEntry(level, entry.title, *place))

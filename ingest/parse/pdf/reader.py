@@ -62,10 +62,10 @@ def parse(
     sheets, notes = add_ocr_pages(sheets, read_pages, ocr or find_ocr_state(wanted=True))
     labels = structure.page_labels()
     sheets = drop_running_lines(sheets, labels, find_body_size(sheets))
-    sheets, contents = take_out_contents(sheets)
+    sheets, contents, left_out = take_out_contents(sheets, labels)
     hidden = sum(sheet.hidden for sheet in sheets)
     document = write_pdf_document(sheets, labels, structure, uri, contents)
-    return replace(document, notes=(*notes, *watermarks, *describe_hidden_words(hidden)))
+    return replace(document, notes=(*notes, *watermarks, *left_out, *describe_hidden_words(hidden)))
 
 
 def _read_all_sheets(body: bytes, structure: PdfStructure) -> list[Sheet | None]:

@@ -22,6 +22,7 @@ from ingest.parse.office.conversions import CONVERSIONS
 from ingest.sandbox import office_converter, office_launcher
 from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.split import SplitOptions
+from ragdesk.document_reader_check import check_document_readers
 
 ROOT = Path(__file__).parents[3]
 TOKENIZER = Path(get_model_path()) / "tokenizer.json"
@@ -196,6 +197,22 @@ def test_without_libreoffice_old_documents_are_skipped_and_rich_text_is_read(tmp
         "read without LibreOffice, as lines of words: headings and lists may be lost",
         "1 footnote was not read",
     )
+
+
+@linux
+def test_a_program_that_is_not_there_is_said_by_the_name_of_its_setting(tmp_path):
+    raw = write_raw(tmp_path, "old.doc", OLD_WORD)
+    plain = tmp_path / "plain.bin"
+    plain.write_text("no program")
+    for choice in (str(tmp_path / "gone/soffice.bin"), str(plain), str(tmp_path)):
+        reason = f"[guard] libreoffice names no program that can be started: {choice}"
+        assert convert(raw, choice) == reason
+        (finding,) = (
+            one
+            for one in check_document_readers(GuardOptions(libreoffice=choice, ocr=False))
+            if one.what == "libreoffice"
+        )
+        assert (finding.state, finding.found) == ("bad", reason)
 
 
 def test_the_program_is_looked_for_and_may_be_named(monkeypatch, tmp_path):

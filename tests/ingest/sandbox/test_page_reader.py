@@ -19,7 +19,9 @@ from indexes.store.paths import OCR_FOLDER, ORIGINALS_FOLDER
 from ingest.document import ParsedDocument, Raw
 from ingest.ocr_pages import OcrLine, OcrPage, read_ocr_page, write_ocr_page
 from ingest.parse.pdf.text_boxes import find_boxes, holds_ocr_text
+from ingest.sandbox import child
 from ingest.sandbox.guard import Guard, GuardOptions
+from ingest.sandbox.page_reader import check_ocr_start
 from ingest.split import SplitOptions
 
 pytest.importorskip("rapidocr")
@@ -78,6 +80,7 @@ def test_a_job_reads_only_the_pages_that_an_earlier_one_left(tmp_path):
     assert [read_ocr_page(folder, n) is None for n in range(3)] == [False, False, True]
 
 
+@pytest.mark.real  # it starts OCR once more
 def test_a_page_beyond_its_limits_is_a_note_and_the_rest_is_read(tmp_path):
     raw = original(tmp_path, joined(made(TYPED), scanned(ENGLISH)))
     outcome = take_in(raw, ocr_memory=1)
@@ -106,6 +109,22 @@ def test_a_plan_reads_no_page_of_what_is_attached_either(tmp_path, job, children
     assert notes == ["1 page is to be read by OCR (1)"]
 
 
+def test_ocr_that_cannot_start_is_a_note_and_is_not_started_again(tmp_path, monkeypatch):
+    """As where cv2 lacks a library of the system; of pages on which OCR is not needed nothing."""
+    (tmp_path / "cv2.py").write_text(
+        "open(__file__ + '.starts', 'a').write('x')\nraise ImportError('libGL.so.1: not there')"
+    )
+    environment = {**child._child_environment(), "PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    monkeypatch.setattr(child, "_child_environment", lambda: environment)
+    outcome = take_in(original(tmp_path, joined(made(TYPED), scanned(ENGLISH, ENGLISH))))
+    assert outcome.notes == (
+        "2 pages could not be read by OCR (2-3): OCR does not start: libGL.so.1: not there",
+    )
+    assert "Typed words" in outcome.record.text
+    assert (tmp_path / "cv2.py.starts").read_text() == "x"
+    assert check_ocr_start(memory=1 << 30) == "OCR does not start: libGL.so.1: not there"
+
+
 READ_OFFLINE = """
 import json, sys
 def refuse(event, arguments):
@@ -127,6 +146,7 @@ print(json.dumps(pages))
 """
 
 
+@pytest.mark.real  # it starts OCR once more
 def test_pages_in_two_languages_askew_and_turned_are_read_without_network(tmp_path):
     """Nothing is looked up or connected to: the models are those of the package."""
     file = tmp_path / "scan.pdf"

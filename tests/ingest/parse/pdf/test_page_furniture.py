@@ -2,7 +2,7 @@
 
 import re
 
-from pdf_files import HEIGHT, LOREM, both, chinese, lines, made, row, wrapped
+from pdf_files import HEIGHT, LOREM, both, chinese, labelled, lines, made, row, wrapped
 
 from ingest.parse.pdf import reader
 
@@ -77,6 +77,45 @@ def test_a_price_list_with_dots_stays():
     ]
     document = parse(lines("Prices in euros", *prices), BODY)
     assert "Espresso … 2" in document.text
+
+
+def test_a_price_list_whose_dishes_are_described_stays_whole():
+    prices = [f"{name} ................ {n}" for name, n in zip(DISHES, (2, 3, 3, 5), strict=True)]
+    told = [lines(name, text, top=300 + 60 * n) for n, (name, text) in enumerate(DISHES.items())]
+    for pages in (
+        [both(lines("Prices in euros", *prices), *told)],
+        [lines("Prices in euros", *prices), both(*told)],  # two are of page 2 by chance
+        [lines(*[f"{name} .............. 2" for name in DISHES]), both(*told)],
+    ):
+        document = parse(*pages)
+        assert document.text.count("…") == len(DISHES)
+        assert document.notes == ()
+
+
+DISHES = {
+    "Lentil soup": "It is cooked with lemon and served with bread.",
+    "Onion cake": "It is baked twice a day.",
+    "Plum dumplings": "They come with butter and sugar.",
+    "Walnut salad": "It has pears in it from October on.",
+}
+
+
+def test_an_entry_that_leads_nowhere_stays_and_what_went_is_told():
+    pages = [chapter(title, text) for title, text in CHAPTERS.items()]
+    entries = [(title, n) for n, title in enumerate(CHAPTERS, 2)]
+    document = parse(contents(*entries, ("Annex on parcels", 9)), *pages)
+    assert [line for line in document.text.split("\n") if "…" in line] == ["Annex on parcels … 9"]
+    assert document.notes == ("4 lines of a table of contents were left out",)
+
+
+def test_contents_may_count_from_the_first_chapter_or_by_labels():
+    pages = [chapter(title, text) for title, text in CHAPTERS.items()]
+    entries = [(title, n) for n, title in enumerate(CHAPTERS, 1)]
+    body = made(contents(*entries), *pages)
+    for file in (body, labelled(body, 1)):
+        document = reader.parse(file, "a.pdf")
+        assert "…" not in document.text
+        assert document.notes == ("5 lines of a table of contents were left out",)
 
 
 def test_a_footer_is_known_on_pages_of_three_lines():
