@@ -15,6 +15,7 @@ from typing import Any
 from indexes.store import durability
 from indexes.store.paths import read_plain
 from indexes.store.strict_json import check_integer, check_text, parse_json
+from ingest import document_changes
 from ingest.document import Skipped
 from ingest.errors import IngestError
 from ingest.source_changes import SourceChanges
@@ -80,7 +81,7 @@ def note_skips(
         by_source.setdefault(item.source, []).append(item)
     for change in source_changes:
         name = change.source.name
-        stays = () if change.is_named and change.is_mirror else _untouched(known.get(name), change)
+        stays = _untouched(known.get(name), change)
         now = sorted((*stays, *by_source[name]), key=lambda item: item.uri)
         if name not in known or list(known[name].skipped) != now[:MOST_SKIPS]:
             known[name] = SourceSkips(
@@ -95,12 +96,25 @@ def note_skips(
 
 
 def _untouched(known: SourceSkips | None, change: SourceChanges) -> Iterable[Skipped]:
-    """Return the skips of a source that a job is not about: those of other documents."""
+    """Return the skips of a source that a job did not try again.
+
+    Those of other documents, where it is about one; and those of files in a mail or a mailbox that
+    did not change, which was not opened.
+    """
+    unopened = {document.uri for document in change.changes.unchanged}
     touched = {raw.uri for raw in change.changes.files_to_parse}
     touched |= {document.uri for document in change.changes.removed}
-    touched |= {document.uri for document in change.changes.unchanged}
     touched |= {item.uri for item in change.skipped}
-    return [item for item in (known.skipped if known else ()) if item.uri not in touched]
+
+    def stays(uri: str) -> bool:
+        if uri in touched or uri in unopened:
+            return False
+        while uri := document_changes.find_place_above(uri):
+            if uri in touched or uri in unopened:
+                return uri in unopened
+        return not (change.is_named and change.is_mirror)
+
+    return [item for item in (known.skipped if known else ()) if stays(item.uri)]
 
 
 def _write_skips(collection: Path, listed: Iterable[SourceSkips]) -> None:

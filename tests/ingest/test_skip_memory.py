@@ -2,6 +2,7 @@
 
 import pytest
 from folder_files import write
+from mail_files import mail
 
 from indexes.index import Index
 from ingest.errors import IngestError
@@ -52,6 +53,31 @@ def test_a_document_that_could_not_be_put_is_remembered_until_it_is_put(job, tmp
     assert [uri for uri, _ in skipped(job)] == ["a.pdf", "b.pdf"]
     job.put("a.pdf", tmp_path / "good.md")
     assert [uri for uri, _ in skipped(job)] == ["b.pdf"]
+
+
+def test_what_was_skipped_in_a_mail_is_remembered_until_the_mail_is_read_again(job, kb, tmp_path):
+    files = {"plan.pdf": BROKEN.encode(), "rules.md": b"# Rules\n\nNo dogs."}
+    line = b"From ann@shop.example Mon Mar 02 09:00:00 2026\n"
+    first = line + mail(files=files).as_bytes()
+    (kb / "desk.mbox").write_bytes(first)
+    job.run([kb])
+    assert skipped(job) == [("desk.mbox/1/1-plan.pdf", 1)]
+    job.run([kb])
+    assert skipped(job) == [("desk.mbox/1/1-plan.pdf", 1)]
+    (kb / "desk.mbox").write_bytes(first + b"\n" + line + mail("Hi.", subject="Two").as_bytes())
+    job.run([kb])
+    assert [uri for uri, _ in skipped(job)] == ["desk.mbox/1/1-plan.pdf"]
+    (kb / "desk.mbox").write_bytes(line + mail("Hi.", subject="Two").as_bytes())
+    job.run([kb])
+    assert skipped(job) == []
+
+    put = tmp_path / "put.eml"
+    put.write_bytes(mail(files=files).as_bytes())
+    job.put("put.eml", put)
+    assert [uri for uri, _ in skipped(job)] == ["put.eml/1-plan.pdf"]
+    put.write_bytes(mail().as_bytes())
+    job.put("put.eml", put)
+    assert skipped(job) == []
 
 
 def test_a_damaged_memory_says_so_and_the_next_job_writes_it_anew(job, kb):
