@@ -37,12 +37,12 @@ from indexes.store.generations import collect_access_since, list_generations
 from indexes.upkeep.retention import Retention
 from indexes.vectors.store_registry import open_vector_store
 from indexes.vectors.vector_store import VectorStore
+from ingest.document_places import AdmissionRule
 from ingest.errors import Unreadable
 from ingest.job import IngestJob
 from ingest.job_report import JobReport
 from ingest.model_memory import MODEL_MEMORY_EXTRA_FILE
 from ingest.runners import RunnerFactory, RunnerKind
-from ingest.document_places import AdmissionRule
 from ingest.sources import SOURCES_EXTRA_FILE
 from ingest.vector_replicas import replicate_vectors
 from ragdesk.answering import calibration as calibrated
