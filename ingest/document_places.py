@@ -50,7 +50,8 @@ def place_document(
     """Find the place of one document in a source or beside it, among what is published.
 
     Raises SourceConflict where another source has a document of that name; MemberConflict where it
-    lies in another one's file or would, or what lies in it is hidden in part; what ``admit`` raises.
+    lies in another one's file or would, or part of what lies in it is hidden; what ``admit``
+    raises.
     """
 
     def admitted(documents: list[ListedDocument]) -> list[ListedDocument]:

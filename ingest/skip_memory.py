@@ -5,6 +5,7 @@ until a job reads them or they are gone. A file that is skipped is in no generat
 list it. The notes on documents that were taken in are the generation's own: see ``Index``.
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +19,9 @@ from indexes.store.strict_json import check_integer, check_text, parse_json
 from ingest import document_changes
 from ingest.document import Skipped
 from ingest.errors import IngestError
+from ingest.sandbox.office_converter import find_libreoffice
 from ingest.source_changes import SourceChanges
+from ingest.versions import ReadingVersions
 
 SKIP_MEMORY_FILE = "skipped.json"
 MOST_SKIPS = 100_000  # of one source that are remembered one by one; the rest is counted
@@ -32,13 +35,15 @@ class SourceSkips:
     """The skipped files of one source.
 
     generation: the one that the job published, or left in place, after which they were these.
-    left_out: how many more there were than are remembered one by one.
+    left_out: how many more there were than are remembered one by one. readers: the name of all that
+    could read files when they were last tried.
     """
 
     source: str
     generation: int
     skipped: tuple[Skipped, ...]
     left_out: int = 0
+    readers: str = ""
 
 
 def read_skips(collection: Path) -> list[SourceSkips]:
@@ -65,10 +70,11 @@ def note_skips(
     source_changes: Sequence[SourceChanges],
     skipped: Sequence[Skipped],
     generation: int | None,
+    readers: str = "",
 ) -> None:
     """Remember what a job skipped, in the place of what was known of the same files.
 
-    The collection's lock must be held. Raises OSError.
+    readers: see ``SourceSkips``. The collection's lock must be held. Raises OSError.
     """
     try:
         known = {one.source: one for one in read_skips(collection)}
@@ -83,16 +89,52 @@ def note_skips(
         name = change.source.name
         stays = _untouched(known.get(name), change)
         now = sorted((*stays, *by_source[name]), key=lambda item: item.uri)
-        if name not in known or list(known[name].skipped) != now[:MOST_SKIPS]:
+        former = known.get(name)
+        tried = readers if former is None or change.is_mirror else former.readers
+        if (
+            former is None
+            or list(former.skipped) != now[:MOST_SKIPS]
+            or (now and former.readers != tried)
+        ):
             known[name] = SourceSkips(
                 source=name,
                 generation=generation or 0,
                 skipped=tuple(now[:MOST_SKIPS]),
                 left_out=max(0, len(now) - MOST_SKIPS),
+                readers=tried,
             )
     known = {name: one for name, one in known.items() if one.skipped}
     if known != before:
         _write_skips(collection, known.values())
+
+
+def name_readers(reading: ReadingVersions, libreoffice: str) -> str:
+    """Name all that decides which files can be read here, so that a change of it is seen.
+
+    libreoffice: the operator's choice of it, as in the settings.
+    """
+    has_office = find_libreoffice(libreoffice) is not None
+    facts = json.dumps([reading.to_facts(), has_office], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def list_reopened(collection: Path, readers: str) -> dict[str, frozenset[str]]:
+    """List, by source, the mails and mailboxes in which something was skipped by other readers.
+
+    They are opened again, as a file that is skipped is tried again by every job: LibreOffice, OCR
+    or a newer parser may have come meanwhile. None where the memory is damaged.
+    """
+    try:
+        known = read_skips(collection)
+    except IngestError:
+        return {}  # said when it is written anew
+    return {
+        one.source: frozenset(
+            place for item in one.skipped for place in document_changes.iter_places_above(item.uri)
+        )
+        for one in known
+        if one.readers != readers
+    }
 
 
 def _untouched(known: SourceSkips | None, change: SourceChanges) -> Iterable[Skipped]:
@@ -109,9 +151,9 @@ def _untouched(known: SourceSkips | None, change: SourceChanges) -> Iterable[Ski
     def stays(uri: str) -> bool:
         if uri in touched or uri in unopened:
             return False
-        while uri := document_changes.find_place_above(uri):
-            if uri in touched or uri in unopened:
-                return uri in unopened
+        for place in document_changes.iter_places_above(uri):
+            if place in touched or place in unopened:
+                return place in unopened
         return not (change.is_named and change.is_mirror)
 
     return [item for item in (known.skipped if known else ()) if stays(item.uri)]
@@ -122,6 +164,7 @@ def _write_skips(collection: Path, listed: Iterable[SourceSkips]) -> None:
         one.source: {
             "generation": one.generation,
             "left_out": one.left_out,
+            "readers": one.readers,
             "skipped": [[item.uri, item.reason[:_LONGEST_REASON]] for item in one.skipped],
         }
         for one in listed
@@ -131,7 +174,12 @@ def _write_skips(collection: Path, listed: Iterable[SourceSkips]) -> None:
 
 
 def _parse_source(
-    name: str, *, generation: object, left_out: object, skipped: Sequence[Sequence[object]]
+    name: str,
+    *,
+    generation: object,
+    left_out: object,
+    skipped: Sequence[Sequence[object]],
+    readers: object = "",
 ) -> SourceSkips:
     items = tuple(
         Skipped(uri=check_text(uri), reason=check_text(reason), source=check_text(name))
@@ -142,6 +190,7 @@ def _parse_source(
         generation=check_integer(generation),
         skipped=items,
         left_out=check_integer(left_out),
+        readers=check_text(readers),
     )
 
 
