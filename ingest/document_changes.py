@@ -6,7 +6,7 @@ in, by an id made of all that decides its text. A second book beside it could on
 
 import hashlib
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -86,11 +86,15 @@ def find_place_above(uri: str) -> str:
     return above if _MEMBER_NAME.match(name) else ""
 
 
+def iter_places_above(uri: str) -> Iterator[str]:
+    """Yield the uris of the containers that a document of a uri would lie in, the nearest first."""
+    while uri := find_place_above(uri):
+        yield uri
+
+
 def is_place_below(uri: str, container: str) -> bool:
     """Tell whether a document of a uri would lie in a container, however deep."""
-    while uri and uri != container:
-        uri = find_place_above(uri)
-    return bool(uri)
+    return container in iter_places_above(uri)
 
 
 def find_container(uri: str, find_document: DocumentFinder) -> ListedDocument | None:
@@ -150,13 +154,14 @@ def is_read_alike(raw: Raw, document: ListedDocument, reading: ReadingVersions) 
     )
 
 
-def compare_files(
+def compare_files(  # noqa: PLR0913, each is another fact of the source
     files: Iterable[Raw],
     published: Iterable[ListedDocument],
     *,
     reading: ReadingVersions,
     groups: frozenset[str] | None,
     limits: Mapping[str, frozenset[str]] = _NO_LIMITS,
+    reopened: Collection[str] = (),
 ) -> DocumentChanges:
     """Sort the files of one source into added, changed and unchanged.
 
@@ -165,7 +170,8 @@ def compare_files(
     changed file are in none of these: its parser tells what they are (``MemberChanges``).
 
     groups: who may see the documents from now on; None leaves each as it is. limits: by uri, to
-    whom a document is cut down whatever its groups are.
+    whom a document is cut down whatever its groups are. reopened: uris of containers that are read
+    again though they are as they were.
     """
 
     def limited(document: ListedDocument) -> frozenset[str]:
@@ -187,8 +193,10 @@ def compare_files(
         document = published_by_uri.pop(raw.uri, None)
         if document is None:
             added.append(raw)
-        elif is_read_alike(raw, document, reading) and all(
-            is_current(member, reading, find_document) for member in members.get(raw.uri, ())
+        elif (
+            raw.uri not in reopened
+            and is_read_alike(raw, document, reading)
+            and all(is_current(one, reading, find_document) for one in members.get(raw.uri, ()))
         ):
             unchanged += [document, *members.get(raw.uri, ())]
         else:

@@ -12,7 +12,7 @@ from pathlib import PurePath
 
 from indexes.store.document_table import DocumentTable, ListedDocument
 from ingest import document_changes
-from ingest.errors import SourceConflict
+from ingest.errors import MemberConflict, SourceConflict
 from ingest.parse.parser_table import CONTAINER_TYPES
 
 DEEPEST_MEMBER = 3  # containers around a document at most
@@ -49,8 +49,9 @@ def place_document(
 ) -> DocumentPlace:
     """Find the place of one document in a source or beside it, among what is published.
 
-    Raises SourceConflict where another source has a document of that name, where it lies in another
-    one's file or would, where what lies in it is hidden in part; and what ``admit`` raises.
+    Raises SourceConflict where another source has a document of that name; MemberConflict where it
+    lies in another one's file or would, or part of what lies in it is hidden; what ``admit``
+    raises.
     """
 
     def admitted(documents: list[ListedDocument]) -> list[ListedDocument]:
@@ -68,7 +69,7 @@ def place_document(
     if own_documents:
         members = list_members(table, own_documents[0])
         if len(admitted(members)) < len(members):
-            raise SourceConflict(f"Not all that lies in {uri} is yours to change.")
+            raise MemberConflict(f"Not all that lies in {uri} is yours to change.")
         return DocumentPlace(
             source=own_documents[0].source,
             groups=groups,
@@ -124,7 +125,7 @@ def refuse_member(
     own_documents: Sequence[ListedDocument],
     holders: Sequence[ListedDocument] = (),
 ) -> None:
-    """Raise SourceConflict for the change of a document that lies in another one's file, or would.
+    """Raise MemberConflict for the change of a document that lies in another one's file, or would.
 
     own_documents: the one that is changed, if it is published. holders: the containers that a new
     one may lie in, of those that are not hidden from who asks.
@@ -132,9 +133,9 @@ def refuse_member(
     if own_documents:
         find_document = partial(table.find_in_source, own_documents[0].source)
         if root := document_changes.find_root(uri, find_document):
-            raise SourceConflict(f"{uri} lies in {root}; change that.")
+            raise MemberConflict(f"{uri} lies in {root}; change that.")
     elif holders:
-        raise SourceConflict(
+        raise MemberConflict(
             f"{uri} would lie in {holders[-1].uri}, whose documents come and go with it. "
             "Choose another name."
         )

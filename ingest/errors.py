@@ -5,6 +5,7 @@ IngestError
 ├── MassRemoval        the job would remove more than half of a source
 └── Unreadable         one file cannot be taken in; becomes a Skipped
     └── SourceConflict  a document that another source owns
+        └── MemberConflict  one that lies in another document's file, or would
 """
 
 import errno
@@ -28,6 +29,10 @@ class Unreadable(IngestError):
 
 class SourceConflict(Unreadable):
     """A document that one source owns, and another would change."""
+
+
+class MemberConflict(SourceConflict):
+    """A document that lies in another one's file, or would."""
 
 
 # What this process cannot do now, whatever file it is about: a document skipped for it would go.

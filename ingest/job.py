@@ -47,7 +47,7 @@ from ingest.removal_guard import find_refusal, list_removed_names, refuse_mass_r
 from ingest.runners import Runner, RunnerFactory
 from ingest.same_bytes import list_duplicates
 from ingest.sandbox.guard import Guard, GuardOptions
-from ingest.skip_memory import note_skips
+from ingest.skip_memory import list_reopened, name_readers, note_skips
 from ingest.source_changes import ChangeDetector, SourceChanges, save_digests
 from ingest.split import SplitOptions
 from ingest.versions import ReadingVersions
@@ -153,7 +153,7 @@ class IngestJob:
             self._remember_choice()
             removed = list_removed_names(source_changes, listing)
             sources.write_sources(self.collection, known_sources, used_sources, removed=removed)
-            note_skips(self.collection, source_changes, skipped, report.generation)
+            note_skips(self.collection, source_changes, skipped, report.generation, self._readers())
             save_digests(source_changes)
             notes = tuple(meter.notes)
             return replace(report, due=build.merge_due, notes=notes, loss=build.loss)
@@ -254,7 +254,7 @@ class IngestJob:
             source_changes, skipped = self._add_documents(build, source_changes, meter)
             self._remember_place()
             report = self._publish(build, detector, source_changes, skipped, started)
-            note_skips(self.collection, source_changes, skipped, report.generation)
+            note_skips(self.collection, source_changes, skipped, report.generation, self._readers())
             result = describe_document(source_changes[0], skipped, meter.notes)
             return replace(report, due=build.merge_due, notes=tuple(meter.notes), document=result)
 
@@ -300,6 +300,9 @@ class IngestJob:
             self.tokenizer, self._split_options(), ocr_wanted=self.guard.ocr
         )
 
+    def _readers(self) -> str:
+        return name_readers(self._reading(), self.guard.libreoffice)
+
     def _split_options(self) -> dict[str, Any]:
         """Return the splitter's options, reduced to this embedder's window, and the parsers'.
 
@@ -318,6 +321,7 @@ class IngestJob:
             known_sources=known_sources,
             reading=self._reading(),
             limit=self.guard.file_size,
+            reopened=list_reopened(self.collection, self._readers()),
         )
 
     def _add_documents(

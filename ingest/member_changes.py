@@ -29,6 +29,7 @@ class _Inside:
     """The members of one source that were seen in this job."""
 
     published: Mapping[str, ListedDocument]
+    reopened: frozenset[str]
     added: list[Raw] = field(default_factory=list)
     changed: list[Raw] = field(default_factory=list)
     unchanged: list[ListedDocument] = field(default_factory=list)
@@ -76,7 +77,7 @@ class MemberChanges:
             if change.has_separate
             for uri in (raw.uri for raw in change.changes.files_to_parse)
         }
-        self._inside = [_Inside(change.published) for change in source_changes]
+        self._inside = [_Inside(change.published, change.reopened) for change in source_changes]
         self._containers = {
             (raw.source, raw.uri): inside
             for change, inside in zip(source_changes, self._inside, strict=True)
@@ -137,6 +138,8 @@ class MemberChanges:
     ) -> list[ListedDocument]:
         """List a member and all that lies in it, if it is as it was; else nothing."""
         reading = self._reading
+        if raw.uri in inside.reopened:
+            return []
         if not document_changes.is_read_alike(raw, document, reading):
             return []
         below = inside.list_below(document)

@@ -5,6 +5,7 @@ until a job reads them or they are gone. A file that is skipped is in no generat
 list it. The notes on documents that were taken in are the generation's own: see ``Index``.
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,9 +16,12 @@ from typing import Any
 from indexes.store import durability
 from indexes.store.paths import read_plain
 from indexes.store.strict_json import check_integer, check_text, parse_json
+from ingest import document_changes
 from ingest.document import Skipped
 from ingest.errors import IngestError
+from ingest.sandbox.office_converter import find_libreoffice
 from ingest.source_changes import SourceChanges
+from ingest.versions import ReadingVersions
 
 SKIP_MEMORY_FILE = "skipped.json"
 MOST_SKIPS = 100_000  # of one source that are remembered one by one; the rest is counted
@@ -31,13 +35,15 @@ class SourceSkips:
     """The skipped files of one source.
 
     generation: the one that the job published, or left in place, after which they were these.
-    left_out: how many more there were than are remembered one by one.
+    left_out: how many more there were than are remembered one by one. readers: the name of all that
+    could read files when they were last tried.
     """
 
     source: str
     generation: int
     skipped: tuple[Skipped, ...]
     left_out: int = 0
+    readers: str = ""
 
 
 def read_skips(collection: Path) -> list[SourceSkips]:
@@ -64,10 +70,11 @@ def note_skips(
     source_changes: Sequence[SourceChanges],
     skipped: Sequence[Skipped],
     generation: int | None,
+    readers: str = "",
 ) -> None:
     """Remember what a job skipped, in the place of what was known of the same files.
 
-    The collection's lock must be held. Raises OSError.
+    readers: see ``SourceSkips``. The collection's lock must be held. Raises OSError.
     """
     try:
         known = {one.source: one for one in read_skips(collection)}
@@ -80,27 +87,76 @@ def note_skips(
         by_source.setdefault(item.source, []).append(item)
     for change in source_changes:
         name = change.source.name
-        stays = () if change.is_named and change.is_mirror else _untouched(known.get(name), change)
+        stays = _untouched(known.get(name), change)
         now = sorted((*stays, *by_source[name]), key=lambda item: item.uri)
-        if name not in known or list(known[name].skipped) != now[:MOST_SKIPS]:
+        former = known.get(name)
+        tried = readers if former is None or change.is_mirror else former.readers
+        if (
+            former is None
+            or list(former.skipped) != now[:MOST_SKIPS]
+            or (now and former.readers != tried)
+        ):
             known[name] = SourceSkips(
                 source=name,
                 generation=generation or 0,
                 skipped=tuple(now[:MOST_SKIPS]),
                 left_out=max(0, len(now) - MOST_SKIPS),
+                readers=tried,
             )
     known = {name: one for name, one in known.items() if one.skipped}
     if known != before:
         _write_skips(collection, known.values())
 
 
+def name_readers(reading: ReadingVersions, libreoffice: str) -> str:
+    """Name all that decides which files can be read here, so that a change of it is seen.
+
+    libreoffice: the operator's choice of it, as in the settings.
+    """
+    has_office = find_libreoffice(libreoffice) is not None
+    facts = json.dumps([reading.to_facts(), has_office], sort_keys=True)
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
+
+
+def list_reopened(collection: Path, readers: str) -> dict[str, frozenset[str]]:
+    """List, by source, the mails and mailboxes in which something was skipped by other readers.
+
+    They are opened again, as a file that is skipped is tried again by every job: LibreOffice, OCR
+    or a newer parser may have come meanwhile. None where the memory is damaged.
+    """
+    try:
+        known = read_skips(collection)
+    except IngestError:
+        return {}  # said when it is written anew
+    return {
+        one.source: frozenset(
+            place for item in one.skipped for place in document_changes.iter_places_above(item.uri)
+        )
+        for one in known
+        if one.readers != readers
+    }
+
+
 def _untouched(known: SourceSkips | None, change: SourceChanges) -> Iterable[Skipped]:
-    """Return the skips of a source that a job is not about: those of other documents."""
+    """Return the skips of a source that a job did not try again.
+
+    Those of other documents, where it is about one; and those of files in a mail or a mailbox that
+    did not change, which was not opened.
+    """
+    unopened = {document.uri for document in change.changes.unchanged}
     touched = {raw.uri for raw in change.changes.files_to_parse}
     touched |= {document.uri for document in change.changes.removed}
-    touched |= {document.uri for document in change.changes.unchanged}
     touched |= {item.uri for item in change.skipped}
-    return [item for item in (known.skipped if known else ()) if item.uri not in touched]
+
+    def stays(uri: str) -> bool:
+        if uri in touched or uri in unopened:
+            return False
+        for place in document_changes.iter_places_above(uri):
+            if place in touched or place in unopened:
+                return place in unopened
+        return not (change.is_named and change.is_mirror)
+
+    return [item for item in (known.skipped if known else ()) if stays(item.uri)]
 
 
 def _write_skips(collection: Path, listed: Iterable[SourceSkips]) -> None:
@@ -108,6 +164,7 @@ def _write_skips(collection: Path, listed: Iterable[SourceSkips]) -> None:
         one.source: {
             "generation": one.generation,
             "left_out": one.left_out,
+            "readers": one.readers,
             "skipped": [[item.uri, item.reason[:_LONGEST_REASON]] for item in one.skipped],
         }
         for one in listed
@@ -117,7 +174,12 @@ def _write_skips(collection: Path, listed: Iterable[SourceSkips]) -> None:
 
 
 def _parse_source(
-    name: str, *, generation: object, left_out: object, skipped: Sequence[Sequence[object]]
+    name: str,
+    *,
+    generation: object,
+    left_out: object,
+    skipped: Sequence[Sequence[object]],
+    readers: object = "",
 ) -> SourceSkips:
     items = tuple(
         Skipped(uri=check_text(uri), reason=check_text(reason), source=check_text(name))
@@ -128,6 +190,7 @@ def _parse_source(
         generation=check_integer(generation),
         skipped=items,
         left_out=check_integer(left_out),
+        readers=check_text(readers),
     )
 
 

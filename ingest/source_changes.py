@@ -36,7 +36,8 @@ class SourceChanges:
     is_named: the job is about this source; the documents of others are only read again, as a newer
     version of the program reads them in another way.
     digest_cache: digests to be remembered for the next look. has_separate: documents that were put
-    by themselves have uris under that of the one which is put now.
+    by themselves have uris under that of the one which is put now. reopened: containers in which
+    something was skipped that may be read now.
     """
 
     source: Source
@@ -47,6 +48,7 @@ class SourceChanges:
     is_named: bool = True
     digest_cache: DigestCache | None = None
     has_separate: bool = False
+    reopened: frozenset[str] = frozenset()
 
     def failed_uris(self, skipped: Iterable[Skipped]) -> set[str]:
         """Return the uris of this source that could not be read, given all that was skipped."""
@@ -105,7 +107,8 @@ class ChangeDetector:
     """Detect the changes of sources for one job.
 
     base: what is published now, or None. collection: its folder. known_sources: the remembered
-    sources. reading: how documents are read now. limit: MiB of a file at most.
+    sources. reading: how documents are read now. limit: MiB of a file at most. reopened: by source,
+    the uris of containers to be read again for what was skipped in them.
     """
 
     base: Index | None
@@ -113,6 +116,7 @@ class ChangeDetector:
     known_sources: Mapping[str, Source]
     reading: ReadingVersions
     limit: int
+    reopened: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def compare_sources(
         self, listing: Listing, groups: frozenset[str] | None, removed: Sequence[Path] = ()
@@ -368,8 +372,14 @@ class ChangeDetector:
             for one in entries
             if isinstance(one, Skipped)
         ]
+        reopened = self.reopened.get(source.name, frozenset())
         changes = document_changes.compare_files(
-            raws, published.values(), reading=self.reading, groups=groups, limits=inner
+            raws,
+            published.values(),
+            reading=self.reading,
+            groups=groups,
+            limits=inner,
+            reopened=reopened,
         )
         closed_folders = {one.uri for one in skipped_entries if one.uri.endswith("/")}
         return SourceChanges(
@@ -378,6 +388,7 @@ class ChangeDetector:
             changes=changes.keep_unreachable(lambda uri: any(map(uri.startswith, closed_folders))),
             digest_cache=digest_cache,
             skipped=(*skipped_entries, *failures),
+            reopened=reopened,
         )
 
     def _digest_files(

@@ -113,8 +113,8 @@ def check_uri(uri: str) -> None:
 def refuse_foreign_document(index: Index, uri: str, who: Principal) -> None:
     """Raise SourceConflict where only sources other than ``api`` have a visible document of a uri.
 
-    And where it lies in another document's file, or would. A hidden one is answered as if it did
-    not exist.
+    And MemberConflict where it lies in another document's file, or would. A hidden one is answered
+    as if it did not exist.
     """
     visible = [
         document for document in index.documents.list_by_uri(uri) if is_visible(document, who)

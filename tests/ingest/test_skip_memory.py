@@ -2,8 +2,10 @@
 
 import pytest
 from folder_files import write
+from mail_files import mail
 
 from indexes.index import Index
+from ingest import versions
 from ingest.errors import IngestError
 from ingest.skip_memory import SKIP_MEMORY_FILE, read_skips, skips_to_json
 
@@ -52,6 +54,49 @@ def test_a_document_that_could_not_be_put_is_remembered_until_it_is_put(job, tmp
     assert [uri for uri, _ in skipped(job)] == ["a.pdf", "b.pdf"]
     job.put("a.pdf", tmp_path / "good.md")
     assert [uri for uri, _ in skipped(job)] == ["b.pdf"]
+
+
+def test_what_was_skipped_in_a_mail_is_remembered_until_the_mail_is_read_again(job, kb, tmp_path):
+    files = {"plan.pdf": BROKEN.encode(), "rules.md": b"# Rules\n\nNo dogs."}
+    line = b"From ann@shop.example Mon Mar 02 09:00:00 2026\n"
+    first = line + mail(files=files).as_bytes()
+    (kb / "desk.mbox").write_bytes(first)
+    job.run([kb])
+    assert skipped(job) == [("desk.mbox/1/1-plan.pdf", 1)]
+    job.run([kb])
+    assert skipped(job) == [("desk.mbox/1/1-plan.pdf", 1)]
+    (kb / "desk.mbox").write_bytes(first + b"\n" + line + mail("Hi.", subject="Two").as_bytes())
+    job.run([kb])
+    assert [uri for uri, _ in skipped(job)] == ["desk.mbox/1/1-plan.pdf"]
+    (kb / "desk.mbox").write_bytes(line + mail("Hi.", subject="Two").as_bytes())
+    job.run([kb])
+    assert skipped(job) == []
+
+    put = tmp_path / "put.eml"
+    put.write_bytes(mail(files=files).as_bytes())
+    job.put("put.eml", put)
+    assert [uri for uri, _ in skipped(job)] == ["put.eml/1-plan.pdf"]
+    put.write_bytes(mail().as_bytes())
+    job.put("put.eml", put)
+    assert skipped(job) == []
+
+
+def test_what_was_skipped_in_a_mail_is_tried_again_when_more_can_be_read(job, kb, monkeypatch):
+    files = {"plan.pdf": BROKEN.encode(), "rules.md": b"# Rules\n\nNo dogs."}
+    line = b"From ann@shop.example Mon Mar 02 09:00:00 2026\n"
+    (kb / "desk.mbox").write_bytes(line + mail(files=files).as_bytes())
+    monkeypatch.setattr(versions, "find_ocr_state", lambda *, wanted: "missing")
+    job.run([kb])
+    monkeypatch.setattr(versions, "find_ocr_state", lambda *, wanted: "ready")
+    planned, report = job.plan([kb]), job.run([kb])
+    for again in (planned, report):
+        assert [item.uri for item in again.skipped] == ["desk.mbox/1/1-plan.pdf"]
+        assert (again.added, again.changed, again.removed) == (0, 2, 0)  # the mailbox and its mail
+    report = job.run([kb])
+    assert (report.changed, report.skipped) == (0, ())  # all that can be read is as it was
+    assert [uri for uri, _ in skipped(job)] == ["desk.mbox/1/1-plan.pdf"]
+    with Index.open(job.collection) as index:
+        assert "desk.mbox/1/2-rules.md" in {d.uri for d in index.iter_documents()}
 
 
 def test_a_damaged_memory_says_so_and_the_next_job_writes_it_anew(job, kb):

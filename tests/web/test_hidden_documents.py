@@ -6,6 +6,7 @@ import time
 
 import pytest
 from fakes import HashEmbedder, document
+from mail_files import mail
 from web_home import CANARY, SECRET, publish
 
 from indexes.build import Build
@@ -234,6 +235,25 @@ def test_no_list_error_or_readiness_names_a_folder_of_the_server(client, home):
     assert (foreign.status_code, foreign.json()["code"]) == (409, "source_conflict")
     assert "docs of us" in foreign.json()["detail"]
     assert not [text for text in said if str(home.parent) in text or '"/' in text]
+
+
+def test_what_lies_in_a_mail_is_neither_put_nor_deleted_by_itself(client, keys):
+    _, token = keys.create("admin", scopes=["admin"])
+    _, own = keys.create("guest", scopes=["ask", "write"], groups=["guests"])
+    admin, guest = bearer(token), bearer(own)
+    put(client, "rota.eml", mail(files={"a.md": b"# A\n\nOne."}).as_bytes(), admin, "?groups=staff")
+    for answer, reason in (
+        (client.delete(f"{BASE}/rota.eml/1-a.md", headers=admin), "lies in rota.eml"),
+        (client.put(f"{BASE}/rota.eml/2-b.md", content=BODY, headers=admin), "would lie in rota"),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (409, "source_conflict")
+        assert reason in answer.json()["detail"]
+    put(client, "rota.eml/2-b.md", BODY, guest)  # for whom there is no such mail
+    assert client.delete(f"{BASE}/rota.eml/1-a.md", headers=guest).status_code == 404
+    gone = ended(client, client.delete(f"{BASE}/rota.eml", headers=admin), admin)
+    assert gone["state"] == "done"
+    listed = {d["uri"] for d in client.get(BASE, headers=admin).json()["documents"]}
+    assert {uri for uri in listed if uri.startswith("rota")} == {"rota.eml/2-b.md"}
 
 
 def put(client, uri: str, body: bytes, headers, query: str = "") -> int:
