@@ -38,6 +38,7 @@ MOST_OF_ROW = 0.35  # of a claim's words that may stand in other rows than the o
 LONGEST_SLOT = 4  # words, or twice as many Han characters, that may be exchanged for others
 _SUBSENTENCE = re.compile(r"[;；。!?！？\n]+")
 _CLAUSE = re.compile(rf"(?<=[{HAN}])[,，]|[,，](?=[{HAN}])|, ")
+_JOINT = re.compile(r",? and |; ")
 _LIST_NUMBER = re.compile(r"^\s*(?:[-*•·]\s+|\(?\d{1,2}[.)、．]\s+)")
 _CELL = re.compile(r"(?:(?<!\s)\s++)?\|\s*+|\t+")
 _WORD = re.compile(f"[{HAN}]|[a-z0-9][a-z0-9.'-]*")
@@ -79,7 +80,7 @@ class _Part:
 
     known: its words, and those above it. label: what a row is about. opening: its own words in
     order. columns: of a row, what is exact in each cell, and the words of its column's name.
-    sentence: words of the whole sentence that a clause stands in.
+    sentence: words of the whole sentence that a clause stands in. subject: words before its verb.
     """
 
     words: frozenset[str]
@@ -89,6 +90,7 @@ class _Part:
     label: frozenset[str]
     sentence: frozenset[str] = frozenset()
     opening: tuple[str, ...] = ()
+    subject: frozenset[str] = frozenset()
     columns: tuple[tuple[frozenset[object], frozenset[str]], ...] = ()
 
 
@@ -157,7 +159,7 @@ def find_misplacements(
     return [
         *_check_row(words, displaced, bearing, parts, _content(question)),
         *_check_column(words, items, bearing),
-        *_check_mixture(view, bearing, parts),
+        *([] if _stands_in_clauses(plain, parts) else _check_mixture(view, bearing, parts)),
         *_check_slots(view, bearing),
     ]
 
@@ -174,6 +176,35 @@ def _check_mixture(
     begins_so = (part.opening[:1] == view.sequence[:1] for part in parts if part is not bearing)
     if view.subject and view.subject <= _names(view.displaced) and any(begins_so):
         yield Contradiction("binding", " ".join(sorted(view.subject)))
+
+
+def _stands_in_clauses(claim: str, parts: Sequence[_Part]) -> bool:
+    """Tell whether each clause of a normalised English claim has a piece of its own that bears it.
+
+    A clause with no subject goes on about that of the claim: its piece names that too, or names
+    none and stands behind one that does.
+    """
+    clauses, subject = _JOINT.split(claim), _read_subject(claim)
+    if len(clauses) == 1:
+        return False
+    found = set()
+    for clause in clauses:
+        items, words = find_exact_items(clause), _names(_content(clause))
+        at = max(
+            range(len(parts)),
+            key=lambda n: (len(items & parts[n].items), len(words & parts[n].words)),
+        )
+        bearing = parts[at]
+        if not items or not items <= bearing.items or bearing.label:
+            return False
+        if not words <= bearing.known:
+            return False
+        if not _read_subject(clause):
+            before = parts[at - 1].known if at and not bearing.subject else bearing.known
+            if not subject or not subject <= before or not bearing.subject <= subject:
+                return False
+        found.add(at)
+    return len(found) > 1
 
 
 def _read_subject(claim: str) -> frozenset[str]:
@@ -337,7 +368,16 @@ def _split_piece(piece: EvidencePiece) -> tuple[_Part, ...]:
                 opening = _sequence(clause)
                 items = find_exact_items(clause)
                 parts.append(
-                    _Part(words, before, items, sequence, frozenset(), _content(sentence), opening)
+                    _Part(
+                        words,
+                        before,
+                        items,
+                        sequence,
+                        frozenset(),
+                        _content(sentence),
+                        opening,
+                        _read_subject(normalise_text(clause)),
+                    )
                 )
     return tuple(parts)
 

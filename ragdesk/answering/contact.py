@@ -9,21 +9,42 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from indexes.text.folding import normalise_text
+from indexes.text.scripts import HAN
 from ragdesk.answering.answer import StepLink
 
 LONGEST_HOURS_LINE: Final = 160  # characters of a line that may say when somebody answers
+# No word stands between Han characters and a number or a Latin word: these end at each other.
+_LETTER: Final = rf"[^\W{HAN}]"
 _URL = re.compile(r"https?://[^\s\"<>]+")
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}+@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
-_PHONE = re.compile(r"(?<![\w.,/-])(?:\+|\(0?\d)?\d[\d ()/.-]{4,20}\d(?![\w/-]|[.,]\d)")
-_DATE = re.compile(r"(?:19|20)\d\d([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:19|20)\d\d")
+_EMAIL = re.compile(
+    rf"(?<!{_LETTER})(?<![.+-])[A-Za-z0-9_.+-]{{1,64}}+"
+    rf"@[A-Za-z0-9-]{{1,63}}+(?:\.[A-Za-z0-9-]{{1,63}}+){{1,4}}(?!{_LETTER})"
+)
+_PHONE = re.compile(
+    rf"(?<!{_LETTER})(?<![.,/$€£¥-])(?:\+|\(0?[0-9])?[0-9][0-9 ()/.-]{{4,20}}[0-9]"
+    rf"(?!{_LETTER}|[/-]|[., ][0-9])"
+    r"(?! ?(?:people|persons?|customers?|users?|calls|callers|times|euros?|eur|usd|dollars?)\b)"
+    r"(?! ?[%$€£¥人次元名位个])"
+)
+_AMOUNT = re.compile(
+    r"[1-9][0-9]?([ .])[0-9]{3}(?:\1[0-9]{3})*|[1-9][0-9]{2}(?:[ .][0-9]{3})*[ .]000"
+)
+_DATE = re.compile(
+    r"(?:19|20)[0-9]{2}([-/.])[0-9]{1,2}\1[0-9]{1,2}|[0-9]{1,2}([-/.])[0-9]{1,2}\2(?:19|20)[0-9]{2}"
+)
 _PHONE_CUE = re.compile(
-    r"\b(?:phone|tel|telephone|call|hotline|helpline|helpdesk|dial)\b|电话|热线|致电|拨打|座机"
+    r"(?<![a-z])(?:phone|tel|telephone|call|hotline|helpline|helpdesk|dial)(?![a-z])"
+    r"|电话|热线|致电|拨打|座机"
 )
 _DAY = re.compile(
-    r"\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:days?)?\b|\b(?:week)?days?\b|daily"
+    r"(?<![a-z])(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:days?)?(?![a-z])"
+    r"|(?<![a-z])(?:(?:week)?days?|daily)(?![a-z])"
     r"|工作日|周[一二三四五六日末]|星期[一二三四五六日天]|每[天日]|节假日"
 )
-_TIME = re.compile(r"\b\d{1,2}:\d\d\b|\b\d{1,2} ?[ap]\.?m\b|\d{1,2} ?[点时]|24 ?(?:hours|小时)")
+_TIME = re.compile(
+    rf"(?<!{_LETTER})[0-9]{{1,2}}(?::[0-9]{{2}}(?!{_LETTER})| ?[ap]\.?m(?!{_LETTER}))"
+    r"|[0-9]{1,2} ?[点时]|24 ?(?:hours|小时)"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +68,15 @@ class ContactOptions:
     document: str = ""
 
     def __post_init__(self) -> None:
+        for name in ("phone", "email", "hours"):
+            if getattr(self, name).splitlines() not in ([], [getattr(self, name)]):
+                raise ValueError(f"{name} must be one line")
         if self.url and not _URL.fullmatch(self.url):
             raise ValueError("url must be an address that begins with http:// or https://")
         if self.email and not _EMAIL.fullmatch(self.email):
             raise ValueError("email must be an address such as help@example.com")
-        if self.phone and not re.search(r"\d", self.phone):
-            raise ValueError("phone must hold a number")
+        if self.phone and not re.search(r"[0-9]", self.phone):
+            raise ValueError("phone must hold a number, in the digits 0 to 9")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +101,7 @@ class Contact:
         """
         links = []
         if self.phone:
-            digits = re.sub(r"[^\d+]", "", self.phone)
+            digits = re.sub(r"[^0-9+]", "", self.phone)
             links.append(StepLink(title=self.phone, href=f"tel:{digits}"))
         if self.email:
             links.append(StepLink(title=self.email, href=f"mailto:{self.email}"))
@@ -98,7 +122,7 @@ def find_contact(text: str) -> Contact:
         plain = normalise_text(line)
         if not contact.email and (email := _EMAIL.search(line)):
             contact = replace(contact, email=email.group().rstrip("."))
-        if not contact.phone and (phone := _find_phone(line, plain)):
+        if not contact.phone and (phone := _find_phone(plain)):
             contact = replace(contact, phone=phone)
         if not contact.hours and len(line) <= LONGEST_HOURS_LINE and _says_hours(plain):
             contact = replace(contact, hours=line)
@@ -121,10 +145,10 @@ def combine_contact(options: ContactOptions, document_text: str = "") -> Contact
     )
 
 
-def _find_phone(line: str, plain: str) -> str:
-    """Return the number of a line that speaks of calling, or that begins with a plus sign."""
-    numbers = [match.group().strip() for match in _PHONE.finditer(line)]
-    numbers = [number for number in numbers if not _DATE.fullmatch(number)]
+def _find_phone(plain: str) -> str:
+    """Return the number of a normalised line that speaks of calling, or that begins with a plus."""
+    numbers = [match.group() for match in _PHONE.finditer(plain)]
+    numbers = [n for n in numbers if not _DATE.fullmatch(n) and not _AMOUNT.fullmatch(n)]
     if not _PHONE_CUE.search(plain):
         numbers = [number for number in numbers if number.startswith("+")]
     return next((n for n in numbers if sum(c.isdigit() for c in n) >= 5), "")  # noqa: PLR2004

@@ -58,6 +58,31 @@ def test_what_one_piece_bears_stands(claim, evidence, question):
     assert verdict(claim, evidence, question, kind=kind) in SAID
 
 
+FEE = (
+    "Cleaning fee: 45 EUR. It is charged within 3 days after you return the van. "
+    "The tank holds 60 litres."
+)
+
+
+@pytest.mark.parametrize(
+    ("claim", "evidence", "is_borne"),
+    [
+        ("The cleaning fee is 45 EUR and is charged within 3 days after the return.", FEE, True),
+        ("The cleaning fee is 45 EUR, and the tank holds 60 litres.", FEE, True),
+        ("The tank holds 60 litres and is charged within 3 days.", FEE, False),
+        ("The tank is charged within 3 days.", FEE, False),
+        (
+            "The cleaning fee is 45 EUR and is charged within 3 days after you return the van.",
+            FEE.replace("It is", "The fuel is"),
+            False,
+        ),
+    ],
+)
+def test_each_clause_of_a_claim_may_have_a_sentence_of_its_own(claim, evidence, is_borne):
+    said = verdict(claim, evidence, "What must I know of the van?")
+    assert (said in SAID) is is_borne
+
+
 @pytest.mark.parametrize(
     ("claim", "evidence", "question"),
     [
