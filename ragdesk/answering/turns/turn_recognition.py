@@ -56,7 +56,7 @@ SURE_FLOOR: Final = 0.9  # from which the documents are not asked whether they a
 FAULT_FLOOR: Final = 0.92  # of a complaint without a word of anger: most of these report a fault
 LONGEST_TURN: Final = 600  # characters; a longer one is a letter, which is answered from documents
 SAFETY_FLOOR: Final = 0.5  # a little lower: its passages are looked for all the same
-NAMELESS_SAFETY_FLOOR: Final = 0.8  # of a turn without a word that names a hazard
+NAMELESS_SAFETY_FLOOR: Final = 0.95  # of a turn without a word that names a hazard
 MOST_QUESTION: Final = 0.35  # beside an accident that is likelier than any other kind
 # A letter or an emoji: a number names a choice, a room or an amount.
 _ASIDE: Final = re.compile(r"([(（][^()（）]{1,80}[)）])\s*")  # what a sentence is about
