@@ -187,11 +187,11 @@ class Desk:
         """Tell what a turn wants.
 
         An order that the documents hold is a question about them, and so is what may be a matter
-        of an account, where they answer it.
+        of an account, or nothing of theirs, where they answer it.
         """
         embedder = self.retrieve.embedder
         kind = recognise_turn(analysis.text, embedder, self.turns)
-        if kind is not TurnKind.NEEDS_ACCOUNT:
+        if kind not in {TurnKind.NEEDS_ACCOUNT, TurnKind.OUT_OF_SCOPE}:
             return kind
         mask = self.retrieve.index.make_mask(question.where)
         if analysis.identifiers and self.retrieve.find_named_rows(analysis, mask):
