@@ -34,8 +34,8 @@ def settings(model: Path) -> Settings:
         Settings(),
         vllm=VllmOptions(model=str(model), dtype="float32", max_length=4_096, eager=True),
         generate=GenerateOptions(
-            dialect="plain",  # held to a schema, random weights soon write an empty list
-            max_tokens=200, temperature=1.0, first_seconds=60, silence_seconds=30,
+            dialect="vllm",  # in plain text random weights never end a sentence
+            max_tokens=2_000, temperature=1.0, first_seconds=60, silence_seconds=30,
             total_seconds=120,
         ),
         ground=GroundOptions(context=4_096),
