@@ -48,6 +48,7 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
+from ragdesk.support.support_options import SupportOptions
 from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
@@ -80,6 +81,7 @@ class Settings:
     ground: GroundOptions = field(default_factory=GroundOptions)
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
+    support: SupportOptions = field(default_factory=SupportOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,9 +338,12 @@ def _unknown_setting(name: str) -> SettingsError:
     for row in list_settings(Settings()):
         option = row.name.removeprefix(f"{ADVANCED_TABLE}.")
         known[option] = known[f"{ADVANCED_TABLE}.{option}"] = row.name
-    close = difflib.get_close_matches(name, known, n=1) or [
-        other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
-    ]
+    close = [other for other in known if "." in other and other.rpartition(".")[2] == name]
+    close = (
+        close
+        or difflib.get_close_matches(name, known, n=1)
+        or [other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]]
+    )
     hint = f"Did you mean {known[close[0]]!r}?" if close else "See them all: ragdesk settings"
     return SettingsError(f"Unknown setting {name!r}. {hint}")
 

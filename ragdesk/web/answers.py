@@ -21,7 +21,7 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.errors import Invalid, NotFound
-from ragdesk.support.access import Principal, check_access
+from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
@@ -43,7 +43,7 @@ STREAM_CONTENT = {
 async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases) -> Response:
     """Answer a question from the documents, with citations; as JSON, or streamed."""
     state = server_state(request)
-    check_access(who, "ask", ask.collection)
+    authorize(who, "ask", ask.collection)
     _check_question_length(ask.question, state)
     if ask.conversation is not None:
         raise NotFound("No such conversation.")
@@ -81,7 +81,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
 async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leases) -> Response:
     """Find the passages nearest to a query."""
     state = server_state(request)
-    check_access(who, "ask", ask.collection)
+    authorize(who, "ask", ask.collection)
     _check_question_length(ask.query, state)
     opened = await leases.lease_collection(ask.collection)
     question = Question(text=ask.query, where=ask.filters.to_filter(who.groups))

@@ -9,7 +9,7 @@ from ingest import document_places, sources
 from ingest.document_places import AdmissionRule, belongs_to_source, make_source_conflict
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound
-from ragdesk.support.access import Principal, check_access
+from ragdesk.support.access import Principal, authorize
 from ragdesk.web.jobs import DocumentJob
 from ragdesk.web.server_state import ServerState
 
@@ -28,7 +28,7 @@ def make_admission(job: DocumentJob, who: Principal) -> AdmissionRule:
     the hidden one. The rule raises NotFound where the document that was to be changed is hidden or
     gone by now. Raises Forbidden or NotFound where the key may no longer do this.
     """
-    check_access(who, "write", job.collection)
+    authorize(who, "write", job.collection)
     check_groups(job.groups, who)
 
     def admit(
