@@ -31,14 +31,14 @@ DatabaseStamp = tuple[int, int, int, int]
 class Database:
     """An open database. Safe to share between threads; every block is a transaction of its own.
 
-    home: the folder of ``desk.sqlite``. url: an address of PostgreSQL; None for SQLite.
+    home: the folder of ``desk.sqlite``. url: an address of PostgreSQL; None or empty for SQLite.
     Raises HomeUnusable, or DatabaseUnavailable where PostgreSQL cannot be reached.
     """
 
     def __init__(self, home: Path, url: str | None = None) -> None:
         self.home = home
         self.file = None if url else home / DATABASE_FILE
-        self._url = url
+        self._url = url or None
         self._lock = threading.Lock()
         with self._report_errors():
             self._engine, self._stamp = self._open_engine()

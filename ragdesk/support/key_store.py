@@ -34,7 +34,7 @@ def open_home_database(home: Path, url: str | None = None) -> Database:
 
     Where that file was lost, its keys are: nobody is let in for that. Raises HomeUnusable.
     """
-    if url is None and is_lost_file(home):
+    if not url and is_lost_file(home):
         _write_mark(home / MARK_FILE)
     return Database(home, url)
 

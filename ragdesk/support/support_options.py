@@ -12,4 +12,4 @@ class SupportOptions:
         which serves one machine. It may hold a password, and is never shown.
     """
 
-    database: str | None = field(default=None, metadata={"secret": True})
+    database: str = field(default="", metadata={"secret": True})
