@@ -16,7 +16,7 @@ _ISSUER = re.compile(
     r"|(?:6011|64[4-9]\d|65\d\d)\d{12,15}|62\d{14,17})\Z"
 )
 _FEWEST_DIGITS = 13
-_LUHN_NINE = 9
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # a digit taken twice, its digits summed
 
 
 def find_card_numbers(text: str) -> Iterator[Span]:
@@ -35,12 +35,9 @@ def find_card_numbers(text: str) -> Iterator[Span]:
 
 def _measure_card(text: str, start: int, written: str) -> int:
     """Return how many characters at a start are a card's number; its last groups may be others."""
-    if has_label(OTHER_LABEL, text, start):
-        return 0
-    is_labelled = has_label(CARD_LABEL, text, start)
     while len(number := written.replace(" ", "").replace("-", "")) >= _FEWEST_DIGITS:
-        if passes_luhn(number) and (is_labelled or _ISSUER.match(number)):
-            return len(written)
+        if passes_luhn(number) and (_ISSUER.match(number) or has_label(CARD_LABEL, text, start)):
+            return 0 if has_label(OTHER_LABEL, text, start) else len(written)
         group = _LAST_GROUP.search(written)
         if group is None:
             return 0
@@ -54,8 +51,5 @@ def passes_luhn(number: str) -> bool:
     >>> passes_luhn("79927398713"), passes_luhn("79927398710")
     (True, False)
     """
-    total = 0
-    for place, digit in enumerate(reversed(number)):
-        value = int(digit) * (1 + place % 2)
-        total += value - _LUHN_NINE if value > _LUHN_NINE else value
-    return total % 10 == 0
+    odd, even = number[-1::-2], number[-2::-2]
+    return (sum(map(int, odd)) + sum(_DOUBLED[int(digit)] for digit in even)) % 10 == 0

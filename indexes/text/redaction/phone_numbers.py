@@ -16,10 +16,11 @@ from indexes.text.redaction.number_labels import OTHER_LABEL, PHONE_LABEL, has_l
 from indexes.text.sentences import Span
 
 _BEFORE = r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-_/.@=#+])(?<![¥$€£])(?<!\d,)"
-_AFTER = r"(?!\d)(?![A-Za-z%‰元]|[-_/@][0-9A-Za-z]|[.,:]\d)"
+_AFTER = r"(?!\d)(?![A-Za-z%‰元]|[-_@][0-9A-Za-z]|/(?!1[3-9]\d{9})[0-9A-Za-z]|[.,:]\d)"
 _EXTENSION = r"(?:[ ,]{0,2}(?:x|ext\.?|extension|转|分机)[ ]?\d{1,6})?"
 _CHINESE_MOBILE = re.compile(
-    rf"{_BEFORE}\(?(?:(?:\+|00)?86\)?[ -]?)?(?:\(?1[3-9]\d(?:[ -]?\d){{8}}){_EXTENSION}{_AFTER}", re.I
+    rf"{_BEFORE}\(?(?:(?:\+|00)?86\)?[ -]?)?(?:\(?1[3-9]\d(?:[ -]?\d){{8}}){_EXTENSION}{_AFTER}",
+    re.I,
 )
 _NORTH_AMERICAN = re.compile(
     rf"{_BEFORE}(?:(?:\+|00)?1[ .-]?)?(?:\([2-9]\d\d\)[ .-]?\d{{3}}[ .-]?\d{{4}}"
@@ -34,11 +35,12 @@ _INTERNATIONAL = re.compile(
     re.I,
 )
 _LABELLED = re.compile(
-    rf"{_BEFORE}\(?\d{{1,5}}\)?(?:[ .-]?\(?\d{{1,5}}\)?){{1,6}}{_EXTENSION}{_AFTER}", re.I
+    rf"\(?\d{{1,5}}\)?(?:[ .-]?\(?\d{{1,5}}\)?){{1,6}}{_EXTENSION}{_AFTER}", re.I
 )
 _TOLL_FREE = re.compile(r"(?:00)?1?8(?:00|33|44|55|66|77|88)\d{7}\Z|(?:0086|86)?[48]00\d{7}\Z")
 _DATE = re.compile(r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}(?!\d)|0\d[:.]\d\d")
 _CHINESE_LOCAL = re.compile(r"[2-8]\d{6,7}\Z")  # within a city, where the text calls it a phone
+_EXTENSION_MARK = re.compile("[xe转分]", re.I)
 _FEWEST_DIGITS = 7
 _SURE_LENGTH = 11  # of a country code with its number, and the plus
 _PUBLISHED = frozenset(
@@ -60,36 +62,50 @@ def find_phone_numbers(text: str, regions: Sequence[str]) -> Iterator[Span]:
     {(2, 13)}
     """
     places = tuple(regions)
-    for pattern in (_INTERNATIONAL, _CHINESE_MOBILE, _NORTH_AMERICAN, _LANDLINE, _LABELLED):
-        match = pattern.search(text)
+    for form in (_INTERNATIONAL, _CHINESE_MOBILE, _NORTH_AMERICAN, _LANDLINE):
+        match = form.search(text)
         while match:
-            fits = _is_personal(pattern, match, text, places)
+            fits = _is_personal(form, match, text, places)
             if fits:
                 yield match.span()
-            match = pattern.search(text, match.end() if fits else match.start() + 1)
+            match = form.search(text, match.end() if fits else match.start() + 1)
+    for label in PHONE_LABEL.finditer(text):
+        number = _LABELLED.match(text, label.end())
+        if number and _is_subscriber(number, places):
+            yield number.span()
 
 
 def _is_personal(
-    pattern: re.Pattern[str], match: re.Match[str], text: str, regions: tuple[str, ...]
+    form: re.Pattern[str], match: re.Match[str], text: str, regions: tuple[str, ...]
 ) -> bool:
-    written = re.split(r"[x转分e]", match[0].lower())[0]
-    digits = "".join(filter(str.isdigit, written))
-    if _TOLL_FREE.match(digits) or len(digits) < _FEWEST_DIGITS:
+    """Tell whether what looks like a phone number is one, without a word that says so."""
+    digits = _take_digits(match)
+    if _TOLL_FREE.match(digits):
         return False
-    if pattern is _INTERNATIONAL:
+    if form is _INTERNATIONAL:
         return _is_known_number(f"+{digits.removeprefix('00')}", regions[:1])
-    if has_label(OTHER_LABEL, text, match.start()):
+    if form is _CHINESE_MOBILE:
+        fits = "CN" in regions
+    elif form is _NORTH_AMERICAN:
+        fits = not {"US", "CA"}.isdisjoint(regions)
+    else:
+        fits = not _DATE.match(match[0]) and _is_known_number(digits, regions)
+    return fits and not has_label(OTHER_LABEL, text, match.start())
+
+
+def _is_subscriber(match: re.Match[str], regions: tuple[str, ...]) -> bool:
+    """Tell whether a number is a person's that the text calls a phone number."""
+    digits = _take_digits(match)
+    if _TOLL_FREE.match(digits) or _DATE.match(match[0]) or len(digits) < _FEWEST_DIGITS:
         return False
-    if pattern is _CHINESE_MOBILE:
-        return "CN" in regions
-    if pattern is _NORTH_AMERICAN:
-        return not {"US", "CA"}.isdisjoint(regions)
-    is_labelled = has_label(PHONE_LABEL, text, match.start())
-    if pattern is _LABELLED and not is_labelled or _DATE.match(written):
-        return False
-    if is_labelled and "CN" in regions and _CHINESE_LOCAL.match(digits):
-        return True
-    return _is_known_number(digits, regions)
+    is_local = "CN" in regions and _CHINESE_LOCAL.match(digits) is not None
+    return is_local or _is_known_number(digits, regions)
+
+
+def _take_digits(match: re.Match[str]) -> str:
+    """Return the digits of a number without those of its extension."""
+    number = _EXTENSION_MARK.split(match[0], maxsplit=1)[0]
+    return "".join(filter(str.isdigit, number))
 
 
 @lru_cache(maxsize=4096)

@@ -46,12 +46,17 @@ _STREET_ADDRESS = re.compile(rf"{_HOUSE}(?: {_NAME}){{1,4}} (?:{_STREETS})\b\.?{
 _OTHER_ADDRESS = re.compile(
     rf"{_HOUSE}(?: {_NAME}){{1,3}} (?:{_OTHER_STREETS})\b(?P<unit>{_UNIT})(?P<place>{_PLACE}?)"
 )
-_SMALL_ADDRESS = re.compile(rf"{_HOUSE}(?: [a-z]{{2,20}}){{1,3}} (?:street|avenue|road|lane)\b{_UNIT}")
+_SMALL_ADDRESS = re.compile(
+    rf"{_HOUSE}(?: [a-z]{{2,20}}){{1,3}} (?:street|avenue|road|lane)\b{_UNIT}"
+)
 _POST_BOX = re.compile(rf"\bP\.? ?O\.? ?Box \d{{1,6}}\b{_PLACE}?", re.I)
 _ZIP_ALONE = re.compile(rf"(?<![0-9A-Za-z-]){_ZIP}(?![-.,]\d|[A-Za-z])|\b{_BRITISH_POSTCODE}")
-_CITY_ALONE = re.compile(rf"\b[A-Z][A-Za-z'.-]{{1,20}}(?: [A-Z][A-Za-z'.-]{{1,20}}){{0,2}}, (?:{_STATES}) {_ZIP}")
+_CITY_ALONE = re.compile(
+    rf"\b[A-Z][A-Za-z'.-]{{1,20}}(?: [A-Z][A-Za-z'.-]{{1,20}}){{0,2}}, (?:{_STATES}) {_ZIP}"
+)
 _PLACE_WORD = re.compile(
-    r"(?<![A-Za-z])(?:at|to|in|on|from|near|is|address|live|deliver|ship|of|for|by)[ :]{1,3}\Z", re.I
+    r"(?<![A-Za-z])(?:at|to|in|on|from|near|is|address|live|deliver|ship|of|for|by)[ :]{1,3}\Z",
+    re.I,
 )
 
 _PROVINCE = (
@@ -69,9 +74,7 @@ _INSIDE = re.compile(
     r"(?:[ ,]{1,2}(?:邮编:?)?[1-8]\d{5}(?![0-9A-Za-z-]))?"
 )
 _PLACE_RUN = re.compile(rf"[{HAN}0-9A-Za-z·]{{0,32}}\Z")
-_PLACE_START = re.compile(
-    rf"(?:{_PROVINCE})|[{HAN}]{{2,3}}(?:省|市|自治区|自治州|县|区)"
-)
+_PLACE_START = re.compile(rf"(?:{_PROVINCE})|[{HAN}]{{2,3}}(?:省|市|自治区|自治州|县|区)")
 _VERB = re.compile(
     r".*(?:[在到至往是为于址寄送搬住去来给发]|收货人|我家|公司|新家|老家|地址改成|改成|换成|变成)"
 )
@@ -88,7 +91,11 @@ def find_postal_addresses(text: str) -> Iterator[Span]:
     for pattern in (_STREET_ADDRESS, _POST_BOX, _CITY_ALONE):
         yield from (match.span() for match in pattern.finditer(text))
     for match in _OTHER_ADDRESS.finditer(text):
-        if match["unit"] or match["place"] or _PLACE_WORD.search(text, max(0, match.start() - 12), match.start()):
+        if (
+            match["unit"]
+            or match["place"]
+            or _PLACE_WORD.search(text, max(0, match.start() - 12), match.start())
+        ):
             yield match.span()
     for match in _SMALL_ADDRESS.finditer(text):
         if _PLACE_WORD.search(text, max(0, match.start() - 12), match.start()):

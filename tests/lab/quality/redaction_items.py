@@ -182,13 +182,19 @@ class ItemWriter:
         if language == "en":
             return self._faker["en"].street_address()
         road = self._faker["zh"].street_name()
-        ends = ("号", f"号{self._digits(1)}栋{self._digits(3)}室", f"号{self._digits(1)}单元{self._digits(3)}")
+        ends = (
+            "号",
+            f"号{self._digits(1)}栋{self._digits(3)}室",
+            f"号{self._digits(1)}单元{self._digits(3)}",
+        )
         return f"{road}{self._dice.randint(1, 999)}{self._dice.choice(ends)}"
 
     def _make_address(self, language: str) -> str:
         faker = self._faker[language]
         if language == "en":
-            place = f"{faker.city()}, {faker.state_abbr(include_territories=False)} {faker.postcode()}"
+            place = (
+                f"{faker.city()}, {faker.state_abbr(include_territories=False)} {faker.postcode()}"
+            )
             return f"{faker.street_address()}, {place}"
         own = f"{faker.province()}{faker.city()}{faker.district()}区{self._make_street('zh')}"
         return self._dice.choice((own, faker.address()))
@@ -198,48 +204,103 @@ class ItemWriter:
         dice, faker, digits = self._dice, self._faker[language], self._digits
         version = ".".join(str(dice.randint(0, 40)) for _ in range(dice.choice((2, 3, 4))))
         day = faker.date_object()
-        day_name = f"{day.year}年{day.month}月{day.day}日" if language == "zh" else f"{day:%d %B %Y}"
+        day_name = (
+            f"{day.year}年{day.month}月{day.day}日" if language == "zh" else f"{day:%d %B %Y}"
+        )
         book = self._faker["en"].isbn13()
         amount = f"{dice.randint(1, 999_999):,}.{dice.randint(0, 99):02d}"
         choices: dict[str, tuple[str, ...]] = {
-            "order": (digits(11), digits(18), digits(16), f"2026{digits(10)}", f"#{digits(10)}",
-                      f"{digits(3)}-{digits(7)}-{digits(7)}", f"13{digits(9)}"),
-            "tracking": (f"SF{digits(13)}", f"1Z{digits(16)}", digits(12), f"YT{digits(13)}",
-                         self._group(digits(12), 4, 4), digits(15), f"9400{digits(18)}"),
-            "serial": (f"{faker.lexify('???').upper()}{digits(9)}", f"SN-{digits(11)}", digits(10),
-                       f"{digits(4)}-{digits(4)}-{digits(4)}-{digits(4)}", f"C02{digits(8)}"),
+            "order": (
+                digits(11),
+                digits(18),
+                digits(16),
+                f"2026{digits(10)}",
+                f"#{digits(10)}",
+                f"{digits(3)}-{digits(7)}-{digits(7)}",
+                f"13{digits(9)}",
+            ),
+            "tracking": (
+                f"SF{digits(13)}",
+                f"1Z{digits(16)}",
+                digits(12),
+                f"YT{digits(13)}",
+                self._group(digits(12), 4, 4),
+                digits(15),
+                f"9400{digits(18)}",
+            ),
+            "serial": (
+                f"{faker.lexify('???').upper()}{digits(9)}",
+                f"SN-{digits(11)}",
+                digits(10),
+                f"{digits(4)}-{digits(4)}-{digits(4)}-{digits(4)}",
+                f"C02{digits(8)}",
+            ),
             "price": (f"${amount}", f"€ {dice.randint(1, 999)}", f"{amount} USD")
-            if language == "en" else (f"{amount}元", f"¥{amount}", f"{dice.randint(1, 99999)}元"),
+            if language == "en"
+            else (f"{amount}元", f"¥{amount}", f"{dice.randint(1, 99999)}元"),
             "amount": (f"${amount}", f"{amount} EUR", f"{digits(7)}.{digits(2)}")
-            if language == "en" else (f"{amount}元", f"人民币{digits(8)}.00元", f"¥{digits(7)}"),
+            if language == "en"
+            else (f"{amount}元", f"人民币{digits(8)}.00元", f"¥{digits(7)}"),
             "date": (f"{day:%Y-%m-%d}", f"{day:%d/%m/%Y}", f"{day:%Y%m%d}", day_name),
             "time": (faker.time(), faker.time("%H:%M")),
-            "part": (f"{faker.lexify('??').upper()}-{digits(6)}", f"{digits(3)}-{digits(5)}-{digits(2)}",
-                     f"{digits(4)}.{digits(3)}.{digits(3)}", f"{digits(10)}"),
+            "part": (
+                f"{faker.lexify('??').upper()}-{digits(6)}",
+                f"{digits(3)}-{digits(5)}-{digits(2)}",
+                f"{digits(4)}.{digits(3)}.{digits(3)}",
+                f"{digits(10)}",
+            ),
             "imei": (_append_check(f"35{digits(12)}"), _append_check(f"86{digits(12)}")),
             "isbn": (book, book.replace("-", ""), self._faker["en"].isbn10()),
             "ean": (self._faker["en"].ean13(), self._faker["en"].ean8()),
-            "model": (f"{faker.lexify('??').upper()}{digits(4)}", f"RTX {digits(4)}", f"X-{digits(3)}/{digits(2)}"),
+            "model": (
+                f"{faker.lexify('??').upper()}{digits(4)}",
+                f"RTX {digits(4)}",
+                f"X-{digits(3)}/{digits(2)}",
+            ),
             "version": (f"v{version}", version),
             "error": (f"0x{digits(8)}", f"E{digits(4)}", digits(5), f"ORA-{digits(5)}"),
-            "hotline": (f"400-{digits(3)}-{digits(4)}", f"400{digits(7)}", f"400-{digits(4)}-{digits(3)}",
-                        "95588", "10086", "12315", f"800-{digits(3)}-{digits(4)}"),
-            "tollfree": (f"1-800-{digits(3, '2345')}-{digits(4)}", f"(888) {digits(3, '2345')}-{digits(4)}",
-                         f"+1 877 {digits(3, '2345')} {digits(4)}", f"0800 {digits(3)} {digits(4)}"),
+            "hotline": (
+                f"400-{digits(3)}-{digits(4)}",
+                f"400{digits(7)}",
+                f"400-{digits(4)}-{digits(3)}",
+                "95588",
+                "10086",
+                "12315",
+                f"800-{digits(3)}-{digits(4)}",
+            ),
+            "tollfree": (
+                f"1-800-{digits(3, '2345')}-{digits(4)}",
+                f"(888) {digits(3, '2345')}-{digits(4)}",
+                f"+1 877 {digits(3, '2345')} {digits(4)}",
+                f"0800 {digits(3)} {digits(4)}",
+            ),
             "uuid": (faker.uuid4(),),
             "hex": (faker.sha256(), faker.md5()),
             "epoch": (f"17{digits(8)}", f"17{digits(11)}"),
-            "dims": (f"{digits(3)} x {digits(3)} x {digits(3)} mm", f"{digits(2)}*{digits(2)}*{digits(3)}cm"),
+            "dims": (
+                f"{digits(3)} x {digits(3)} x {digits(3)} mm",
+                f"{digits(2)}*{digits(2)}*{digits(3)}cm",
+            ),
             "pct": (f"{digits(2)}.{digits(2)}%",),
-            "role": tuple(f"{role}@{self._faker['en'].domain_name()}" for role in ("support", "info", "service")),
+            "role": tuple(
+                f"{role}@{self._faker['en'].domain_name()}"
+                for role in ("support", "info", "service")
+            ),
             "package": (f"left-pad@{version}", "@scope/tool@1.2.3", f"tool=={version}"),
-            "ticket": (f"INC{digits(7)}", f"#{digits(6)}", digits(8), f"CS-{digits(4)}-{digits(6)}"),
+            "ticket": (
+                f"INC{digits(7)}",
+                f"#{digits(6)}",
+                digits(8),
+                f"CS-{digits(4)}-{digits(6)}",
+            ),
             "git": ("git@github.com:acme/tool.git", "git@gitlab.example.com:22/a/b.git"),
             "batch": (f"L{digits(7)}", digits(8), f"{digits(4)}/{digits(3)}"),
             "invoice": (f"INV-{digits(8)}", digits(8), digits(20), f"2026-{digits(6)}"),
             "iccid": (_append_check(f"8986{digits(15)}"), _append_check(f"8901{digits(14)}")),
             "sku": (digits(12), f"{digits(4)}-{digits(4)}", digits(13), f"B0{digits(8)}"),
-            "duration": ("20 minutes", "3 h 12 min") if language == "en" else ("20分钟", "3小时12分"),
+            "duration": ("20 minutes", "3 h 12 min")
+            if language == "en"
+            else ("20分钟", "3小时12分"),
         }
         return dice.choice(choices[name])
 
