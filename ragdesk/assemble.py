@@ -387,7 +387,7 @@ class Workspace:
         choice: its embedder; without one the job keeps the collection's own and embeds no document
         that it is not about. Raises ModelMissing, IndexMismatch.
         """
-        settings = self.settings
+        settings, kept = self.settings, self.settings.indexes
         folder = self.collection_folder(collection)
         used = choice or self.embedders.choose_own(folder)
         return IngestJob(
@@ -400,11 +400,10 @@ class Workspace:
             guard=settings.guard,
             split=settings.split,
             parse=settings.parse,
+            redaction=settings.redaction,
             remote_runner=self._make_ray_runner(used) if on == "ray" else None,
             retention=Retention(
-                generations=settings.indexes.keep_generations,
-                hours=settings.indexes.keep_hours,
-                most=settings.indexes.keep_most,
+                generations=kept.keep_generations, hours=kept.keep_hours, most=kept.keep_most
             ),
         )
 

@@ -11,11 +11,59 @@ _LOCAL_CHARACTERS = frozenset(
 )
 _DOMAIN = re.compile(r"(?!\d{1,9}\.\d)(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24}(?![A-Za-z])")
 _ROLES = frozenset(
-    "abuse accounts admin billing bounce care careers compliance contact customercare"
-    " customerservice dpo enquiries feedback finance git hello help helpdesk hostmaster hr hg info"
-    " inquiries jobs kefu legal mail mailer-daemon marketing newsletter no-reply noreply office"
-    " orders postmaster press privacy recruiting returns root sales security service services shop"
-    " ssh support svn team webmaster".split()
+    [
+        "abuse",
+        "accounts",
+        "admin",
+        "billing",
+        "bounce",
+        "care",
+        "careers",
+        "compliance",
+        "contact",
+        "customercare",
+        "customerservice",
+        "dpo",
+        "enquiries",
+        "feedback",
+        "finance",
+        "git",
+        "hello",
+        "help",
+        "helpdesk",
+        "hostmaster",
+        "hr",
+        "hg",
+        "info",
+        "inquiries",
+        "jobs",
+        "kefu",
+        "legal",
+        "mail",
+        "mailer-daemon",
+        "marketing",
+        "newsletter",
+        "no-reply",
+        "noreply",
+        "office",
+        "orders",
+        "postmaster",
+        "press",
+        "privacy",
+        "recruiting",
+        "returns",
+        "root",
+        "sales",
+        "security",
+        "service",
+        "services",
+        "shop",
+        "ssh",
+        "support",
+        "svn",
+        "team",
+        "webmaster",
+    ]
 )
 
 

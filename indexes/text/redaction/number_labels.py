@@ -20,7 +20,7 @@ PHONE_LABEL = re.compile(
     r"电话|手机|座机|固话|致电|拨打|请打|拨|联系|微信|回电|来电|短信|传真"
     r"|打"
     rf")){_FILLERS}",
-    re.I,
+    re.IGNORECASE,
 )
 CARD_LABEL = re.compile(
     r"(?:(?<![a-z])(?:"
@@ -28,7 +28,7 @@ CARD_LABEL = re.compile(
     r")(?![a-z])|(?:"
     r"卡|卡号|银行卡|信用卡|储蓄卡|借记卡|银联"
     rf")){_FILLERS}\Z",
-    re.I,
+    re.IGNORECASE,
 )
 IDENTITY_LABEL = re.compile(
     r"(?:(?<![a-z])(?:"
@@ -36,7 +36,7 @@ IDENTITY_LABEL = re.compile(
     r")(?![a-z])|(?:"
     r"身份证|证件|身份|实名"
     rf")){_FILLERS}\Z",
-    re.I,
+    re.IGNORECASE,
 )
 PASSPORT_LABEL = re.compile(
     r"(?:(?<![a-z])(?:"
@@ -44,7 +44,7 @@ PASSPORT_LABEL = re.compile(
     r")(?![a-z])|(?:"
     r"护照"
     rf")){_FILLERS}\Z",
-    re.I,
+    re.IGNORECASE,
 )
 POSTCODE_LABEL = re.compile(
     r"(?:(?<![a-z])(?:"
@@ -52,7 +52,7 @@ POSTCODE_LABEL = re.compile(
     r")(?![a-z])|(?:"
     r"邮编|邮政编码"
     rf")){_FILLERS}\Z",
-    re.I,
+    re.IGNORECASE,
 )
 OTHER_LABEL = re.compile(
     r"(?:(?<![a-z])(?:"
@@ -66,7 +66,7 @@ OTHER_LABEL = re.compile(
     r"|发票|工单|合同|物料|错误|报错|代码|案件|商品|商品编|设备|书|交易"
     r"|时间戳|请求|数量|金额|凭证|保单|IMEI|ICCID|ISBN|SN"
     rf")){_FILLERS}\Z",
-    re.I,
+    re.IGNORECASE,
 )
 
 

@@ -9,9 +9,6 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-import phonenumbers
-from phonenumbers import NumberParseException, PhoneNumberType
-
 from indexes.text.redaction.number_labels import OTHER_LABEL, PHONE_LABEL, has_label
 from indexes.text.sentences import Span
 
@@ -20,37 +17,29 @@ _AFTER = r"(?!\d)(?![A-Za-z%‰元]|[-_@][0-9A-Za-z]|/(?!1[3-9]\d{9})[0-9A-Za-z]
 _EXTENSION = r"(?:[ ,]{0,2}(?:x|ext\.?|extension|转|分机)[ ]?\d{1,6})?"
 _CHINESE_MOBILE = re.compile(
     rf"{_BEFORE}\(?(?:(?:\+|00)?86\)?[ -]?)?(?:\(?1[3-9]\d(?:[ -]?\d){{8}}){_EXTENSION}{_AFTER}",
-    re.I,
+    re.IGNORECASE,
 )
 _NORTH_AMERICAN = re.compile(
     rf"{_BEFORE}(?:(?:\+|00)?1[ .-]?)?(?:\([2-9]\d\d\)[ .-]?\d{{3}}[ .-]?\d{{4}}"
     rf"|[2-9]\d\d([ .-])\d{{3}}[ .-]\d{{4}}){_EXTENSION}{_AFTER}",
-    re.I,
+    re.IGNORECASE,
 )
 _LANDLINE = re.compile(
-    rf"{_BEFORE}\(?0\d{{1,4}}\)?(?:[ -]{{0,2}}\d{{2,8}}){{1,4}}{_EXTENSION}{_AFTER}", re.I
+    rf"{_BEFORE}\(?0\d{{1,4}}\)?(?:[ -]{{0,2}}\d{{2,8}}){{1,4}}{_EXTENSION}{_AFTER}", re.IGNORECASE
 )
 _INTERNATIONAL = re.compile(
     rf"(?<![0-9A-Za-z+])(?:\+|00)[1-9]\d{{0,2}}(?:[ .()/-]{{0,3}}\d){{6,13}}{_EXTENSION}{_AFTER}",
-    re.I,
+    re.IGNORECASE,
 )
 _LABELLED = re.compile(
-    rf"\(?\d{{1,5}}\)?(?:[ .-]?\(?\d{{1,5}}\)?){{1,6}}{_EXTENSION}{_AFTER}", re.I
+    rf"\(?\d{{1,5}}\)?(?:[ .-]?\(?\d{{1,5}}\)?){{1,6}}{_EXTENSION}{_AFTER}", re.IGNORECASE
 )
 _TOLL_FREE = re.compile(r"(?:00)?1?8(?:00|33|44|55|66|77|88)\d{7}\Z|(?:0086|86)?[48]00\d{7}\Z")
 _DATE = re.compile(r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}(?!\d)|0\d[:.]\d\d")
 _CHINESE_LOCAL = re.compile(r"[2-8]\d{6,7}\Z")  # within a city, where the text calls it a phone
-_EXTENSION_MARK = re.compile("[xe转分]", re.I)
+_EXTENSION_MARK = re.compile("[xe转分]", re.IGNORECASE)
 _FEWEST_DIGITS = 7
 _SURE_LENGTH = 11  # of a country code with its number, and the plus
-_PUBLISHED = frozenset(
-    (
-        PhoneNumberType.TOLL_FREE,
-        PhoneNumberType.SHARED_COST,
-        PhoneNumberType.PREMIUM_RATE,
-        PhoneNumberType.UAN,
-    )
-)
 
 
 def find_phone_numbers(text: str, regions: Sequence[str]) -> Iterator[Span]:
@@ -111,13 +100,17 @@ def _take_digits(match: re.Match[str]) -> str:
 @lru_cache(maxsize=4096)
 def _is_known_number(digits: str, regions: tuple[str, ...]) -> bool:
     """Tell whether a number is given out to subscribers in one of the regions."""
+    import phonenumbers as plans  # noqa: PLC0415 - 25 ms that few commands need
+
+    kinds = plans.PhoneNumberType
+    published = (kinds.TOLL_FREE, kinds.SHARED_COST, kinds.PREMIUM_RATE, kinds.UAN)
     for region in regions or ("ZZ",):
         try:
-            number = phonenumbers.parse(digits, region)
-        except NumberParseException:
+            number = plans.parse(digits, region)
+        except plans.NumberParseException:
             continue
-        if phonenumbers.is_valid_number(number):
-            return phonenumbers.number_type(number) not in _PUBLISHED
-        if len(digits) >= _SURE_LENGTH and phonenumbers.is_possible_number(number):
+        if plans.is_valid_number(number):
+            return plans.number_type(number) not in published
+        if len(digits) >= _SURE_LENGTH and plans.is_possible_number(number):
             return digits.startswith("+")  # given out faster than the lists of them
     return False

@@ -49,14 +49,14 @@ _OTHER_ADDRESS = re.compile(
 _SMALL_ADDRESS = re.compile(
     rf"{_HOUSE}(?: [a-z]{{2,20}}){{1,3}} (?:street|avenue|road|lane)\b{_UNIT}"
 )
-_POST_BOX = re.compile(rf"\bP\.? ?O\.? ?Box \d{{1,6}}\b{_PLACE}?", re.I)
+_POST_BOX = re.compile(rf"\bP\.? ?O\.? ?Box \d{{1,6}}\b{_PLACE}?", re.IGNORECASE)
 _ZIP_ALONE = re.compile(rf"(?<![0-9A-Za-z-]){_ZIP}(?![-.,]\d|[A-Za-z])|\b{_BRITISH_POSTCODE}")
 _CITY_ALONE = re.compile(
     rf"\b[A-Z][A-Za-z'.-]{{1,20}}(?: [A-Z][A-Za-z'.-]{{1,20}}){{0,2}}, (?:{_STATES}) {_ZIP}"
 )
 _PLACE_WORD = re.compile(
     r"(?<![A-Za-z])(?:at|to|in|on|from|near|is|address|live|deliver|ship|of|for|by)[ :]{1,3}\Z",
-    re.I,
+    re.IGNORECASE,
 )
 
 _PROVINCE = (
@@ -86,7 +86,7 @@ def find_postal_addresses(text: str) -> Iterator[Span]:
     >>> list(find_postal_addresses("I live at 221B Baker Street, London NW1 6XE."))
     [(10, 43)]
     >>> list(find_postal_addresses("请寄到北京市朝阳区建国路88号3栋502室"))
-    [(3, 22)]
+    [(3, 21)]
     """
     for pattern in (_STREET_ADDRESS, _POST_BOX, _CITY_ALONE):
         yield from (match.span() for match in pattern.finditer(text))

@@ -41,11 +41,14 @@ class RedactionOptions:
     kinds: what is replaced: e-mail, phone, id (Chinese resident IDs, passports), card, address.
     regions: countries whose phone numbers are known without their country code. More of them find
         more, and take more numbers for phones.
+    ingest: replace it in documents too; the next ingest reads all of them again. Their originals
+        are kept to be read again, and no longer served.
     """
 
     enabled: bool = True
     kinds: tuple[PersonalKind, ...] = PERSONAL_KINDS
     regions: tuple[str, ...] = ("CN", "US", "GB")
+    ingest: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
