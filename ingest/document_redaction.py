@@ -47,13 +47,13 @@ def make_redactor(facts: Mapping[str, Any]) -> Callable[[Document], Document]:
     return partial(redact_document, options=options)
 
 
-def is_redacted(reading: Mapping[str, Any]) -> bool:
+def is_redacted(reading: Mapping[str, Any] | None) -> bool:
     """Tell whether documents that were read by these versions had personal data taken out.
 
-    >>> is_redacted({"options": {"redaction": {}}}), is_redacted({})
+    >>> is_redacted({"options": {"redaction": {}}}), is_redacted(None)
     (True, False)
     """
-    options = reading.get("options")
+    options = (reading or {}).get("options")
     return isinstance(options, Mapping) and "redaction" in options
 
 

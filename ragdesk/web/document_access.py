@@ -117,7 +117,7 @@ def refuse_redacted_original(index: Index, *, is_redacting: bool) -> None:
     is_redacting: settings say so now; the documents of the index may be from before or after.
     Raises Forbidden.
     """
-    if is_redacting or is_redacted(index.reading or {}):
+    if is_redacting or is_redacted(index.reading):
         raise Forbidden(
             "Originals are not served here, as personal data is taken out of documents "
             "([redaction] ingest). The stored text has labels in its place."

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 from document_checks import sound
+from folder_files import write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexes.chunk import DocumentLink
+from indexes.index import Index
 from indexes.text.redaction.redaction import RedactionOptions
 from ingest.document import Member, Page
-from ingest.document_redaction import redact_document
+from ingest.document_redaction import is_redacted, redact_document
 from ingest.parse.parse_options import ParseOptions
 from ingest.parse.pdf.text_boxes import TextBox, find_boxes, write_boxes
 from ingest.parse.registry import parse_document
@@ -119,3 +121,26 @@ def test_an_address_behind_a_link_is_dropped(href):
     document = read_document("Ask Ann today.")
     document = replace(document, links=(DocumentLink(4, 7, href),))
     assert redact_document(document, OPTIONS).links == ()
+
+
+def test_a_job_stores_labels_and_reads_anew_when_it_is_switched(job, tmp_path):
+    folder = write(tmp_path / "kb", {"a.md": "# Staff\n\nAnn: 212-555-0123.\n\n- Bo: bo@b.example"})
+    job = replace(job, running_guard=None, redaction=RedactionOptions(ingest=True))
+    report = job.run([folder])
+
+    with Index.open(job.collection) as index:
+        assert index.read_text("a.md") == "Staff\n\nAnn: [phone].\n\n- Bo: [e-mail]"
+        assert is_redacted(index.reading)
+    assert [note.note for note in report.notes] == [
+        "personal data was replaced by labels: 1 e-mail address, 1 phone number"
+    ]
+    files = [file for file in job.collection.rglob("*") if file.is_file()]
+    stored = [file for file in files if b"212-555-0123" in file.read_bytes()]
+    assert [file.parent.name for file in stored] == ["originals"]
+
+    assert job.run([folder]).generation == 1
+    job = replace(job, redaction=RedactionOptions())
+    assert job.run([folder]).generation == 2
+    with Index.open(job.collection) as index:
+        assert "212-555-0123" in index.read_text("a.md")
+        assert not is_redacted(index.reading)

@@ -7,7 +7,8 @@ from indexes.text.redaction.number_labels import CARD_LABEL, OTHER_LABEL, has_la
 from indexes.text.sentences import Span
 
 _CARD = re.compile(
-    r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-_/.+])\d(?:[ -]?\d){12,18}(?!\d)(?![A-Za-z]|[-_/][0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-_/.+])\d(?:[ -]?\d){12,18}(?!\d)"
+    r"(?![A-Za-z]|[-_/][0-9A-Za-z])"
 )
 _LAST_GROUP = re.compile(r"[ -]\d+\Z")
 # Issuer and length (ISO/IEC 7812): what needs no word before it that says "card".

@@ -14,45 +14,7 @@ from indexes.text.sentences import Span
 _LONG_ID = re.compile(r"(?<![0-9A-Za-z])\d(?:[ -]?\d){16}[ -]?[0-9Xx](?![0-9A-Za-z])")
 _SHORT_ID = re.compile(r"(?<![0-9A-Za-z])\d(?:[ -]?\d){14}(?![0-9A-Za-z])")
 _PASSPORT = re.compile(r"(?<![0-9A-Za-z])(?:[A-Za-z]{1,2}[ -]?)?\d{7,9}(?![0-9A-Za-z])")
-_PROVINCES = frozenset(
-    [
-        "11",
-        "12",
-        "13",
-        "14",
-        "15",
-        "21",
-        "22",
-        "23",
-        "31",
-        "32",
-        "33",
-        "34",
-        "35",
-        "36",
-        "37",
-        "41",
-        "42",
-        "43",
-        "44",
-        "45",
-        "46",
-        "50",
-        "51",
-        "52",
-        "53",
-        "54",
-        "61",
-        "62",
-        "63",
-        "64",
-        "65",
-        "71",
-        "81",
-        "82",
-        "83",
-    ]
-)
+_PROVINCE_CODE = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-5]|71|8[1-3]")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECKS = "10X98765432"
 _FIRST_YEAR, _LAST_YEAR = 1880, 2100
@@ -95,7 +57,7 @@ def _is_short_id(written: str) -> bool:
 
 def _has_place_and_date(province: str, date: str) -> bool:
     year, month, day = int(date[:4]), int(date[4:6]), int(date[6:])
-    if province not in _PROVINCES or not _FIRST_YEAR <= year <= _LAST_YEAR:
+    if not _PROVINCE_CODE.match(province) or not _FIRST_YEAR <= year <= _LAST_YEAR:
         return False
     try:
         dt.date(year, month, day)
