@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from indexes.text.redaction.number_labels import CARD_LABEL, OTHER_LABEL, has_label
+from indexes.text.redaction.number_labels import CARD_LABEL, REFERENCE_LABEL, has_label
 from indexes.text.sentences import Span
 
 _CARD = re.compile(
@@ -38,7 +38,7 @@ def _measure_card(text: str, start: int, written: str) -> int:
     """Return how many characters at a start are a card's number; its last groups may be others."""
     while len(number := written.replace(" ", "").replace("-", "")) >= _FEWEST_DIGITS:
         if passes_luhn(number) and (_ISSUER.match(number) or has_label(CARD_LABEL, text, start)):
-            return 0 if has_label(OTHER_LABEL, text, start) else len(written)
+            return 0 if has_label(REFERENCE_LABEL, text, start) else len(written)
         group = _LAST_GROUP.search(written)
         if group is None:
             return 0

@@ -54,7 +54,7 @@ POSTCODE_LABEL = re.compile(
     rf")){_FILLERS}\Z",
     re.IGNORECASE,
 )
-OTHER_LABEL = re.compile(
+REFERENCE_LABEL = re.compile(
     r"(?:(?<![a-z])(?:"
     r"orders?|tracking|parcel|shipment|consignment|invoices?|bill|serials?|s/n|sn|sku"
     r"|part|parts|isbn|ean|upc|gtin|barcode|model|tickets?|case|cases|ref|reference"

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from indexes.text.redaction.number_labels import OTHER_LABEL, PHONE_LABEL, has_label
+from indexes.text.redaction.number_labels import REFERENCE_LABEL, PHONE_LABEL, has_label
 from indexes.text.sentences import Span
 
 _BEFORE = r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-_/.@=#+])(?<![¥$€£])(?<!\d,)"
@@ -79,7 +79,7 @@ def _is_personal(
         fits = not {"US", "CA"}.isdisjoint(regions)
     else:
         fits = not _DATE.match(match[0]) and _is_known_number(digits, regions)
-    return fits and not has_label(OTHER_LABEL, text, match.start())
+    return fits and not has_label(REFERENCE_LABEL, text, match.start())
 
 
 def _is_subscriber(match: re.Match[str], regions: tuple[str, ...]) -> bool:

@@ -5,6 +5,7 @@ masked; so what is part of one is never taken for another. A text that was redac
 redact. Names of persons are not looked for: no rule tells them from names of products.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -49,6 +50,11 @@ class RedactionOptions:
     kinds: tuple[PersonalKind, ...] = PERSONAL_KINDS
     regions: tuple[str, ...] = ("CN", "US", "GB")
     ingest: bool = False
+
+    def __post_init__(self) -> None:
+        for region in self.regions:
+            if not re.fullmatch("[A-Z]{2}", region) or region == "UK":
+                raise ValueError(f"regions must be ISO codes such as CN or GB, and not {region!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
