@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from indexes.text.redaction.number_labels import REFERENCE_LABEL, PHONE_LABEL, has_label
+from indexes.text.redaction.number_labels import PHONE_LABEL, REFERENCE_LABEL, has_label
 from indexes.text.sentences import Span
 
 _BEFORE = r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-_/.@=#+])(?<![¥$€£])(?<!\d,)"
