@@ -12,7 +12,7 @@ _FILLERS = (
     r"|code|is|was|are|on|at|to|me|us|him|her|them|back|the|my|it|be|should|changed|from)(?![a-z])){0,8}"
 )
 PHONE_LABEL = re.compile(
-    r"(?:(?<![a-z])(?:"
+    r"(?![\W\d])(?:(?<![a-z])(?:"
     r"phones?|tel|telephone|mobile|cell|cellphone|call|calls|called|ring|rang|text"
     r"|texted|dial|dialled|fax|whatsapp|signal|wechat|sms|reach|landline|handset"
     r"|my numbers?|his numbers?|her numbers?"
@@ -23,7 +23,7 @@ PHONE_LABEL = re.compile(
     re.IGNORECASE,
 )
 CARD_LABEL = re.compile(
-    r"(?:(?<![a-z])(?:"
+    r"(?![\W\d])(?:(?<![a-z])(?:"
     r"cards?|credit|debit|visa|mastercard|amex|maestro|unionpay|paid with|pan"
     r")(?![a-z])|(?:"
     r"卡|卡号|银行卡|信用卡|储蓄卡|借记卡|银联"
@@ -31,7 +31,7 @@ CARD_LABEL = re.compile(
     re.IGNORECASE,
 )
 IDENTITY_LABEL = re.compile(
-    r"(?:(?<![a-z])(?:"
+    r"(?![\W\d])(?:(?<![a-z])(?:"
     r"id cards?|identity cards?|identity|national id|resident id|citizen id"
     r")(?![a-z])|(?:"
     r"身份证|证件|身份|实名"
@@ -39,7 +39,7 @@ IDENTITY_LABEL = re.compile(
     re.IGNORECASE,
 )
 PASSPORT_LABEL = re.compile(
-    r"(?:(?<![a-z])(?:"
+    r"(?![\W\d])(?:(?<![a-z])(?:"
     r"passports?"
     r")(?![a-z])|(?:"
     r"护照"
@@ -47,7 +47,7 @@ PASSPORT_LABEL = re.compile(
     re.IGNORECASE,
 )
 POSTCODE_LABEL = re.compile(
-    r"(?:(?<![a-z])(?:"
+    r"(?![\W\d])(?:(?<![a-z])(?:"
     r"zip|zipcode|postcode|postal"
     r")(?![a-z])|(?:"
     r"邮编|邮政编码"
@@ -55,7 +55,7 @@ POSTCODE_LABEL = re.compile(
     re.IGNORECASE,
 )
 REFERENCE_LABEL = re.compile(
-    r"(?:(?<![a-z])(?:"
+    r"(?![\W\d])(?:(?<![a-z])(?:"
     r"orders?|tracking|parcel|shipment|consignment|invoices?|bill|serials?|s/n|sn|sku"
     r"|part|parts|isbn|ean|upc|gtin|barcode|model|tickets?|case|cases|ref|reference"
     r"|version|build|batch|lot|po|error|imei|imsi|iccid|sim|articles?|items?|products?"
