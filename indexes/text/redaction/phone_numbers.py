@@ -6,6 +6,7 @@ belong to no person and stay.
 """
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -34,6 +35,11 @@ _INTERNATIONAL = re.compile(
 _LABELLED = re.compile(
     rf"\(?\d{{1,5}}\)?(?:[ .-]?\(?\d{{1,5}}\)?){{1,6}}{_EXTENSION}{_AFTER}", re.IGNORECASE
 )
+_BARE = re.compile(rf"{_BEFORE}[2-9]\d{{9}}{_AFTER}")
+_AMERICAN_DIGITS = re.compile(r"1?[2-9]\d{9}\Z")
+_PHONE_WORD = re.compile(r"\b(?:phone|mobile|cell|telephone|call)\b(?!\])", re.IGNORECASE)
+_AFTER_CONTACT = re.compile(r"\][>), ;/|]{1,4}\Z")  # behind what is masked, or the label there
+_SENTENCE_END = re.compile(r"[.!?](?=\s)|[。！？\n]")
 _TOLL_FREE = re.compile(r"(?:00)?1?8(?:00|33|44|55|66|77|88)\d{7}\Z|(?:0086|86)?[48]00\d{7}\Z")
 _DATE = re.compile(r"\d{1,4}[-/. ]\d{1,2}[-/. ]\d{1,4}(?!\d)|0\d[:.]\d\d")
 _CHINESE_LOCAL = re.compile(r"[2-8]\d{6,7}\Z")  # within a city, where the text calls it a phone
@@ -62,6 +68,8 @@ def find_phone_numbers(text: str, regions: Sequence[str]) -> Iterator[Span]:
         number = _LABELLED.match(text, label.end())
         if number and _is_subscriber(number, places):
             yield number.span()
+    if "US" in regions:
+        yield from _find_bare_numbers(text, ("US",))
 
 
 def _is_personal(
@@ -69,7 +77,7 @@ def _is_personal(
 ) -> bool:
     """Tell whether what looks like a phone number is one, without a word that says so."""
     digits = _take_digits(match)
-    if _TOLL_FREE.match(digits):
+    if form is not _CHINESE_MOBILE and _TOLL_FREE.match(digits):
         return False
     if form is _INTERNATIONAL:
         return _is_known_number(f"+{digits.removeprefix('00')}", regions[:1])
@@ -88,7 +96,28 @@ def _is_subscriber(match: re.Match[str], regions: tuple[str, ...]) -> bool:
     if _TOLL_FREE.match(digits) or _DATE.match(match[0]) or len(digits) < _FEWEST_DIGITS:
         return False
     is_local = "CN" in regions and _CHINESE_LOCAL.match(digits) is not None
-    return is_local or _is_known_number(digits, regions)
+    is_american = "US" in regions and _AMERICAN_DIGITS.match(digits) is not None
+    return is_local or is_american or _is_known_number(digits, regions)
+
+
+def _find_bare_numbers(text: str, regions: tuple[str, ...]) -> Iterator[Span]:
+    """Find North American numbers without separators: behind a phone or mail, or the word for it.
+
+    The word may stand anywhere before in the same sentence.
+    """
+    ends = [match.end() for match in _SENTENCE_END.finditer(text)]
+    words = [match.start() for match in _PHONE_WORD.finditer(text)]
+    for match in _BARE.finditer(text):
+        start = match.start()
+        word = bisect_left(words, start)
+        end = bisect_right(ends, start)
+        is_meant = bool(word) and (not end or words[word - 1] >= ends[end - 1])
+        if (
+            (is_meant or _AFTER_CONTACT.search(text, max(0, start - 8), start))
+            and _is_known_number(match[0], regions)
+            and not has_label(REFERENCE_LABEL, text, start)
+        ):
+            yield match.span()
 
 
 def _take_digits(match: re.Match[str]) -> str:
