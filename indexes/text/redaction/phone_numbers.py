@@ -17,7 +17,9 @@ _BEFORE = r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-_/.@=#+])(?<![¥$€£])(?<!\d,)"
 _AFTER = r"(?!\d)(?![A-Za-z%‰元]|[-_@][0-9A-Za-z]|/(?!1[3-9]\d{9})[0-9A-Za-z]|[.,:]\d)"
 _EXTENSION = r"(?:[ ,]{0,2}(?:x|ext\.?|extension|转|分机)[ ]?\d{1,6})?"
 _CHINESE_MOBILE = re.compile(
-    rf"{_BEFORE}\(?(?:(?:\+|00)?86\)?[ -]?)?(?:\(?1[3-9]\d(?:[ -]?\d){{8}}){_EXTENSION}{_AFTER}",
+    rf"{_BEFORE}\(?(?:(?:\+|00)?86\)?[ -]?)?1[3-9]\d"
+    r"(?:\d{8}|[ -]\d{4}[ -]?\d{4}|\d{4}[ -]\d{4}|[ -]\d{3}[ -]\d{5}|\d[ -]\d{3}[ -]\d{4})"
+    rf"{_EXTENSION}{_AFTER}",
     re.IGNORECASE,
 )
 _NORTH_AMERICAN = re.compile(
@@ -29,13 +31,15 @@ _LANDLINE = re.compile(
     rf"{_BEFORE}\(?0\d{{1,4}}\)?(?:[ -]{{0,2}}\d{{2,8}}){{1,4}}{_EXTENSION}{_AFTER}", re.IGNORECASE
 )
 _INTERNATIONAL = re.compile(
-    rf"(?<![0-9A-Za-z+])(?:\+|00)[1-9]\d{{0,2}}(?:[ .()/-]{{0,3}}\d){{6,13}}{_EXTENSION}{_AFTER}",
+    r"(?<![0-9A-Za-z+])(?<![0-9A-Za-z][-_/.@=#])"
+    rf"(?:\+|00)[1-9]\d{{0,2}}(?:[ .()/-]{{0,3}}\d){{6,13}}{_EXTENSION}{_AFTER}",
     re.IGNORECASE,
 )
 _LABELLED = re.compile(
     rf"\(?\d{{1,5}}\)?(?:[ .-]?\(?\d{{1,5}}\)?){{1,6}}{_EXTENSION}{_AFTER}", re.IGNORECASE
 )
 _BARE = re.compile(rf"{_BEFORE}[2-9]\d{{9}}{_AFTER}")
+_NUMBER_ROW = re.compile(r"\d{3} \d{3} \d{4}")
 _AMERICAN_DIGITS = re.compile(r"1?[2-9]\d{9}\Z")
 _PHONE_WORD = re.compile(r"\b(?:phone|mobile|cell|telephone|call)\b(?!\])", re.IGNORECASE)
 _AFTER_CONTACT = re.compile(r"\][>), ;/|]{1,4}\Z")  # behind what is masked, or the label there
@@ -80,11 +84,13 @@ def _is_personal(
     if form is not _CHINESE_MOBILE and _TOLL_FREE.match(digits):
         return False
     if form is _INTERNATIONAL:
-        return _is_known_number(f"+{digits.removeprefix('00')}", regions[:1])
+        is_plus = match[0].startswith("+")
+        return _is_known_number(f"+{digits if is_plus else digits[2:]}", (), is_sure=is_plus)
     if form is _CHINESE_MOBILE:
         fits = "CN" in regions
     elif form is _NORTH_AMERICAN:
-        fits = not {"US", "CA"}.isdisjoint(regions)
+        is_row = _NUMBER_ROW.match(match[0]) is not None  # may be three numbers of a table
+        fits = "US" in regions and (not is_row or _is_known_number(digits, ("US",)))
     else:
         fits = not _DATE.match(match[0]) and _is_known_number(digits, regions)
     return fits and not has_label(REFERENCE_LABEL, text, match.start())
@@ -127,8 +133,12 @@ def _take_digits(match: re.Match[str]) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _is_known_number(digits: str, regions: tuple[str, ...]) -> bool:
-    """Tell whether a number is given out to subscribers in one of the regions."""
+def _is_known_number(digits: str, regions: tuple[str, ...], *, is_sure: bool = False) -> bool:
+    """Tell whether a number is given out to subscribers in one of the regions.
+
+    is_sure: it is written as a phone number, so a length that is possible is enough: numbers are
+    given out faster than the lists of them.
+    """
     import phonenumbers as plans  # noqa: PLC0415 - 25 ms that few commands need
 
     kinds = plans.PhoneNumberType
@@ -140,6 +150,6 @@ def _is_known_number(digits: str, regions: tuple[str, ...]) -> bool:
             continue
         if plans.is_valid_number(number):
             return plans.number_type(number) not in published
-        if len(digits) >= _SURE_LENGTH and plans.is_possible_number(number):
-            return digits.startswith("+")  # given out faster than the lists of them
+        if is_sure and len(digits) >= _SURE_LENGTH and plans.is_possible_number(number):
+            return True
     return False

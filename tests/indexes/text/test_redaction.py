@@ -47,6 +47,7 @@ LOOK_ALIKES = (
     "npm install left-pad@1.2.3 @scope/tool, git@github.com:acme/tool.git, support@shop.example",
     "链路12号端口，3号线路2号站台，高速公路12号出口",
     "Call about it. 2125550123 units of order 2125550123",
+    "150 200 300 40, 200 300 4000, bytes 5 7 10 15 36 50 43 99 120 60",
     "see /items/13812345678/x, A-13812345678, x13812345678",
     "24 Hour Service, Windows 11 Home Center, 10 days of road works",
     "电话会议13点开始，共12500人",
