@@ -17,6 +17,7 @@ from ragdesk.web import (
     answers,
     collection_routes,
     document_access,
+    document_pages,
     documents,
     health_routes,
     problems,
@@ -32,7 +33,14 @@ from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
 from ragdesk.web.uploads import Uploads
 
-ROUTERS = (answers.router, collection_routes.router, documents.router, health_routes.router)
+# A document's parts before the document: its uri may hold anything.
+ROUTERS = (
+    answers.router,
+    collection_routes.router,
+    document_pages.router,
+    documents.router,
+    health_routes.router,
+)
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
@@ -73,6 +81,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             ending.push_async_callback(workspace.close)
             ending.callback(open_collections.close)
             ending.callback(uploads.close)
+            ending.push_async_callback(asyncio.to_thread, state.page_images.close)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
             try:
                 await workspace.start()

@@ -114,6 +114,24 @@ class LinksOut(BaseModel):
     links: list[LinkOut]
 
 
+class PageSizeOut(BaseModel):
+    width: float = Field(description="In points, as the page is shown.")
+    height: float
+
+
+class BoxOut(BaseModel):
+    page: int = Field(description="From 1.")
+    left: float = Field(description="In points from the top left of the page as it is shown.")
+    top: float
+    right: float
+    bottom: float
+
+
+class PagesOut(BaseModel):
+    pages: list[PageSizeOut] = Field(description="Of a PDF; empty for another document.")
+    boxes: list[BoxOut] = Field(description="Of the text asked for, a box a line.")
+
+
 class DocumentShownOut(DocumentOut):
     generation: int
     chunks: int

@@ -23,6 +23,8 @@ NEEDED = {
     ("GET", DOCUMENTS): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/text"): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/links"): "ask",
+    ("GET", f"{DOCUMENTS}/refunds.md/pages"): "ask",
+    ("GET", f"{DOCUMENTS}/refunds.md/pages/1"): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/original"): "ask",
     ("PUT", f"{DOCUMENTS}/new.md"): "write",
     ("DELETE", f"{DOCUMENTS}/none.md"): "write",
