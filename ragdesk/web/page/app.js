@@ -2,7 +2,9 @@
 
 import { byId, el } from "./dom.js";
 import { Turn } from "./turn.js";
-import { language, say, speak } from "./words.js";
+import { dress, suggest } from "./look.js";
+import { label, language, put, speak } from "./words.js";
+import { offerDictation } from "./voice.js";
 import * as sources from "./sources.js";
 import * as wire from "./wire.js";
 
@@ -16,18 +18,21 @@ const REMEMBERED = 8;
 const LONGEST = 4000; // characters of a turn that are sent again
 
 speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
-dress(localStorage.getItem("ragdesk.theme"));
-name();
-greet();
+setTheme(localStorage.getItem("ragdesk.theme"));
+nameLanguage();
+offerDictation(byId("listen"), question);
+dress();
+open();
 
-async function greet() {
+async function open() {
   try {
     known = await wire.collections();
   } catch (problem) {
-    if (problem.status === 401) return askKey(greet);
+    if (problem.status === 401) return askKey(open);
     known = [];
     return introduce();
   }
+  byId("change-key").hidden = !wire.hasKey();
   picker.replaceChildren(...known.map((one) => el("option", { value: one.name }, one.name)));
   const last = localStorage.getItem("ragdesk.collection");
   const names = known.map((one) => one.name);
@@ -41,13 +46,14 @@ function introduce() {
   const here = known.find((one) => one.name === picker.value);
   byId("empty").hidden = Boolean(here?.documents);
   byId("about").hidden = !here?.documents;
-  byId("about").textContent = say("documents", here?.documents ?? 0);
+  put(byId("about"), "documents", here?.documents ?? 0);
+  suggest(here?.documents ? here.name : null, (text) => running || ask(text));
 }
 
 async function ask(text, filters = {}) {
   document.body.classList.add("talking");
   const collection = picker.value || "default";
-  const turn = new Turn(text, collection, (choice) => running || ask(choice.question, { uris: choice.uris }));
+  const turn = new Turn(text, collection, (choice) => running || ask(choice.question, choice.uris ? { uris: choice.uris } : {}));
   const before = said;
   const asked = { question: text, collection, history: before, filters };
   running = new AbortController();
@@ -74,7 +80,7 @@ function remember(text, answer) {
 
 function busy(on) {
   send.classList.toggle("busy", on);
-  send.setAttribute("aria-label", say(on ? "stop" : "send"));
+  label(send, on ? "stop" : "send");
 }
 
 function submit() {
@@ -91,22 +97,29 @@ function grow() {
   question.rows = Math.min(6, Math.max(1, lines));
 }
 
-function askKey(then) {
+// A key that was shown and refused is said to be wrong; an empty field changes nothing.
+function askKey(then, wrong = wire.hasKey()) {
   const dialog = byId("key");
+  byId("key-wrong").hidden = !wrong;
   byId("key-form").onsubmit = () => {
-    wire.keep(byId("key-value").value.trim());
+    const key = byId("key-value").value.trim();
     byId("key-value").value = "";
+    if (key) wire.keep(key);
+    byId("change-key").hidden = !wire.hasKey();
     then();
   };
+  byId("change-key").hidden = false;
   if (!dialog.open) dialog.showModal();
 }
 
-function dress(theme) {
+function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
 }
 
-function name() {
-  byId("language").textContent = say("other");
+function nameLanguage() {
+  const button = byId("language");
+  put(button, "other");
+  button.lang = language() === "zh" ? "en" : "zh-CN";
 }
 
 byId("composer").addEventListener("submit", (event) => {
@@ -138,20 +151,21 @@ picker.addEventListener("change", () => {
   introduce();
 });
 
+byId("key-later").addEventListener("click", () => byId("key").close());
+byId("change-key").addEventListener("click", () => askKey(open, false));
+
 byId("about").addEventListener("click", (event) => sources.all(picker.value, event.currentTarget));
 
 byId("language").addEventListener("click", () => {
   const next = language() === "zh" ? "en" : "zh";
   localStorage.setItem("ragdesk.language", next);
   speak(next);
-  name();
-  introduce();
-  sources.redraw();
+  nameLanguage();
 });
 
 byId("theme").addEventListener("click", () => {
   const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   const next = dark === "dark" ? "light" : "dark";
   localStorage.setItem("ragdesk.theme", next);
-  dress(next);
+  setTheme(next);
 });

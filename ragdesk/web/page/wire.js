@@ -11,6 +11,7 @@ export class Problem extends Error {
 }
 
 export const keep = (key) => sessionStorage.setItem(KEY, key);
+export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
 
 function headers(more = {}) {
   const key = sessionStorage.getItem(KEY);
@@ -34,6 +35,15 @@ const within = (collection, uri) =>
   `/v1/collections/${encodeURIComponent(collection)}/documents/${uri.split("/").map(encodeURIComponent).join("/")}`;
 
 export const collections = async () => (await (await call("/v1/collections")).json()).collections;
+
+// The operator's name, greeting, logo, colours and questions: asked for without a key.
+export const look = async () => (await call("/v1/page")).json();
+
+// Questions of a FAQ that are worth asking: beside an entry, or to begin with.
+export const suggestions = async (collection, chunk) => {
+  const query = chunk ? `?${new URLSearchParams({ chunk })}` : "";
+  return (await (await call(`/v1/collections/${encodeURIComponent(collection)}/suggestions${query}`)).json()).questions;
+};
 
 export const documents = async (collection, cursor) => {
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
@@ -67,6 +77,20 @@ function at(generation, chunk) {
 // Where words of it lead: offsets of the text, with their addresses.
 export const links = async (collection, uri, generation, chunk) =>
   (await (await call(`${within(collection, uri)}/links?${at(generation, chunk)}`)).json()).links;
+
+// The sizes of a PDF's pages, and where the text from start to end stands on them.
+export const pages = async (collection, uri, generation, chunk, start, end) => {
+  const query = at(generation, chunk);
+  query.set("start", start);
+  query.set("end", end);
+  return (await call(`${within(collection, uri)}/pages?${query}`)).json();
+};
+
+export const pageImage = async (collection, uri, number, { width, generation, chunk }) => {
+  const query = at(generation, chunk);
+  query.set("width", width);
+  return (await call(`${within(collection, uri)}/pages/${number}?${query}`)).blob();
+};
 
 export const original = async (collection, uri, chunk) => {
   const query = chunk ? `?${new URLSearchParams({ chunk })}` : "";

@@ -1,5 +1,7 @@
 // Every word the page says, in two languages.
 
+import { el } from "./dom.js";
+
 const WORDS = {
   en: {
     skip: "Skip to the question",
@@ -17,7 +19,6 @@ const WORDS = {
     sources: "Sources",
     closest: "Closest passages",
     close: "Close",
-    back: "Sources",
     all: "Documents",
     more: "Show more",
     page: (n) => `Page ${n}`,
@@ -49,9 +50,44 @@ const WORDS = {
     original: "Original file",
     gone: "This version of the document is no longer kept. Ask again to see the current one.",
     loading: "Opening…",
+    asPage: "Page",
+    asText: "Text",
+    asWhat: "Show as",
+    textOf: (title) => `Text of ${title}`,
+    pageArea: "Picture of the page",
+    pageOf: (n, all) => `${n} / ${all}`,
+    pageBefore: "Page before",
+    pageAfter: "Next page",
+    enlarge: "Enlarge",
+    picture: (n) => `Page ${n} as a picture`,
+    pictureMarked: (n, quote) => `Page ${n} as a picture. Marked: ${quote}`,
+    noPicture: "This page cannot be shown as a picture. Its text can.",
+    noSources: "No source was cited here.",
+    backTo: (name) => `‹ ${WORDS.en[name]}`,
+    reason_no_passage: "Nothing about it was found",
+    reason_near_miss: "Not in the documents",
+    reason_out_of_scope: "Not what these documents are about",
+    reason_wants_person: "You asked for a person",
+    reason_complaint: "A matter for a person",
+    reason_safety: "Safety first",
+    reason_needs_account: "Needs a look at your account",
+    reason_ambiguous: "Which one do you mean?",
+    reason_unsupported: "Not well supported",
+    heard: (text, n) => `${text} ${n ? WORDS.en.nSources(n) : ""}`,
+    table: "Table",
+    unfold: "Show the whole question",
+    fold: "Fold the question",
+    related: "Related questions",
+    suggested: "Suggested questions",
+    aloud: "Read aloud",
+    hush: "Stop reading",
+    dictate: "Speak your question",
+    keyWrong: "That key is not known here, or it has lapsed. Try another.",
+    keyChange: "Key",
     keyTitle: "Your key",
     keyWhy: "This desk asks for a key. It stays in this browser tab.",
     keyUse: "Continue",
+    keyLater: "Not now",
   },
   zh: {
     skip: "跳到提问框",
@@ -69,7 +105,6 @@ const WORDS = {
     sources: "来源",
     closest: "最接近的段落",
     close: "关闭",
-    back: "来源",
     all: "文档",
     more: "显示更多",
     page: (n) => `第 ${n} 页`,
@@ -101,27 +136,81 @@ const WORDS = {
     original: "原始文件",
     gone: "该版本的文档已不再保留。请重新提问以查看当前版本。",
     loading: "正在打开…",
+    asPage: "页面",
+    asText: "文字",
+    asWhat: "显示方式",
+    textOf: (title) => `《${title}》的文字`,
+    pageArea: "页面图像",
+    pageOf: (n, all) => `${n} / ${all}`,
+    pageBefore: "上一页",
+    pageAfter: "下一页",
+    enlarge: "放大",
+    picture: (n) => `第 ${n} 页的图像`,
+    pictureMarked: (n, quote) => `第 ${n} 页的图像，已标出：${quote}`,
+    noPicture: "无法显示此页的图像，可查看文字。",
+    noSources: "此处没有引用来源。",
+    backTo: (name) => `‹ ${WORDS.zh[name]}`,
+    reason_no_passage: "没有找到相关内容",
+    reason_near_miss: "文档中没有答案",
+    reason_out_of_scope: "不在这些文档的范围内",
+    reason_wants_person: "您希望人工服务",
+    reason_complaint: "需要人工处理",
+    reason_safety: "安全第一",
+    reason_needs_account: "需要查看您的账户",
+    reason_ambiguous: "您指的是哪一个？",
+    reason_unsupported: "依据不足",
+    heard: (text, n) => `${text} ${n ? WORDS.zh.nSources(n) : ""}`,
+    table: "表格",
+    unfold: "显示完整问题",
+    fold: "收起问题",
+    related: "相关问题",
+    suggested: "推荐问题",
+    aloud: "朗读",
+    hush: "停止朗读",
+    dictate: "语音提问",
+    keyWrong: "密钥无效或已过期，请换一个。",
+    keyChange: "密钥",
     keyTitle: "访问密钥",
     keyWhy: "此服务需要密钥。密钥只保存在当前浏览器标签页中。",
     keyUse: "继续",
+    keyLater: "暂不",
   },
 };
 
-let spoken = "en";
+let spokenNow = "en";
+const values = { text: new WeakMap(), label: new WeakMap() }; // what a node's words were made with
+
+// Put words of ours into a node, so that they change with the language.
+export function put(node, name, ...given) {
+  node.dataset.say = name;
+  values.text.set(node, given);
+  node.textContent = say(name, ...given);
+  return node;
+}
+
+// The same for what a screen reader is told.
+export function label(node, name, ...given) {
+  node.dataset.sayLabel = name;
+  values.label.set(node, given);
+  node.setAttribute("aria-label", say(name, ...given));
+  return node;
+}
+
+export const spoken = (tag, attributes, name, ...given) => put(el(tag, attributes), name, ...given);
 
 export function speak(language) {
-  spoken = language.toLowerCase().startsWith("zh") ? "zh" : "en";
-  document.documentElement.lang = spoken === "zh" ? "zh-CN" : "en";
-  for (const node of document.querySelectorAll("[data-say]")) node.textContent = say(node.dataset.say);
+  spokenNow = language.toLowerCase().startsWith("zh") ? "zh" : "en";
+  document.documentElement.lang = spokenNow === "zh" ? "zh-CN" : "en";
+  for (const node of document.querySelectorAll("[data-say]")) put(node, node.dataset.say, ...(values.text.get(node) ?? []));
   for (const node of document.querySelectorAll("[data-say-label]")) {
-    node.setAttribute("aria-label", say(node.dataset.sayLabel));
+    label(node, node.dataset.sayLabel, ...(values.label.get(node) ?? []));
   }
   for (const node of document.querySelectorAll("[data-say-hint]")) node.placeholder = say(node.dataset.sayHint);
 }
 
-export const language = () => spoken;
+export const language = () => spokenNow;
 
-export function say(name, ...values) {
-  const words = WORDS[spoken][name];
-  return typeof words === "function" ? words(...values) : words;
+export function say(name, ...given) {
+  const words = WORDS[spokenNow][name];
+  return typeof words === "function" ? words(...given) : words;
 }
