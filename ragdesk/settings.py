@@ -48,6 +48,7 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
+from ragdesk.web.page_options import PageOptions
 from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
@@ -80,6 +81,7 @@ class Settings:
     ground: GroundOptions = field(default_factory=GroundOptions)
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
+    page: PageOptions = field(default_factory=PageOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

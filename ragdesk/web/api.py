@@ -20,6 +20,7 @@ from ragdesk.web import (
     document_pages,
     documents,
     health_routes,
+    page_look,
     problems,
     schemas,
 )
@@ -27,6 +28,7 @@ from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
+from ragdesk.web.page_options import PageLook
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
@@ -39,6 +41,7 @@ ROUTERS = (
     collection_routes.router,
     document_pages.router,
     documents.router,
+    page_look.router,
     health_routes.router,
 )
 ROUTES = tuple(
@@ -54,6 +57,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
+    look = PageLook.from_options(workspace.settings.page)
 
     def run_job(job: DocumentJob) -> JobReport:
         open_collections.volume.check()
@@ -75,6 +79,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             metrics=metrics,
             secret=keys.get_secret("cursor"),
             remove_collection=_make_removal(workspace, open_collections),
+            page_look=look,
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -103,11 +108,18 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     problems.install_error_handlers(app)
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
+    _add_middleware(app, options, authenticator, metrics)
+    return app
+
+
+def _add_middleware(
+    app: FastAPI, options: ServeOptions, authenticator: Authenticator, metrics: Metrics
+) -> None:
+    """Put the middleware around the routes, the innermost first."""
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
     app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
     app.add_middleware(RequestMiddleware, metrics=metrics)
-    return app
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:

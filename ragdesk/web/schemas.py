@@ -137,6 +137,19 @@ class DocumentShownOut(DocumentOut):
     chunks: int
 
 
+class PageLookOut(BaseModel):
+    name: str
+    greeting: str = Field(description="Empty: the page's own.")
+    logo: str | None = Field(description="Path of the logo on this server.")
+    accent: str = Field(description="#rrggbb on light paper; empty: the page's own.")
+    accent_dark: str
+    suggestions: list[str] = Field(description="Questions to begin with, as set.")
+
+
+class SuggestionsOut(BaseModel):
+    questions: list[str]
+
+
 class SkipOut(BaseModel):
     uri: str
     reason: str

@@ -12,6 +12,7 @@ from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
 from ragdesk.web.open_collections import OpenCollections
 from ragdesk.web.page_images import PageImages
+from ragdesk.web.page_options import PageLook
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.uploads import Uploads
 
@@ -31,6 +32,7 @@ class ServerState:
     metrics: Metrics
     secret: bytes
     remove_collection: Callable[[str], None]
+    page_look: PageLook
     page_images: PageImages = field(default_factory=PageImages)
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False

@@ -1,6 +1,7 @@
 // What the operator chose: name, greeting, logo, colours and the questions to begin with.
 
 import { byId, el } from "./dom.js";
+import { language } from "./words.js";
 import * as wire from "./wire.js";
 
 const ON_DARK = "#0c211d";
@@ -53,7 +54,7 @@ export async function suggest(collection, ask) {
   const mine = turn;
   box.hidden = true;
   await whole;
-  const questions = own.length || !collection ? own : await wire.suggestions(collection).catch(() => []);
+  const questions = own.length || !collection ? own : await wire.suggestions(collection, { language: language() }).catch(() => []);
   if (mine !== turn) return;
   const button = (text) => el("button", { type: "button", class: "chip choice", on: { click: () => ask(text) } }, text);
   box.replaceChildren(...questions.map(button));

@@ -170,7 +170,7 @@ export class Turn {
   async #neighbours({ collection, citations }) {
     const entry = citations.find(({ question }) => question);
     if (!entry) return;
-    const questions = await wire.suggestions(collection, entry.chunk).catch(() => []);
+    const questions = await wire.suggestions(collection, { chunk: entry.chunk }).catch(() => []);
     if (!questions.length) return;
     const press = (question) => () => this.choose({ question });
     const buttons = questions.map((question) => el("button", { type: "button", class: "chip choice", on: { click: press(question) } }, question));

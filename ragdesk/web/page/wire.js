@@ -39,10 +39,10 @@ export const collections = async () => (await (await call("/v1/collections")).js
 // The operator's name, greeting, logo, colours and questions: asked for without a key.
 export const look = async () => (await call("/v1/page")).json();
 
-// Questions of a FAQ that are worth asking: beside an entry, or to begin with.
-export const suggestions = async (collection, chunk) => {
-  const query = chunk ? `?${new URLSearchParams({ chunk })}` : "";
-  return (await (await call(`/v1/collections/${encodeURIComponent(collection)}/suggestions${query}`)).json()).questions;
+// Questions of a FAQ that are worth asking: beside an entry ({chunk}), or to begin with ({language}).
+export const suggestions = async (collection, beside) => {
+  const path = `/v1/collections/${encodeURIComponent(collection)}/suggestions?${new URLSearchParams(beside)}`;
+  return (await (await call(path)).json()).questions;
 };
 
 export const documents = async (collection, cursor) => {
