@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from fakes import HashEmbedder, document
+from fakes import HashEmbedder
+from faq_home import ASKED, STAFF_QUESTION, ZH_QUESTION, publish_faq
 from starlette.testclient import TestClient
 
-from indexes.build import Build
 from ragdesk.assemble import Workspace
 from ragdesk.errors import SettingsError
 from ragdesk.settings import Settings
@@ -18,7 +18,6 @@ from ragdesk.web import api
 from ragdesk.web.page_options import PageLook, PageOptions
 
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
-ASKED = [f"Question {n} of the FAQ?" for n in range(8)]
 SUGGESTIONS = "/v1/collections/faq/suggestions"
 
 
@@ -28,30 +27,6 @@ def serving_page(home: Path, keys: KeyStore, page: PageOptions) -> Iterator[Test
     app = api.build_app(Workspace(home, settings, HashEmbedder()), keys)
     with TestClient(app, base_url="http://localhost:8080") as client:
         yield client
-
-
-def publish_faq(home: Path) -> dict[str, str]:
-    """Publish an open FAQ, one for staff, a Chinese one; return the chunk of each question."""
-    folder = home / "collections" / "faq"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    entries = {
-        "faq.csv": (ASKED, "en", frozenset()),
-        "staff.csv": (["Where is the canary?"], "en", frozenset({"staff"})),
-        "zh.csv": (["几点营业？"], "zh", frozenset()),
-    }
-    chunk_ids = {}
-    with Build(folder, HashEmbedder()) as build:
-        for uri, (questions, language, groups) in entries.items():
-            text = "\n".join(f"{question} Answer {n}." for n, question in enumerate(questions))
-            record, chunks = document(uri, text, source="api", language=language, groups=groups)
-            faq = [
-                replace(chunk, kind="faq", question=(chunk.start, chunk.start + len(question)))
-                for chunk, question in zip(chunks, questions, strict=True)
-            ]
-            chunk_ids |= {q: chunk.id for q, chunk in zip(questions, faq, strict=True)}
-            build.add(record, faq)
-        build.publish()
-    return chunk_ids
 
 
 def test_the_page_looks_as_the_operator_set_it_and_asks_for_no_key(tmp_path, keys):
@@ -129,12 +104,12 @@ def test_questions_are_those_of_faq_entries_that_the_asker_may_see(faq, keys):
         headers = {"Authorization": f"Bearer {token}"}
         return client.get(SUGGESTIONS, params=query, headers=headers).json()["questions"]
 
-    assert questions(guest) == [ASKED[0], "几点营业？", *ASKED[1:3]]
-    assert questions(guest, language="zh") == ["几点营业？"]
-    assert "Where is the canary?" in questions(staff)
+    assert questions(guest) == [ASKED[0], ZH_QUESTION, *ASKED[1:3]]
+    assert questions(guest, language="zh") == [ZH_QUESTION]
+    assert STAFF_QUESTION in questions(staff)
     assert questions(guest, chunk=chunk_ids[ASKED[3]]) == [ASKED[4], ASKED[5], ASKED[6]]
     assert questions(guest, chunk=chunk_ids[ASKED[7]]) == [ASKED[6], ASKED[5], ASKED[4]]
-    hidden = chunk_ids["Where is the canary?"]
+    hidden = chunk_ids[STAFF_QUESTION]
     assert questions(guest, chunk=hidden) == questions(guest, chunk="none") == []
     assert client.get(SUGGESTIONS).status_code == 401
 

@@ -8,7 +8,7 @@ const STEP = 200; // pixels by which widths differ, so that few are drawn
 const SMALLEST = 600;
 const LARGEST = 2000;
 
-// sheets: {pages, boxes} of the document, in points. Returns the node, and what draws its first page.
+// sheets: {pages, boxes} of the document, in points. Returns the node, its tools, and what draws its first page.
 export function drawPages(answer, place, { pages, boxes }) {
   const first = Math.min(boxes[0]?.page ?? place.page ?? 1, pages.length);
   let number = first;
@@ -24,7 +24,8 @@ export function drawPages(answer, place, { pages, boxes }) {
   put(size, "enlarge");
   const note = el("p", { class: "wait", role: "alert", hidden: true });
   const tools = el("div", { class: "sheet-tools" }, before, count, after, size);
-  const node = el("div", { class: "pages" }, tools, note, sheet);
+  const node = el("div", { class: "pages" }, note, sheet);
+  const also = answer.citations.filter((other) => other !== place && other.uri === place.uri).flatMap((other) => other.boxes ?? []);
   sheet.addEventListener("keydown", (event) => {
     const by = { PageUp: -1, PageDown: 1 }[event.key];
     if (!by) return;
@@ -59,6 +60,7 @@ export function drawPages(answer, place, { pages, boxes }) {
     label(canvas, own.length ? "pictureMarked" : "picture", number, place.quote ?? place.text ?? "");
     frame.style.aspectRatio = `${page.width} / ${page.height}`;
     const width = pixels(sheet.classList.contains("large"));
+    const shown = number;
     const wanted = `${number} ${width}`;
     if (wanted === drawn) return reveal();
     turn += 1;
@@ -74,7 +76,7 @@ export function drawPages(answer, place, { pages, boxes }) {
       canvas.getContext("2d").drawImage(picture, 0, 0);
       picture.close();
       drawn = wanted;
-      frame.append(outline(page, own));
+      frame.append(outline(page, own, also.filter((box) => box.page === shown)));
       reveal();
     } catch (problem) {
       if (mine !== turn) return;
@@ -87,20 +89,20 @@ export function drawPages(answer, place, { pages, boxes }) {
     }
   }
 
-  const reveal = () => frame.querySelector("rect")?.scrollIntoView({ block: "center", inline: "nearest" });
+  const reveal = () => frame.querySelector(".main")?.scrollIntoView({ block: "center", inline: "nearest" });
 
   function pixels(large) {
     const shown = (sheet.clientWidth || SMALLEST) * (large ? 2 : 1) * devicePixelRatio;
     return Math.min(LARGEST, Math.max(SMALLEST, Math.ceil(shown / STEP) * STEP));
   }
 
-  return { node, show };
+  return { node, tools, show };
 }
 
-// The boxes of the quote, over the picture, in the points of the page.
-function outline(page, boxes) {
-  const rects = boxes.map((box) =>
-    vector("rect", { x: box.left - 1, y: box.top - 1, width: Math.max(1, box.right - box.left) + 2, height: Math.max(1, box.bottom - box.top) + 2, rx: 1.5 }),
-  );
+// The boxes of the quote, and paler those of the answer's other quotes, over the picture in the points of the page.
+function outline(page, boxes, others) {
+  const draw = (kind) => (box) =>
+    vector("rect", { class: kind, x: box.left - 1, y: box.top - 1, width: Math.max(1, box.right - box.left) + 2, height: Math.max(1, box.bottom - box.top) + 2, rx: 1.5 });
+  const rects = [...others.map(draw("other")), ...boxes.map(draw("main"))];
   return vector("svg", { class: "boxes", viewBox: `0 0 ${page.width} ${page.height}`, "aria-hidden": "true" }, ...rects);
 }

@@ -58,17 +58,18 @@ function draw(answer, place, { text, links, sheets, ways }) {
     paper.querySelector("mark.main")?.scrollIntoView({ block: "center" });
     return;
   }
-  const { node, show } = drawPages(answer, place, sheets);
+  const { node, tools, show } = drawPages(answer, place, sheets);
   const choose = (page) => {
     for (const [button, on] of [[asPage, page], [asText, !page]]) button.setAttribute("aria-pressed", String(on));
     node.hidden = !page;
+    tools.hidden = !page;
     paper.hidden = page;
     if (page) show();
     else paper.querySelector("mark.main")?.scrollIntoView({ block: "center" });
   };
   const asPage = spoken("button", { type: "button", on: { click: () => choose(true) } }, "asPage");
   const asText = spoken("button", { type: "button", on: { click: () => choose(false) } }, "asText");
-  head.append(label(el("div", { class: "ways", role: "group" }, asPage, asText), "asWhat"));
+  head.append(label(el("div", { class: "ways", role: "group" }, asPage, asText), "asWhat"), tools);
   panel.body.replaceChildren(head, node, paper);
   choose(true);
 }

@@ -107,21 +107,20 @@ function card(answer, place) {
     head,
     where(place, place.title ? null : place.uri) ?? el("span", { class: "where" }, place.uri),
     place.question && el("p", { class: "asked-there" }, brief(place.question)),
-    rows(place, words) ?? el("p", { class: "quote" }, brief(words)),
+    rows(answer, place, words) ?? el("p", { class: "quote" }, brief(words)),
     waysOut(place),
   );
 }
 
 // A row of a table under the names of its columns; null for other words.
-function rows(place, words) {
+function rows(answer, place, words) {
   const lines = words.trim().split("\n");
-  const known = place.columns?.length > 1;
-  const width = known ? place.columns.length : 2;
-  if (!lines.every((line) => cells(line).length > 1) || (!known && lines.length < 2)) return null;
   const own = lines.slice(0, MOST_ROWS).map(cells);
-  const head = known && own[0].join("\n") !== place.columns.join("\n") ? [place.columns] : [];
-  if (own.some((row) => row.length > Math.max(width, own[0].length))) return null;
-  return el("div", { class: "quote table" }, grid([...head, ...own], { head: known }));
+  if (own.some((row) => row.length < 2)) return null;
+  const isHead = answer.citations.some(({ columns }) => columns?.join("\n") === own[0].join("\n"));
+  const known = place.columns?.length > 1 && !isHead;
+  if (!known && !isHead && own.length < 2) return null;
+  return el("div", { class: "quote table" }, grid([...(known ? [place.columns] : []), ...own], { head: known || isHead }));
 }
 
 // Words of a quote that lead somewhere, with the address to be seen before it is opened.
