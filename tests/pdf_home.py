@@ -1,20 +1,47 @@
-"""A collection with PDFs, their originals and where their words stand, made without a parser."""
+"""Collections of PDFs and of a page with a picture, with their originals, made without a parser."""
 
+import base64
 import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from fakes import HashEmbedder, document
 from pdf_files import HEIGHT, WIDTH, lines, made
 
 from indexes.build import Build
 from indexes.store.paths import original_file
+from ingest.parse.pdf.png_encoding import encode_png
 from ingest.parse.pdf.text_boxes import TextBox, write_boxes
 
 FIRST = "A refund is paid within 30 days."
 SECOND = "Gift cards are not refunded."
 PDF_TEXT = f"{FIRST}\n{SECOND}\n"
 PDF_URI, HIDDEN_PDF, DAMAGED_PDF = "rules/refunds.pdf", "secret.pdf", "damaged.pdf"
+PICTURE = encode_png(np.full((40, 60, 3), (200, 30, 30), dtype=np.uint8))
+HIDDEN_PAGE = "plan.html"
+
+
+def publish_pictures(home: Path, collection: str = "pictures", group: str = "staff") -> None:
+    """Publish a web page with a picture in it, for one group alone ("": for everybody)."""
+    folder = home / "collections" / collection
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    content = b'<p>The plan.<img src="data:image/png;base64,%b">' % base64.b64encode(PICTURE)
+    groups = frozenset({group} if group else ())
+    with Build(folder, HashEmbedder()) as build:
+        record, chunks = document(
+            HIDDEN_PAGE, "The plan.\n", media_type="text/html", source="api", groups=groups
+        )
+        record = replace(record, digest=hashlib.sha256(content).hexdigest())
+        _keep_original(folder, record.digest, content)
+        build.add(record, chunks)
+        build.publish()
+
+
+def _keep_original(folder: Path, digest: str, content: bytes) -> None:
+    file = original_file(folder, digest)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
 
 
 def publish_pdfs(home: Path, collection: str = "papers") -> None:
@@ -42,9 +69,7 @@ def publish_pdfs(home: Path, collection: str = "papers") -> None:
                 groups=groups,
             )
             record = replace(record, digest=hashlib.sha256(content).hexdigest(), boxes=boxes)
-            file = original_file(folder, record.digest)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
+            _keep_original(folder, record.digest, content)
             page_chunks = [replace(chunk, page=n) for n, chunk in enumerate(chunks, start=1)]
             build.add(record, page_chunks)
         build.publish()

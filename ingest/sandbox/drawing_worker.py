@@ -1,6 +1,7 @@
-"""The child process that draws pages of one PDF for people to see: on stdin and stdout.
+"""The child process that gives pictures of one document for people to see: on stdin and stdout.
 
-It has the limits of the children that parse, and answers each page as a PNG.
+It has the limits of the children that parse. A page of a PDF is drawn as a PNG; the pictures that
+lie in the file of another document come as they are.
 """
 
 import signal
@@ -26,7 +27,7 @@ from ingest.versions import list_code_versions
 
 
 def main() -> None:
-    """Draw one page after the other until the parent closes the pipe, or dies."""
+    """Answer one request after the other until the parent closes the pipe, or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     requests, answers = take_pipes()
     die_with_parent()
@@ -41,9 +42,12 @@ def main() -> None:
             return
         limit_seconds(request["seconds"])
         try:
-            document = document or open_pdf(read_body(Path(request["file"]), real=False))
-            picture = encode_png(render_page(document, request["page"], request["width"]))
-            frame = pack_frame({}, picture)
+            if "media_type" in request:
+                frame = _read_pictures(request)
+            else:
+                document = document or open_pdf(read_body(Path(request["file"]), real=False))
+                picture = encode_png(render_page(document, request["page"], request["width"]))
+                frame = pack_frame({}, picture)
         except MemoryError:
             frame = pack_frame({"memory": True})
         except Unreadable as error:
@@ -51,6 +55,15 @@ def main() -> None:
         except BaseException as error:  # noqa: BLE001 - a panic of a native library is no Exception
             frame = pack_frame({"failure": f"it is damaged ({type(error).__name__})"})
         write_frame(answers, frame)
+
+
+def _read_pictures(request: dict[str, Any]) -> list[bytes]:
+    from ingest.parse.picture_files import extract_pictures  # noqa: PLC0415 - a page waits for less
+
+    body = read_body(Path(request["file"]), real=False)
+    pictures = extract_pictures(body, request["media_type"])
+    types = [picture.media_type for picture in pictures]
+    return pack_frame({"types": types}, *(picture.body for picture in pictures))
 
 
 if __name__ == "__main__":

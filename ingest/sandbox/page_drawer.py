@@ -1,4 +1,4 @@
-"""Have pages of PDFs drawn in a limited child process, for people to see.
+"""Have pages of PDFs drawn, and pictures of documents read, in a limited child process.
 
 A child draws pages of one document alone: what a hostile one does to its process can neither
 spoil the pages of another nor see them.
@@ -6,9 +6,12 @@ spoil the pages of another nor see them.
 
 import contextlib
 import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ingest.errors import Unreadable
+from ingest.parse.picture_files import find_picture_type
 from ingest.sandbox.child import Child, ChildNotStarted, ParseFailure
 
 _PROGRAM = "ingest.sandbox.drawing_worker"
@@ -28,25 +31,30 @@ class PageDrawer:
 
     def draw_page(self, file: Path, digest: str, page: int, width: int) -> bytes:
         """Return a page as a PNG. page: 0-based. width: in pixels. Raises Unreadable. Blocks."""
+        header, parts = self._ask_child(file, digest, {"page": page, "width": width})
+        if len(parts) != 1:
+            raise Unreadable(f"The page cannot be shown: {header.get('failure', 'no picture')}.")
+        return bytes(parts[0])
+
+    def read_pictures(self, file: Path, digest: str, media_type: str) -> list[bytes]:
+        """Return the pictures in a document's file: PNG, JPEG, GIF. Raises Unreadable. Blocks."""
+        header, parts = self._ask_child(file, digest, {"media_type": media_type})
+        if "failure" in header:
+            raise Unreadable(f"The pictures cannot be shown: {header['failure']}.")
+        return [bytes(part) for part in parts if find_picture_type(part)]
+
+    def _ask_child(self, file: Path, digest: str, request: Mapping[str, Any]) -> tuple[Any, Any]:
         with self._lock:
             child = self._take_child(digest)
-            request = {
-                "file": str(file.absolute()),
-                "page": page,
-                "width": width,
-                "seconds": _SECONDS,
-            }
+            whole = {**request, "file": str(file.absolute()), "seconds": _SECONDS}
             try:
-                answer = child.request_parse(request, wall=_WALL_SECONDS)
+                answer = child.request_parse(whole, wall=_WALL_SECONDS)
             except ChildNotStarted as error:
                 answer = ParseFailure(str(error))
             if isinstance(answer, ParseFailure):
                 self._child = None
-                raise Unreadable(f"The page {answer.reason}.")
-        header, parts = answer
-        if "failure" in header or len(parts) != 1:
-            raise Unreadable(f"The page cannot be shown: {header.get('failure', 'no picture')}.")
-        return bytes(parts[0])
+                raise Unreadable(f"It cannot be shown: it {answer.reason}.")
+        return answer
 
     def _take_child(self, digest: str) -> Child:
         if self._closed:

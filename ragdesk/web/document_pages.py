@@ -1,6 +1,6 @@
-"""Routes of a PDF's pages: their sizes with the boxes of a quote, and each of them as a picture."""
+"""Routes of what can be seen of a document: pages of a PDF, and pictures in other files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -15,8 +15,10 @@ from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from indexes.store.paths import open_plain, original_file
 from ingest.parse.pdf.text_boxes import find_boxes, read_page_sizes
+from ingest.parse.picture_files import PICTURE_TYPES, find_picture_type
 from ragdesk.answering.quote_places import MOST_BOXES
 from ragdesk.answering.thread_offload import run_in_thread
+from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound
 from ragdesk.web import schemas
 from ragdesk.web.document_access import use_kept_document
@@ -26,6 +28,7 @@ from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
 
 router = APIRouter(route_class=StrictRoute, tags=["documents"])
+PICTURE_HEADERS: Final = {"Content-Security-Policy": "default-src 'none'; sandbox"}
 PDF_TYPE: Final = "application/pdf"
 DEFAULT_WIDTH, SMALLEST_WIDTH, LARGEST_WIDTH = 1_200, 100, 2_000  # pixels of a page's picture
 KeptDocumentFinder = Callable[[], AbstractContextManager[tuple[Index, ListedDocument]]]
@@ -78,11 +81,70 @@ async def page_image(  # noqa: PLR0913, one parameter a part of the request
     opened = await leases.lease_collection(collection)
     find = partial(use_kept_document, opened, uri, who, generation, chunk)
     digest = await run_in_thread(_find_digest, find, number)
-    file = original_file(opened.folder, digest)
-    await run_in_thread(_check_original, file)
-    image = await server_state(request).page_images.find_image(file, digest, number - 1, width)
-    headers = {"Content-Security-Policy": "default-src 'none'; sandbox"}
-    return Response(image, media_type="image/png", headers=headers)
+    file = await run_in_thread(_find_original, opened.folder, digest)
+    image = await server_state(request).page_images.find_page(file, digest, number - 1, width)
+    return Response(image, media_type="image/png", headers=PICTURE_HEADERS)
+
+
+@router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/pictures", response_model=schemas.PicturesOut)
+async def pictures(  # noqa: PLR0913, one parameter a part of the request
+    collection: str,
+    uri: str,
+    request: Request,
+    *,
+    who: DocumentReader,
+    leases: Leases,
+    generation: GenerationParam = None,
+    chunk: ChunkParam = None,
+) -> Response:
+    """Count the pictures that lie in a document's file: Word, PowerPoint, Excel, EPUB, HTML."""
+    opened = await leases.lease_collection(collection)
+    find = partial(use_kept_document, opened, uri, who, generation, chunk)
+    found = await _find_pictures(request, opened, find)
+    return JSONResponse({"pictures": len(found)})
+
+
+@router.get(
+    f"{DOCUMENTS_PATH}/{{uri:path}}/pictures/{{number:int}}",
+    response_class=Response,
+    responses={200: {"content": {"image/*": {}}, "description": "The picture as it is."}},
+)
+async def picture(  # noqa: PLR0913, one parameter a part of the request
+    collection: str,
+    uri: str,
+    number: int,
+    request: Request,
+    *,
+    who: DocumentReader,
+    leases: Leases,
+    generation: GenerationParam = None,
+    chunk: ChunkParam = None,
+) -> Response:
+    """Give a picture that lies in a document's file: PNG, JPEG or GIF. number: from 1."""
+    opened = await leases.lease_collection(collection)
+    find = partial(use_kept_document, opened, uri, who, generation, chunk)
+    found = await _find_pictures(request, opened, find)
+    if not 1 <= number <= len(found):
+        raise NotFound("No such picture.")
+    body = found[number - 1]
+    return Response(body, media_type=find_picture_type(body), headers=PICTURE_HEADERS)
+
+
+async def _find_pictures(
+    request: Request, opened: OpenCollection, find: KeptDocumentFinder
+) -> Sequence[bytes]:
+    """Return the pictures of a document, none of a type in which none are looked for."""
+    document = await run_in_thread(_find_listed, find)
+    if document.media_type not in PICTURE_TYPES:
+        return ()
+    file = await run_in_thread(_find_original, opened.folder, document.digest)
+    images = server_state(request).page_images
+    return await images.find_pictures(file, document.digest, document.media_type)
+
+
+def _find_listed(find: KeptDocumentFinder) -> ListedDocument:
+    with find() as (_, document):
+        return document
 
 
 def _describe_pages(find: KeptDocumentFinder, start: int, end: int) -> schemas.PagesOut:
@@ -114,11 +176,13 @@ def _find_digest(find: KeptDocumentFinder, number: int) -> str:
         return document.digest
 
 
-def _check_original(file: Path) -> None:
+def _find_original(folder: Path, digest: str) -> Path:
+    file = original_file(folder, digest)
     try:
         open_plain(file).close()
     except (FileNotFoundError, IndexDamaged) as error:
         raise NotFound("The original of this document is no longer kept.") from error
+    return file
 
 
 def _load_boxes(index: Index, document: ListedDocument) -> bytes:

@@ -137,6 +137,10 @@ class DocumentShownOut(DocumentOut):
     chunks: int
 
 
+class PicturesOut(BaseModel):
+    pictures: int
+
+
 class PageLookOut(BaseModel):
     name: str
     greeting: str = Field(description="Empty: the page's own.")

@@ -13,7 +13,7 @@ import pytest
 from engines import running
 from fakes import HashEmbedder
 from faq_home import ASKED, publish_faq
-from pdf_home import FIRST, SECOND, publish_pdfs
+from pdf_home import FIRST, SECOND, publish_pdfs, publish_pictures
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from web_home import publish
 
@@ -44,6 +44,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("viewer")
     publish_pdfs(home, "papers")
     publish_faq(home, "faq")
+    publish_pictures(home, "pictures", "")
     publish(home, "tables", {"codes.md": CODES}, {"codes.md": "Stove codes"})
     return home
 
@@ -150,6 +151,20 @@ def test_a_page_that_cannot_be_drawn_leaves_the_text_one_click_away(page):
     expect(page.locator(".pages .wait")).to_contain_text("cannot be shown as a picture")
     page.get_by_role("button", name="Text", exact=True).click()
     expect(page.locator("mark.main")).to_be_visible()
+
+
+def test_the_pictures_in_a_file_stand_below_its_text(page):
+    page.locator("#collection").select_option("pictures")
+    page.locator("#about").click()
+    page.locator("#side .card").click()
+    page.locator("summary", has_text="1 picture in the file").click()
+    picture = page.get_by_role("img", name="Picture 1 in plan.html")
+    expect(picture).to_be_visible()
+    colour = picture.evaluate(
+        "(canvas) => [...canvas.getContext('2d').getImageData(5, 5, 1, 1).data]"
+    )
+    assert colour == [200, 30, 30, 255]
+    check_access(page, "pictures in a file")
 
 
 def test_a_stored_table_is_a_table_with_the_cited_row_marked(page):

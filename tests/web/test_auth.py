@@ -25,6 +25,8 @@ NEEDED = {
     ("GET", f"{DOCUMENTS}/refunds.md/links"): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/pages"): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/pages/1"): "ask",
+    ("GET", f"{DOCUMENTS}/refunds.md/pictures"): "ask",
+    ("GET", f"{DOCUMENTS}/refunds.md/pictures/1"): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/original"): "ask",
     ("GET", "/v1/collections/default/suggestions"): "ask",
     ("PUT", f"{DOCUMENTS}/new.md"): "write",

@@ -1,15 +1,26 @@
-"""The pages of a PDF over HTTP: sizes and boxes, pictures, and who is given them."""
+"""What is seen of a document over HTTP: pages of a PDF, pictures in other files, and by whom."""
 
 import asyncio
 import struct
 from pathlib import Path
 
 import pytest
-from pdf_home import DAMAGED_PDF, FIRST, HIDDEN_PDF, PDF_TEXT, PDF_URI, publish_pdfs
+from pdf_home import (
+    DAMAGED_PDF,
+    FIRST,
+    HIDDEN_PAGE,
+    HIDDEN_PDF,
+    PDF_TEXT,
+    PDF_URI,
+    PICTURE,
+    publish_pdfs,
+    publish_pictures,
+)
 from web_home import serving
 
 from indexes.store.paths import original_file
 from ingest.errors import Unreadable
+from ingest.sandbox.page_drawer import PageDrawer
 from ragdesk.errors import NotFound, Overloaded
 from ragdesk.web import page_images
 from ragdesk.web.page_images import PageImages
@@ -90,45 +101,71 @@ def test_a_document_that_is_no_pdf_has_no_pages(published, keys):
         assert client.get(f"{where}/1").status_code == 404
 
 
-async def find(images: PageImages, digest: str, page: int = 0) -> bytes:
-    return await images.find_image(Path("none"), digest, page, 100)
+class Drawer(PageDrawer):
+    """Draws ten bytes, of some documents; ``drawn`` names them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.drawn: list[str] = []
+
+    def draw_page(self, file: Path, digest: str, page: int, width: int) -> bytes:
+        self.drawn.append(digest)
+        if digest == "bad":
+            raise Unreadable("It cannot be shown: it took longer than 10 s.")
+        return bytes(10)
+
+
+async def find(images: PageImages, digest: str, width: int = 100) -> bytes:
+    return await images.find_page(Path("none"), digest, 0, width)
 
 
 def test_pictures_are_kept_within_bounds_and_failures_are_not_tried_again(monkeypatch):
     monkeypatch.setattr(page_images, "MOST_BYTES", 25)
-    drawn: list[str] = []
-
-    def draw(_file: Path, digest: str, _page: int, _width: int) -> bytes:
-        drawn.append(digest)
-        if digest == "bad":
-            raise Unreadable("The page took longer than 10 s.")
-        return bytes(10)
+    drawer = Drawer()
 
     async def ask() -> None:
-        images = PageImages(draw)
+        images = PageImages(drawer)
         for digest in ("a", "b", "a", "c", "a", "b"):
             await find(images, digest)
-        for _ in range(2):
+        for width in (100, 200):
             with pytest.raises(NotFound, match="longer than"):
-                await find(images, "bad")
+                await find(images, "bad", width)
 
     asyncio.run(ask())
-    assert drawn == ["a", "b", "c", "b", "bad"]
+    assert drawer.drawn == ["a", "b", "c", "b", "bad"]
 
 
 def test_only_so_many_wait_for_a_picture_and_one_drawing_serves_them_all(monkeypatch):
     monkeypatch.setattr(page_images, "MOST_WAITING", 3)
-    drawn: list[str] = []
-
-    def draw(_file: Path, digest: str, _page: int, _width: int) -> bytes:
-        drawn.append(digest)
-        return b"png"
+    drawer = Drawer()
 
     async def ask() -> list[object]:
-        images = PageImages(draw)
+        images = PageImages(drawer)
         return await asyncio.gather(*(find(images, "a") for _ in range(5)), return_exceptions=True)
 
     replies = asyncio.run(ask())
-    assert replies[:3] == [b"png"] * 3
+    assert replies[:3] == [bytes(10)] * 3
     assert [type(reply) for reply in replies[3:]] == [Overloaded] * 2
-    assert drawn == ["a"]
+    assert drawer.drawn == ["a"]
+
+
+def test_pictures_in_a_file_are_given_to_whoever_may_see_it(home, keys):
+    publish_pictures(home)
+    where = "/v1/collections/pictures/documents"
+    _, guest = keys.create("guest", groups=["guests"])
+    _, staff = keys.create("staff", groups=["staff"])
+    with serving(home, keys) as client:
+
+        def get(path: str, token: str):
+            return client.get(f"{where}/{path}", headers={"Authorization": f"Bearer {token}"})
+
+        assert get(f"{HIDDEN_PAGE}/pictures", staff).json() == {"pictures": 1}
+        reply = get(f"{HIDDEN_PAGE}/pictures/1", staff)
+        assert reply.content == PICTURE
+        assert reply.headers["content-type"] == "image/png"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in reply.headers["content-security-policy"]
+        for path in ("pictures", "pictures/1"):
+            assert get(f"{HIDDEN_PAGE}/{path}", guest).status_code == 404
+        for number in ("0", "2", "x", "-1"):
+            assert get(f"{HIDDEN_PAGE}/pictures/{number}", staff).status_code == 404

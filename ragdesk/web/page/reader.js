@@ -3,6 +3,7 @@
 import { el, out, stepper, unit } from "./dom.js";
 import { label, put, spoken } from "./words.js";
 import { drawPages } from "./page_view.js";
+import { drawPictures } from "./pictures.js";
 import { blocks, cellSpans, grid, isHead } from "./tables.js";
 import * as panel from "./panel.js";
 import * as wire from "./wire.js";
@@ -46,6 +47,8 @@ export async function view(answer, place, from, { ways = null, back = null } = {
     draw(answer, place, { text, links, sheets, ways });
     const { notes } = await wire.about(answer.collection, place.uri, place.chunk).catch(() => ({ notes: [] }));
     if (isMine() && notes.length) panel.body.querySelector(".doc-head").append(noted(notes));
+    const pictures = paged ? null : await drawPictures(answer, place, nameOf(place)).catch(() => null);
+    if (isMine() && pictures) panel.body.append(pictures);
   });
   panel.body.querySelector(".wait + .wait")?.previousSibling.remove();
 }

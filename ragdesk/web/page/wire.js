@@ -92,6 +92,13 @@ export const pageImage = async (collection, uri, number, { width, generation, ch
   return (await call(`${within(collection, uri)}/pages/${number}?${query}`)).blob();
 };
 
+// How many pictures lie in a document's file, and one of them.
+export const pictures = async (collection, uri, generation, chunk) =>
+  (await (await call(`${within(collection, uri)}/pictures?${at(generation, chunk)}`)).json()).pictures;
+
+export const picture = async (collection, uri, generation, chunk, number) =>
+  (await call(`${within(collection, uri)}/pictures/${number}?${at(generation, chunk)}`)).blob();
+
 export const original = async (collection, uri, chunk) => {
   const query = chunk ? `?${new URLSearchParams({ chunk })}` : "";
   return (await call(`${within(collection, uri)}/original${query}`)).blob();
