@@ -4,7 +4,6 @@ A child draws pages of one document alone: what a hostile one does to its proces
 spoil the pages of another nor see them.
 """
 
-import contextlib
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -70,10 +69,19 @@ class PageDrawer:
             self._child.end_process()
             self._child = None
 
+    def end_idle_child(self) -> None:
+        """End the child unless it is at work: it holds a document that nobody looks at now."""
+        if self._lock.acquire(blocking=False):
+            try:
+                self._end_child()
+            finally:
+                self._lock.release()
+
     def close(self) -> None:
         """End the child; who waits for a page gets Unreadable, and later ones too."""
         self._closed = True
-        with contextlib.suppress(AttributeError):  # none is there, or it went meanwhile
-            self._child.kill()  # type: ignore[union-attr]
+        child = self._child
+        if child is not None:
+            child.kill()
         with self._lock:
             self._end_child()

@@ -16,6 +16,7 @@ from ragdesk.errors import NotFound, Overloaded
 
 MOST_BYTES: Final = 64 << 20  # of all pictures that are kept: some 400 pages
 MOST_FAILURES: Final = 1_000  # pages that cannot be drawn and are not tried again
+IDLE_SECONDS: Final = 60.0  # after which the child of the last document ends: it holds some 80 MB
 MOST_WAITING: Final = 16  # requests; a page takes 0.1 to 0.5 s, a hostile one 10 s
 # Digest of the document; a page, or the media type of a file of pictures; the width of a page.
 ImageKey = tuple[str, str, int]
@@ -32,6 +33,7 @@ class PageImages:
         self._failures: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._turn = asyncio.Lock()
         self._waiting = 0
+        self._ending: asyncio.TimerHandle | None = None
 
     async def find_page(self, file: Path, digest: str, page: int, width: int) -> bytes:
         """Return a page of a PDF as a PNG. Raises NotFound where it cannot be drawn, Overloaded.
@@ -82,6 +84,8 @@ class PageImages:
             if len(self._failures) > MOST_FAILURES:
                 self._failures.popitem(last=False)
             raise NotFound(str(error)) from error
+        finally:
+            self._end_child_later()
         self._images[key] = images
         self._size += sum(map(len, images))
         while self._size > MOST_BYTES:
@@ -89,6 +93,12 @@ class PageImages:
             self._size -= sum(map(len, oldest))
         return images
 
+    def _end_child_later(self) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        loop = asyncio.get_running_loop()
+        self._ending = loop.call_later(IDLE_SECONDS, self._drawer.end_idle_child)
+
     def close(self) -> None:
-        """End the child that draws."""
+        """End the child that draws. Blocks while a page is drawn."""
         self._drawer.close()

@@ -29,15 +29,24 @@ export const shows = (answer) => shown === answer;
 export const isList = () => mode === "list";
 export const isOfAnswer = () => Boolean(shown?.question);
 
+// On a narrow window the panel covers the rest, which the keyboard must not reach then.
+const narrow = matchMedia("(max-width: 59.99rem)");
+const coverRest = () => {
+  for (const part of [document.querySelector(".bar"), document.querySelector(".talk")]) part.inert = narrow.matches && !side.hidden;
+};
+narrow.addEventListener("change", coverRest);
+
 export function open(from) {
   if (from) opener = from;
   side.hidden = false;
+  coverRest();
   document.body.classList.add("beside");
 }
 
 export function close() {
   if (side.hidden) return false;
   side.hidden = true;
+  coverRest();
   document.body.classList.remove("beside");
   if (opener?.isConnected) opener.focus();
   else byId("question").focus();
