@@ -1,6 +1,7 @@
 // Tables as the documents' stored text has them: a row a line, its cells between " | ".
 
 import { el } from "./dom.js";
+import { label } from "./words.js";
 
 const CELL = / \|(?= )/g; // an empty cell may leave nothing between two of them
 const FIGURE = /^[\d\s.,:%+€$£¥–-]+$/; // a cell of figures alone stands under a head, and is none
@@ -56,5 +57,5 @@ export function grid(rows, { head = false, marked = () => false } = {}) {
     const nodes = padded.map((cell) => el(first ? "th" : "td", first ? { scope: "col" } : {}, ...[cell].flat()));
     return el("tr", { class: marked(n) ? "cited" : null }, ...nodes);
   });
-  return el("div", { class: "wide" }, el("table", {}, ...lines));
+  return label(el("div", { class: "wide", tabindex: "0", role: "group" }, el("table", {}, ...lines)), "table"); // it scrolls
 }

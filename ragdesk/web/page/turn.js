@@ -92,7 +92,7 @@ export class Turn {
       const open = table(nodes.at(-1));
       const fits = open?.rows[0].cells.length === words.length;
       const grid = fits ? open : el("table");
-      if (!fits) nodes.push(label(el("div", { class: "rows", tabindex: "0", role: "region" }, grid), "table"));
+      if (!fits) nodes.push(label(el("div", { class: "rows", tabindex: "0", role: "group" }, grid), "table"));
       const head = heads === null;
       const row = el("tr", {}, ...words.map((cell) => el(head ? "th" : "td", head ? { scope: "col" } : {}, cell)));
       if (line === lines.at(-1)) row.lastChild.append(" ", el("span", { class: "marks" }, mark));
