@@ -67,6 +67,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             metrics=metrics,
             secret=keys.get_secret("cursor"),
             remove_collection=_make_removal(workspace, open_collections),
+            redacts_documents=workspace.settings.redaction.ingest,
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
