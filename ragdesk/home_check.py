@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,8 @@ from ragdesk.document_reader_check import check_document_readers
 from ragdesk.errors import WORDS_OUTDATED, SettingsError
 from ragdesk.installation_check import Finding, FindingState, run_checks
 from ragdesk.settings import load_settings
-from ragdesk.support.key_store import DATABASE_FILE, KeyStore
+from ragdesk.support.database import DATABASE_FILE
+from ragdesk.support.key_store import KeyStore, open_home_database
 
 MIN_FREE_BYTES = 1 << 30  # bytes
 
@@ -259,13 +261,14 @@ class SelfTest:
     def keys(self) -> Iterator[Finding]:
         """Check whether anybody could ask over HTTP."""
         workspace = self.workspace
-        if not (workspace.home / DATABASE_FILE).is_file():
+        url = workspace.settings.support.database
+        if not url and not (workspace.home / DATABASE_FILE).is_file():
             yield Finding(what="keys", state="ok", found="none: the desk is open on loopback only")
             return
-        keys = KeyStore(workspace.home)
-        usable = keys.has_valid_key()
-        has_keys = keys.has_had_keys()
-        keys.close()
+        with closing(open_home_database(workspace.home, url)) as database:
+            keys = KeyStore(workspace.home, database)
+            usable = keys.has_valid_key()
+            has_keys = keys.has_had_keys()
         observed = "none"
         if usable:
             observed = "valid ones stand"

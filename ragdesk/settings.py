@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from indexes.embedding.embedder import EmbedOptions
 from indexes.options import IndexesOptions
+from indexes.text.redaction.redaction import RedactionOptions
 from ingest.parse.parse_options import ParseOptions
 from ingest.runners import RayOptions
 from ingest.sandbox.guard import GuardOptions
@@ -48,6 +49,7 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
+from ragdesk.support.support_options import SupportOptions
 from ragdesk.web.page_options import PageOptions
 from ragdesk.web.serve_options import ServeOptions
 
@@ -64,6 +66,7 @@ class Settings:
 
     guard: GuardOptions = field(default_factory=GuardOptions)
     parse: ParseOptions = field(default_factory=ParseOptions)
+    redaction: RedactionOptions = field(default_factory=RedactionOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
     embed: EmbedOptions = field(default_factory=EmbedOptions)
     ray: RayOptions = field(default_factory=RayOptions)
@@ -82,6 +85,7 @@ class Settings:
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
     page: PageOptions = field(default_factory=PageOptions)
+    support: SupportOptions = field(default_factory=SupportOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,9 +342,12 @@ def _unknown_setting(name: str) -> SettingsError:
     for row in list_settings(Settings()):
         option = row.name.removeprefix(f"{ADVANCED_TABLE}.")
         known[option] = known[f"{ADVANCED_TABLE}.{option}"] = row.name
-    close = difflib.get_close_matches(name, known, n=1) or [
-        other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]
-    ]
+    close = [other for other in known if "." in other and other.rpartition(".")[2] == name]
+    close = (
+        close
+        or difflib.get_close_matches(name, known, n=1)
+        or [other for other in known if other.rpartition(".")[2] == name.rpartition(".")[2]]
+    )
     hint = f"Did you mean {known[close[0]]!r}?" if close else "See them all: ragdesk settings"
     return SettingsError(f"Unknown setting {name!r}. {hint}")
 

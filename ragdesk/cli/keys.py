@@ -1,7 +1,8 @@
 """``ragdesk keys``: create, list and revoke keys of the HTTP API."""
 
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ from ragdesk.cli import shared_options, terminal
 from ragdesk.errors import HomeUnusable
 from ragdesk.settings import load_settings
 from ragdesk.support.access import SCOPES, Key
-from ragdesk.support.key_store import KeyStore
+from ragdesk.support.key_store import KeyStore, open_home_database
 
 KEYS_EXAMPLES = """
 \b
@@ -21,6 +22,14 @@ Examples:
   ragdesk keys list
   ragdesk keys revoke 1f0c92ab
 """
+
+
+@contextmanager
+def open_keys(call: shared_options.CliCall) -> Iterator[KeyStore]:
+    """Open the keys of the home and database that a call names."""
+    loaded = load_settings(home=call.home, config=call.config)
+    with closing(open_home_database(loaded.home, loaded.settings.support.database)) as database:
+        yield KeyStore(loaded.home, database)
 
 
 @click.group("keys", epilog=KEYS_EXAMPLES)
@@ -60,7 +69,7 @@ def keys_create(  # noqa: PLR0913, one parameter an option
     as_json: bool,
 ) -> None:
     """Create a key, and show it this once."""
-    with closing(KeyStore(load_settings(home=call.home, config=call.config).home)) as keys:
+    with open_keys(call) as keys:
         key, token = keys.create(
             name, scopes=scopes, groups=groups or (), collections=collections or (), days=days
         )
@@ -86,7 +95,7 @@ def keys_create(  # noqa: PLR0913, one parameter an option
 @click.pass_obj
 def keys_list(call: shared_options.CliCall, *, as_json: bool) -> None:
     """List every key ever made."""
-    with closing(KeyStore(load_settings(home=call.home, config=call.config).home)) as keys:
+    with open_keys(call) as keys:
         listed = keys.list_keys()
     if as_json:
         shared_options.print_json({"keys": [_key_as_json(key) for key in listed]})
@@ -116,7 +125,7 @@ def keys_list(call: shared_options.CliCall, *, as_json: bool) -> None:
 @click.pass_obj
 def keys_revoke(call: shared_options.CliCall, *, name: str, as_json: bool) -> None:
     """Revoke a key; it is refused from the next request on."""
-    with closing(KeyStore(load_settings(home=call.home, config=call.config).home)) as keys:
+    with open_keys(call) as keys:
         key = keys.revoke(name)
     if as_json:
         shared_options.print_json(_key_as_json(key))

@@ -1,5 +1,7 @@
 """``ragdesk serve``: the HTTP API and the chat page."""
 
+from contextlib import closing
+
 import click
 
 from ragdesk import logs
@@ -7,7 +9,7 @@ from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options
 from ragdesk.file_handles import raise_handle_limit
 from ragdesk.settings import load_settings
-from ragdesk.support.key_store import KeyStore
+from ragdesk.support.key_store import KeyStore, open_home_database
 from ragdesk.web import api, server
 
 SERVE_EXAMPLES = """
@@ -34,11 +36,9 @@ def command(call: shared_options.CliCall, *, host: str | None, port: int | None,
     options = loaded.settings.serve
     logs.start_logging(log)
     raise_handle_limit()
-    keys = KeyStore(loaded.home)
-    try:
+    with closing(open_home_database(loaded.home, loaded.settings.support.database)) as database:
+        keys = KeyStore(loaded.home, database)
         server.check_listen_address(options, keys)
         workspace = Workspace(loaded.home, loaded.settings)
         _ = workspace.engine  # what is wrong with its settings is said before anything listens
         server.run_server(api.build_app(workspace, keys), options)
-    finally:
-        keys.close()

@@ -1,20 +1,32 @@
-"""Access rights: keys, their scopes, groups and collections, and one ``check_access``.
+"""Access rights: who asks, what a role may do, and the one ``authorize`` that decides.
 
 A key is ``rd_`` and 32 random bytes. Only its SHA-256 is stored: of 256 random bits a
 fast hash tells nothing. Keys are read at each request, so that a key that was revoked,
 or lost a group, sees so at once.
 
 A desk that has had a key is never open again without one. So that lost rows or a lost file do not
-open it, this is written down in ``desk.sqlite`` and, before the first key is, in a file beside it.
+open it, this is written down in the database and, before the first key is, in a file of the home.
 """
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
 
 from ragdesk.errors import Forbidden, Invalid, NotFound
 
-Scope = Literal["ask", "write", "admin"]
+# ask: ask and search, own conversations, feedback, own hand-offs. write: documents and jobs.
+# agent: hand-offs and the conversations that came with them, corrections, figures. edit: the gap
+# report, drafts and their approval. admin: everything.
+Scope = Literal["ask", "write", "agent", "edit", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+StaffRole = Literal["asker", "agent", "editor", "admin"]
+ROLE_SCOPES: Final[Mapping[StaffRole, frozenset[Scope]]] = {
+    "asker": frozenset({"ask"}),
+    "agent": frozenset({"ask", "agent"}),
+    "editor": frozenset({"ask", "agent", "edit", "write"}),
+    "admin": frozenset(SCOPES),
+}
+PrincipalKind = Literal["local", "key", "staff", "visitor"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +49,20 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """The asker's rights. ``groups`` None sees every document; no collections means all of them."""
+    """The asker's rights. ``groups`` None sees every document; no collections means all of them.
+
+    name: who asks, for logs and jobs. person: who owns the conversations of this asker, the same
+    however they sign in again. attributes: what a signed token says of a visitor, by which
+    passages may be filtered.
+    """
 
     name: str
     scopes: frozenset[str]
     groups: frozenset[str] | None
     collections: frozenset[str] = frozenset()
+    kind: PrincipalKind = "key"
+    person: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def split_names(text: str) -> frozenset[str]:
@@ -59,7 +79,9 @@ def split_names(text: str) -> frozenset[str]:
     return names
 
 
-LOCAL_PRINCIPAL = Principal(name="local", scopes=frozenset(SCOPES), groups=None)
+LOCAL_PRINCIPAL = Principal(
+    name="local", scopes=frozenset(SCOPES), groups=None, kind="local", person="local"
+)
 
 
 def make_principal(key: Key) -> Principal:
@@ -70,12 +92,22 @@ def make_principal(key: Key) -> Principal:
         scopes=frozenset(SCOPES) if admin else key.scopes,
         groups=None if admin else key.groups,
         collections=key.collections,
+        kind="key",
+        person=f"key:{key.id}",
     )
 
 
-def check_access(who: Principal, scope: Scope, collection: str | None = None) -> None:
-    """Raise Forbidden (no such scope) or NotFound (not this key's collection), or do nothing."""
+def authorize(
+    who: Principal, scope: Scope, collection: str | None = None, *, owner: str | None = None
+) -> None:
+    """Raise Forbidden or NotFound where somebody may not do something, or do nothing.
+
+    scope: what it takes; without it Forbidden. collection: where; NotFound for another than
+    theirs. owner: the person whom a conversation or hand-off belongs to; NotFound for another.
+    """
     if scope not in who.scopes:
         raise Forbidden(f"This key may not do that: it lacks the scope {scope!r}.")
     if collection is not None and who.collections and collection not in who.collections:
         raise NotFound(f"No collection {collection!r}.")
+    if owner is not None and owner != who.person:
+        raise NotFound("No such thing, or none that you may see.")

@@ -28,7 +28,7 @@ from ragdesk.errors import (
     WrongHost,
 )
 from ragdesk.support import access
-from ragdesk.support.access import LOCAL_PRINCIPAL, Principal, check_access, make_principal
+from ragdesk.support.access import LOCAL_PRINCIPAL, Principal, authorize, make_principal
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import problems
 from ragdesk.web.connections import RateLimit
@@ -193,7 +193,7 @@ def require_scope(scope: access.Scope) -> Callable[[Request], Awaitable[Principa
         gate: Authenticator = request.app.state.gate
         who = gate.authenticate(request.headers.get("authorization"))
         request.state.who = who.name
-        check_access(who, scope, request.path_params.get("collection"))
+        authorize(who, scope, request.path_params.get("collection"))
         return who
 
     return check

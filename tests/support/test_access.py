@@ -5,7 +5,7 @@ import stat
 import pytest
 
 from ragdesk.errors import Forbidden, HomeUnusable, Invalid, NotFound
-from ragdesk.support.access import LOCAL_PRINCIPAL, check_access, make_principal
+from ragdesk.support.access import LOCAL_PRINCIPAL, authorize, make_principal
 from ragdesk.support.key_store import KeyStore
 
 
@@ -61,7 +61,7 @@ def test_keys_survive_and_are_seen_by_another_process(keys, tmp_path):
 
 
 def test_a_scope_that_is_not_one_is_refused(keys):
-    with pytest.raises(Invalid, match="ask, write, admin"):
+    with pytest.raises(Invalid, match="ask, write, agent, edit, admin"):
         keys.create("x", scopes=["everything"])
 
 
@@ -69,22 +69,22 @@ def test_authorize_denies_what_was_not_given(keys):
     key, _ = keys.create("x", scopes=["ask"], collections=["a"])
     who = make_principal(key)
 
-    check_access(who, "ask", "a")
+    authorize(who, "ask", "a")
     with pytest.raises(Forbidden):
-        check_access(who, "write", "a")
+        authorize(who, "write", "a")
     with pytest.raises(NotFound):
-        check_access(who, "ask", "b")
+        authorize(who, "ask", "b")
     assert who.groups == frozenset()
-    check_access(LOCAL_PRINCIPAL, "admin", "anything")
+    authorize(LOCAL_PRINCIPAL, "admin", "anything")
 
 
 def test_an_admin_has_every_scope_within_its_collections(keys):
     who = make_principal(keys.create("x", scopes=["admin"], collections=["a"])[0])
 
-    check_access(who, "write", "a")
+    authorize(who, "write", "a")
     assert who.groups is None
     with pytest.raises(NotFound):
-        check_access(who, "write", "b")
+        authorize(who, "write", "b")
 
 
 @pytest.mark.parametrize("lost", ["removed", "emptied", "left by a crash"])

@@ -281,8 +281,8 @@ def test_an_open_desk_refuses_what_a_proxy_passed_on_unless_it_is_trusted(home, 
 def test_a_desk_that_lost_its_keys_is_not_open(home, keys, lost, caplog):
     keys.create("first")
     if lost == "rows of 0.1.0":  # which wrote down nothing else
-        with keys._db as db:
-            db.execute("DELETE FROM secrets")
+        with keys.database.write() as db:
+            db.exec_driver_sql("DELETE FROM secrets")
         (home / "desk.sqlite.closed").unlink()
         KeyStore(home).close()
     keys.close()

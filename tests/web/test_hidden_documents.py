@@ -140,8 +140,8 @@ def test_a_queued_job_asks_again_what_its_key_may(client, keys, writer, change):
     if column is None:
         keys.revoke(key.id)
     else:
-        with keys._db as db:
-            db.execute(f"UPDATE keys SET {column} = ? WHERE id = ?", (value, key.id))  # noqa: S608, three names
+        with keys.database.write() as db:
+            db.exec_driver_sql(f"UPDATE keys SET {column} = ? WHERE id = ?", (value, key.id))  # noqa: S608, three names
     go()
 
     jobs = [ended(client, one, bearer(admin)) for one in (put, gone)]
@@ -194,8 +194,8 @@ def test_an_idempotency_key_gives_no_text_once_the_key_lost_its_group(client, ke
     key, token = keys.create("staff", groups=["staff"])
     headers = {**bearer(token), "Idempotency-Key": "once"}
     assert "xylophone" in client.post("/v1/answers", json=ASK, headers=headers).text
-    with keys._db as db:
-        db.execute("UPDATE keys SET groups = '[]' WHERE id = ?", (key.id,))
+    with keys.database.write() as db:
+        db.exec_driver_sql("UPDATE keys SET groups = '[]' WHERE id = ?", (key.id,))
 
     assert "xylophone" not in client.post("/v1/answers", json=ASK, headers=headers).text
 

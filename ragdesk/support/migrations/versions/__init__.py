@@ -1,0 +1,1 @@
+"""One revision of the tables a module, oldest first."""
