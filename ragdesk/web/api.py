@@ -132,14 +132,6 @@ def _add_middleware(
     """Add what stands around every request, the innermost first."""
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
-    _add_middleware(app, options, authenticator, metrics)
-    return app
-
-
-def _add_middleware(
-    app: FastAPI, options: ServeOptions, authenticator: Authenticator, metrics: Metrics
-) -> None:
-    """Put the middleware around the routes, the innermost first."""
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
     app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)

@@ -1,10 +1,11 @@
 // The page: a question goes out, an answer with its sources comes back.
 
 import { byId, el } from "./dom.js";
-import { Turn } from "./turn.js";
+import { drawReply, Turn } from "./turn.js";
 import { dress, suggest } from "./look.js";
 import { label, language, put, speak } from "./words.js";
 import { offerDictation } from "./voice.js";
+import * as conversations from "./conversations.js";
 import * as sources from "./sources.js";
 import * as wire from "./wire.js";
 
@@ -13,15 +14,13 @@ const send = byId("send");
 const picker = byId("collection");
 let running = null; // the AbortController of the question under way
 let known = []; // the collections this reader may ask
-let said = []; // the conversation so far: a follow-up question leans on it
-const REMEMBERED = 8;
-const LONGEST = 4000; // characters of a turn that are sent again
 
 speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
 setTheme(localStorage.getItem("ragdesk.theme"));
 nameLanguage();
 offerDictation(byId("listen"), question);
 dress();
+conversations.start(draw);
 open();
 
 async function open() {
@@ -40,7 +39,28 @@ async function open() {
   byId("collection-box").hidden = known.length < 2;
   introduce();
   question.focus();
+  conversations.follow().catch(() => askKey(open));
 }
+
+// A conversation that was opened again, or the empty page. shared: somebody else's, to be read.
+function draw(conversation, turns, shared) {
+  running?.abort();
+  byId("turns").replaceChildren();
+  sources.close();
+  document.body.classList.toggle("talking", turns.length > 0);
+  document.body.classList.toggle("reading", shared);
+  byId("composer").hidden = shared;
+  if (conversation && known.some((one) => one.name === conversation.collection)) picker.value = conversation.collection;
+  for (const turn of turns) {
+    if (turn.author === "customer") new Turn(turn.question ?? "", conversation.collection, choose, { ...turn, shared });
+    else if (turn.author === "agent") drawReply(turn);
+  }
+  byId("turns").lastElementChild?.scrollIntoView({ block: "start" });
+  introduce();
+  if (!shared) question.focus();
+}
+
+const choose = (choice) => running || ask(choice.question, choice.uris ? { uris: choice.uris } : {});
 
 function introduce() {
   const here = known.find((one) => one.name === picker.value);
@@ -53,14 +73,13 @@ function introduce() {
 async function ask(text, filters = {}) {
   document.body.classList.add("talking");
   const collection = picker.value || "default";
-  const turn = new Turn(text, collection, (choice) => running || ask(choice.question, choice.uris ? { uris: choice.uris } : {}));
-  const before = said;
-  const asked = { question: text, collection, history: before, filters };
+  const turn = new Turn(text, collection, choose);
   running = new AbortController();
   busy(true);
   try {
+    const conversation = await conversations.ensure(collection);
+    const asked = { question: text, collection, conversation, filters };
     await wire.ask(asked, (name, data) => turn.hear(name, data), running.signal);
-    if (said === before) remember(text, turn.answer); // else the talk is over: another collection
   } catch (problem) {
     if (problem.name === "AbortError") turn.stop();
     else if (problem.status === 401) askKey(() => ask(text, filters), turn.node.remove());
@@ -69,13 +88,6 @@ async function ask(text, filters = {}) {
     running = null;
     busy(false);
   }
-}
-
-// What asks back settles nothing: the question that follows a choice says it all again.
-function remember(text, answer) {
-  if (!answer.text || answer.outcome === "clarify") return;
-  const turns = [{ role: "user", text }, { role: "assistant", text: Array.from(answer.text).slice(0, LONGEST).join("") }];
-  said = [...said, ...turns].slice(-REMEMBERED);
 }
 
 function busy(on) {
@@ -138,7 +150,7 @@ question.addEventListener("keydown", (event) => {
 
 document.addEventListener("keydown", (event) => {
   const typing = ["TEXTAREA", "INPUT", "SELECT"].includes(document.activeElement?.tagName);
-  if (event.key === "Escape" && !byId("key").open) sources.close();
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) sources.close();
   if (event.key === "/" && !typing) {
     event.preventDefault();
     question.focus();
@@ -147,8 +159,7 @@ document.addEventListener("keydown", (event) => {
 
 picker.addEventListener("change", () => {
   localStorage.setItem("ragdesk.collection", picker.value);
-  said = [];
-  introduce();
+  conversations.begin();
 });
 
 byId("key-later").addEventListener("click", () => byId("key").close());

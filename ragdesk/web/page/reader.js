@@ -33,6 +33,11 @@ export async function view(answer, place, from, { ways = null, back = null } = {
   panel.open(from);
   panel.entitle(null, nameOf(place));
   panel.backTo(answer.citations.length ? "sources" : answer.passages.length ? "closest" : "all");
+  if (place.is_kept === false) {
+    panel.body.replaceChildren(...recall(place));
+    panel.focusTitle();
+    return;
+  }
   panel.body.replaceChildren(spoken("p", { class: "wait" }, "loading"));
   panel.focusTitle();
   await panel.attempt(async () => {
@@ -75,6 +80,16 @@ function draw(answer, place, { text, links, sheets, ways }) {
   head.append(label(el("div", { class: "ways", role: "group" }, asPage, asText), "asWhat"), tools);
   panel.body.replaceChildren(head, node, paper);
   choose(true);
+}
+
+// Of a document that is no longer kept: the words around the quote, as they stood when it was cited.
+function recall(place) {
+  const { start, text } = place.context;
+  const from = unit(text, place.start - start);
+  const to = unit(text, place.end - start);
+  const words = el("div", { class: "words" }, text.slice(0, from), el("mark", { class: "main" }, text.slice(from, to)), text.slice(to));
+  const head = el("div", { class: "doc-head" }, where(place), el("span", { class: "uri" }, place.uri), spoken("p", { class: "note soft" }, "pastText"));
+  return [head, label(el("div", { class: "paper", tabindex: "0", role: "region" }, words), "textOf", nameOf(place))];
 }
 
 function drawText(answer, place, text, links) {

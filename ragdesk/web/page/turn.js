@@ -4,6 +4,7 @@ import { byId, el, out } from "./dom.js";
 import { label, put, say, spoken } from "./words.js";
 import { cells } from "./tables.js";
 import { readAloud } from "./voice.js";
+import { thumbs } from "./feedback.js";
 import * as sources from "./sources.js";
 import * as wire from "./wire.js";
 
@@ -26,8 +27,10 @@ const table = (node) => (node instanceof Element ? node.querySelector(":scope > 
 
 export class Turn {
   // collection: the one asked. choose: what to do when one of several readings is picked.
-  constructor(question, collection, choose) {
+  // kept: a turn of a conversation that is opened again; it is drawn whole, and nothing is said of it.
+  constructor(question, collection, choose, kept = null) {
     this.choose = choose;
+    this.kept = kept;
     this.text = "";
     this.opened = false; // the reader opened a source before the answer was whole
     this.answer = { question, collection, citations: [], passages: [] };
@@ -41,8 +44,16 @@ export class Turn {
     turns.set(this.node, this);
     watcher.observe(this.node);
     byId("turns").append(this.node);
+    if (kept) return this.#recall(kept);
     this.node.scrollIntoView({ block: "start", behavior: "smooth" });
     announce("looking");
+  }
+
+  // What was answered then, with its sources as they were. hidden: it quotes what this reader may not see.
+  #recall({ answer, hidden }) {
+    if (answer) return this.#done({ passages: [], choices: [], seconds: {}, ...answer });
+    this.reply.removeAttribute("aria-busy");
+    this.status.replaceWith(spoken("p", { class: "note" }, hidden ? "pastHidden" : "stopped"));
   }
 
   hear(name, data) {
@@ -134,6 +145,7 @@ export class Turn {
       this.words.before(spoken("p", { class: "note soft" }, why));
     }
     this.#under(answer);
+    if (this.kept) return;
     announce("heard", answer.text.replaceAll(/\s*\[\d{1,3}\]/g, ""), answer.citations.length);
     if (this.opened) return;
     if (answer.citations.length) sources.list(this.answer, { reveal: WIDE.matches });
@@ -160,10 +172,11 @@ export class Turn {
         sourced && chip(),
         cited && navigator.clipboard && this.#copy(answer), // none over plain http from elsewhere
         cited && readAloud(answer.text, answer.language),
-        spoken("span", { class: "took" }, "took", answer.seconds.total ?? 0),
+        !SOCIAL.has(answer.reason) && answer.id && !this.kept?.shared && thumbs(answer, this.kept?.feedback),
+        answer.seconds?.total && spoken("span", { class: "took" }, "took", answer.seconds.total),
       ].filter(Boolean),
     );
-    if (answer.outcome === "answered" && cited) this.#neighbours(answer);
+    if (answer.outcome === "answered" && cited && !this.kept) this.#neighbours(answer);
   }
 
   // Questions that stand beside the one that was answered, in the same list of them.
@@ -237,6 +250,14 @@ export class Turn {
     this.status.replaceChildren(spoken("span", {}, "stopped"));
     announce("stopped");
   }
+}
+
+// What a person wrote, in the conversation.
+export function drawReply({ answer, created }) {
+  const words = el("div", { class: "words" }, answer?.text ?? "");
+  const node = el("article", { class: "turn person", "data-created": String(created) }, spoken("p", { class: "note" }, "fromPerson"), words);
+  byId("turns").append(node);
+  return node;
 }
 
 // Said once, when it is whole: words that grow are read again and again.

@@ -104,8 +104,42 @@ export const original = async (collection, uri, chunk) => {
   return (await call(`${within(collection, uri)}/original${query}`)).blob();
 };
 
+const sent = (method, body) => ({ method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+const named = (conversation) => `/v1/conversations/${encodeURIComponent(conversation)}`;
+
+// Conversations of this reader, the latest first; of all words in query.
+export const conversations = async (query, cursor) => {
+  const asked = new URLSearchParams({ query, limit: "30", ...(cursor ? { cursor } : {}) });
+  return (await call(`/v1/conversations?${asked}`)).json();
+};
+
+export const beginConversation = async (collection) =>
+  (await call("/v1/conversations", sent("POST", { collection, origin: "page" }))).json();
+
+export const renameConversation = async (conversation, title) => (await call(named(conversation), sent("PATCH", { title }))).json();
+
+export const deleteConversation = (conversation) => call(named(conversation), { method: "DELETE" });
+
+export const shareConversation = async (conversation) => (await call(`${named(conversation)}/share`, { method: "POST" })).json();
+
+// A conversation with all its turns, of one's own or by the token of a shared one.
+export const turns = (conversation) => everyTurn(`${named(conversation)}/turns`);
+export const shared = (token) => everyTurn(`/v1/shared/${encodeURIComponent(token)}`);
+
+async function everyTurn(path) {
+  let page = await (await call(`${path}?limit=200`)).json();
+  const all = [...page.turns];
+  while (page.next) {
+    page = await (await call(`${path}?limit=200&after=${page.next}`)).json();
+    all.push(...page.turns);
+  }
+  return { conversation: page.conversation, turns: all };
+}
+
+export const judge = async (judgement) => (await call("/v1/feedback", sent("POST", judgement))).json();
+
 // Server-Sent Events over POST: EventSource can only GET. Calls `hear(name, data)` for each.
-// asked: question, collection, and where there are any, history and filters.
+// asked: question, collection, conversation, and where there are any, filters.
 export async function ask(asked, hear, signal) {
   const response = await call("/v1/answers", {
     method: "POST",
