@@ -216,7 +216,8 @@ export class Turn {
 
   #link(answer, link) {
     if (link.href) return out(link.href, { class: "chip" }, link.title);
-    const place = answer.passages.find((passage) => passage.uri === link.uri);
+    const source = [...answer.passages, ...(answer.sources ?? [])].find(({ uri }) => uri === link.uri);
+    const place = source && { start: 0, end: 0, ...source }; // a kept answer names its passages only
     if (!place) return null;
     const press = (event) => {
       this.opened = true;
