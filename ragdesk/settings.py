@@ -50,6 +50,7 @@ from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
 from ragdesk.support.support_options import SupportOptions
+from ragdesk.web.page_options import PageOptions
 from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
@@ -83,6 +84,7 @@ class Settings:
     ground: GroundOptions = field(default_factory=GroundOptions)
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
+    page: PageOptions = field(default_factory=PageOptions)
     support: SupportOptions = field(default_factory=SupportOptions)
 
 

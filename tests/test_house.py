@@ -20,6 +20,7 @@ OPEN_TO_EVAL = "indexes.text."  # pure: verifying and measuring share it
 DOORS = {
     "comrak": {"ingest/parse/markup/markdown.py"},
     "alembic": {"ragdesk/support/migrations"},
+    "cryptography": {"ragdesk/support/encryption.py"},
     "cv2": {"ingest/parse/pdf/on_rapidocr.py"},
     "faiss": {"indexes/vectors/faiss_index.py"},
     "fastapi": {"ragdesk/web"},
@@ -41,6 +42,7 @@ DOORS = {
     "oxmsg": {"ingest/parse/mail/outlook.py"},
     "phonenumbers": {"indexes/text/redaction/phone_numbers.py"},
     "prometheus_client": {"ragdesk/metrics.py"},
+    "psycopg": {"ragdesk/support/notices.py"},
     "pymilvus": {"indexes/vectors/on_milvus.py"},
     "python_calamine": {"ingest/parse/office/old_sheets.py"},
     "pypdf": {"ingest/parse/pdf/structure.py"},

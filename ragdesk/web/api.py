@@ -16,9 +16,14 @@ from ragdesk.support.key_store import KeyStore
 from ragdesk.web import (
     answers,
     collection_routes,
+    conversation_events,
+    conversations,
     document_access,
+    document_pages,
     documents,
     health_routes,
+    page_look,
+    person_routes,
     problems,
     schemas,
 )
@@ -26,13 +31,26 @@ from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
+from ragdesk.web.page_options import PageLook
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
+from ragdesk.web.support_state import make_support_state, make_text_cipher
 from ragdesk.web.uploads import Uploads
 
-ROUTERS = (answers.router, collection_routes.router, documents.router, health_routes.router)
+# A document's parts before the document: its uri may hold anything.
+ROUTERS = (
+    answers.router,
+    collection_routes.router,
+    conversation_events.router,
+    conversations.router,
+    document_pages.router,
+    documents.router,
+    page_look.router,
+    health_routes.router,
+    person_routes.router,
+)
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
@@ -46,6 +64,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
+    look = PageLook.from_options(workspace.settings.page)
+    cipher = make_text_cipher(workspace.settings.support)
 
     def run_job(job: DocumentJob) -> JobReport:
         open_collections.volume.check()
@@ -57,6 +77,10 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         uploads = Uploads(workspace.home)
+        support = make_support_state(
+            workspace.settings, keys.database, cipher, open_collections, metrics
+        )
+        app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
         state = ServerState(
             options=options,
@@ -66,7 +90,9 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             uploads=uploads,
             metrics=metrics,
             secret=keys.get_secret("cursor"),
+            support=support,
             remove_collection=_make_removal(workspace, open_collections),
+            page_look=look,
             redacts_documents=workspace.settings.redaction.ingest,
         )
         app.state.desk = state
@@ -74,7 +100,9 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             ending.push_async_callback(workspace.close)
             ending.callback(open_collections.close)
             ending.callback(uploads.close)
+            ending.push_async_callback(asyncio.to_thread, state.page_images.close)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
+            ending.push_async_callback(support.close, options.drain_seconds)
             try:
                 await workspace.start()
             except ModelMissing as error:
@@ -83,6 +111,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             watcher = asyncio.create_task(open_collections.watch())
             ending.push_async_callback(_cancel_task, watcher)
+            support.start()
             state.ready = True
             try:
                 yield
@@ -93,13 +122,20 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app.state.options = options
     app.state.gate = authenticator
     problems.install_error_handlers(app)
+    _add_middleware(app, options, authenticator, metrics)
+    return app
+
+
+def _add_middleware(
+    app: FastAPI, options: ServeOptions, authenticator: Authenticator, metrics: Metrics
+) -> None:
+    """Add what stands around every request, the innermost first."""
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
     app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
     app.add_middleware(RequestMiddleware, metrics=metrics)
-    return app
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:

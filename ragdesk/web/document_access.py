@@ -1,7 +1,8 @@
 """Look up documents for a principal: hidden ones are answered as if they did not exist."""
 
+import contextlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
@@ -89,15 +90,28 @@ def read_document_text(
     its document is gone: what was deleted is not to be read, and another document of its name
     opens nothing.
     """
+    with use_kept_document(opened, uri, who, generation, chunk) as (index, document):
+        return index.read_text_of(document) or ""
+
+
+@contextlib.contextmanager
+def use_kept_document(
+    opened: OpenCollection,
+    uri: str,
+    who: Principal,
+    generation: int | None,
+    chunk: str | None = None,
+) -> Iterator[tuple[Index, ListedDocument]]:
+    """Find a document in a generation that is kept, open while it is used. Raises NotFound.
+
+    In an older one, only for those who might see it then and may see it now.
+    """
     if generation is None or generation == opened.index.generation:
-        return _stored_text(opened.index, uri, who, chunk)
+        yield opened.index, find_in_generation(opened.index, uri, who, chunk)
+        return
     find_in_generation(opened.index, uri, who)
     with opened.open_generation(generation) as older_index:
-        return _stored_text(older_index, uri, who, chunk)
-
-
-def _stored_text(index: Index, uri: str, who: Principal, chunk: str | None) -> str:
-    return index.read_text_of(find_in_generation(index, uri, who, chunk)) or ""
+        yield older_index, find_in_generation(older_index, uri, who, chunk)
 
 
 def check_uri(uri: str) -> None:

@@ -25,6 +25,7 @@ from ragdesk.web.server_state import server_state
 router = APIRouter(tags=["server"])
 Admin = Annotated[Principal, Depends(require_scope("admin"))]
 SERVED_STATES = ("ok", "behind", "restricted")
+INDEX_NAME = "index.html"
 PAGE_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -42,13 +43,16 @@ def _page_response(name: str) -> Response:
     if name not in PAGE_FILES:
         raise NotFound("No such page.")
     body, media_type = PAGE_FILES[name]
-    return Response(body, media_type=media_type, headers={"Cache-Control": "no-cache"})
+    headers = {"Cache-Control": "no-cache"}
+    if name == INDEX_NAME:  # the page alone may listen, where somebody presses its button
+        headers["Permissions-Policy"] = "camera=(), microphone=(self), geolocation=()"
+    return Response(body, media_type=media_type, headers=headers)
 
 
 @router.get("/", include_in_schema=False)
 async def index() -> Response:
     """Give the chat page."""
-    return _page_response("index.html")
+    return _page_response(INDEX_NAME)
 
 
 @router.get("/page/{name}", include_in_schema=False)
@@ -60,7 +64,7 @@ async def page(name: str) -> Response:
 def _find_files() -> dict[str, tuple[BaseRoute, list[tuple[bytes, bytes]], bytes]]:
     """List the page's files by their paths: route, headers and body of each answer."""
     index_route, part_route = router.routes[:2]
-    paths = {"/": (index_route, "index.html")}
+    paths = {"/": (index_route, INDEX_NAME)}
     paths |= {f"/page/{name}": (part_route, name) for name in PAGE_FILES}
     return {
         path: (route, _page_response(name).raw_headers, PAGE_FILES[name][0])

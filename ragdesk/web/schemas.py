@@ -55,7 +55,9 @@ class Ask(StrictModel):
         description="What was said before, oldest first: a follow-up is understood with it.",
     )
     conversation: ShortText | None = Field(
-        default=None, description="Id of a conversation to go on."
+        default=None,
+        description="Id of a conversation to go on: its turns are the history, its collection is "
+        "asked, and the turn is kept in it.",
     )
     filters: Filters = Filters()
     stream: bool = Field(default=False, description="Answer with Server-Sent Events.")
@@ -114,9 +116,44 @@ class LinksOut(BaseModel):
     links: list[LinkOut]
 
 
+class PageSizeOut(BaseModel):
+    width: float = Field(description="In points, as the page is shown.")
+    height: float
+
+
+class BoxOut(BaseModel):
+    page: int = Field(description="From 1.")
+    left: float = Field(description="In points from the top left of the page as it is shown.")
+    top: float
+    right: float
+    bottom: float
+
+
+class PagesOut(BaseModel):
+    pages: list[PageSizeOut] = Field(description="Of a PDF; empty for another document.")
+    boxes: list[BoxOut] = Field(description="Of the text asked for, a box a line.")
+
+
 class DocumentShownOut(DocumentOut):
     generation: int
     chunks: int
+
+
+class PicturesOut(BaseModel):
+    pictures: int
+
+
+class PageLookOut(BaseModel):
+    name: str
+    greeting: str = Field(description="Empty: the page's own.")
+    logo: str | None = Field(description="Path of the logo on this server.")
+    accent: str = Field(description="#rrggbb on light paper; empty: the page's own.")
+    accent_dark: str
+    suggestions: list[str] = Field(description="Questions to begin with, as set.")
+
+
+class SuggestionsOut(BaseModel):
+    questions: list[str]
 
 
 class SkipOut(BaseModel):

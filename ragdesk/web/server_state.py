@@ -7,11 +7,18 @@ from typing import cast
 from starlette.requests import Request
 
 from ragdesk.metrics import Metrics
+from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.conversations.feedback_store import FeedbackStore
+from ragdesk.support.database import Database
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
 from ragdesk.web.open_collections import OpenCollections
+from ragdesk.web.page_images import PageImages
+from ragdesk.web.page_options import PageLook
 from ragdesk.web.serve_options import ServeOptions
+from ragdesk.web.support_state import SupportState
+from ragdesk.web.turn_recorder import TurnRecorder
 from ragdesk.web.uploads import Uploads
 
 
@@ -30,10 +37,33 @@ class ServerState:
     uploads: Uploads
     metrics: Metrics
     secret: bytes
+    support: SupportState
     remove_collection: Callable[[str], None]
+    page_look: PageLook
+    page_images: PageImages = field(default_factory=PageImages)
     redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
+
+    @property
+    def database(self) -> Database:
+        """Return the database of the home."""
+        return self.support.database
+
+    @property
+    def conversations(self) -> ConversationStore:
+        """Return the conversations that are kept."""
+        return self.support.conversations
+
+    @property
+    def feedback(self) -> FeedbackStore:
+        """Return what people think of answers."""
+        return self.support.feedback
+
+    @property
+    def recorder(self) -> TurnRecorder:
+        """Return what keeps turns behind the answers."""
+        return self.support.recorder
 
 
 def server_state(request: Request) -> ServerState:

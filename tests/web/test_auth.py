@@ -14,7 +14,7 @@ from ragdesk.web.api import ROUTERS
 from ragdesk.web.request_middleware import SlotMiddleware
 from ragdesk.web.serve_options import ServeOptions
 
-OPEN = {"/", "/page/{name}", "/healthz", "/readyz"}
+OPEN = {"/", "/page/{name}", "/page/logo", "/v1/page", "/healthz", "/readyz"}
 DOCUMENTS = "/v1/collections/default/documents"
 NEEDED = {
     ("POST", "/v1/answers"): "ask",
@@ -23,7 +23,12 @@ NEEDED = {
     ("GET", DOCUMENTS): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/text"): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/links"): "ask",
+    ("GET", f"{DOCUMENTS}/refunds.md/pages"): "ask",
+    ("GET", f"{DOCUMENTS}/refunds.md/pages/1"): "ask",
+    ("GET", f"{DOCUMENTS}/refunds.md/pictures"): "ask",
+    ("GET", f"{DOCUMENTS}/refunds.md/pictures/1"): "ask",
     ("GET", f"{DOCUMENTS}/refunds.md/original"): "ask",
+    ("GET", "/v1/collections/default/suggestions"): "ask",
     ("PUT", f"{DOCUMENTS}/new.md"): "write",
     ("DELETE", f"{DOCUMENTS}/none.md"): "write",
     ("GET", "/v1/jobs/x"): "write",
