@@ -1,0 +1,48 @@
+"""Hand-offs for tests, and a cipher that can be looked through."""
+
+from dataclasses import replace
+from typing import Any
+
+from ragdesk.support.handoff.handoff import Handoff, HandoffContact
+from ragdesk.support.handoff.handoff_states import HandoffReason, HandoffState
+
+PAYLOAD = {
+    "summary": "Where is my parcel?",
+    "questions": ["Where is my parcel?"],
+    "answered": [],
+    "sources": [{"uri": "shipping.md", "title": "Shipping", "quote": "Parcels leave daily."}],
+    "stopped": "refused_twice",
+    "language": "en",
+    "sentiment": "angry",
+}
+HANDOFF = Handoff(
+    id="",
+    conversation="c1",
+    person="visitor:pk:1",
+    collection="default",
+    state=HandoffState.ANSWERING,
+    reason=HandoffReason.REFUSED_TWICE,
+    text="I need my parcel today.",
+    payload=PAYLOAD,
+    contact=HandoffContact(name="Ada", email="ada@example.org"),
+    language="en",
+    sentiment="angry",
+    created=0,
+    updated=0,
+    groups=frozenset({"staff"}),
+)
+
+
+def handoff(**changes: Any) -> Handoff:
+    return replace(HANDOFF, **changes)
+
+
+class ReversedText:
+    """Writes everything backwards: what is stored in plain words is seen at once."""
+
+    def seal(self, text: str) -> str:
+        return f"sealed:{text[::-1]}"
+
+    def open(self, text: str) -> str:
+        assert text.startswith("sealed:"), text
+        return text.removeprefix("sealed:")[::-1]
