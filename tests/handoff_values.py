@@ -3,14 +3,15 @@
 from dataclasses import replace
 from typing import Any
 
+from ragdesk.answering.answer import Answer, Outcome
 from ragdesk.support.handoff.handoff import Handoff, HandoffContact
 from ragdesk.support.handoff.handoff_states import HandoffReason, HandoffState
 
 PAYLOAD = {
-    "summary": "Where is my parcel?",
-    "questions": ["Where is my parcel?"],
-    "answered": [],
-    "sources": [{"uri": "shipping.md", "title": "Shipping", "quote": "Parcels leave daily."}],
+    "summary": "Asked: Where is my parcel?",
+    "question": "Where is my parcel?",
+    "turns": [],
+    "sources": [],
     "stopped": "refused_twice",
     "language": "en",
     "sentiment": "angry",
@@ -46,3 +47,27 @@ class ReversedText:
     def open(self, text: str) -> str:
         assert text.startswith("sealed:"), text
         return text.removeprefix("sealed:")[::-1]
+
+
+ANSWER = Answer(
+    id="a1",
+    question="Where is my parcel?",
+    language="en",
+    outcome=Outcome.NOT_FOUND,
+    text="The documents do not say.",
+    claims=(),
+    citations=(),
+    passages=(),
+    choices=(),
+    reason=None,
+    next_step=None,
+    collection="default",
+    generation=1,
+    generator="extractive",
+    model="",
+    degraded=False,
+    degraded_reason=None,
+    withheld=0,
+    confidence=None,
+    seconds={},
+)
