@@ -9,6 +9,7 @@
     ├── CheckFailed          a check found something wrong
     ├── TooManyErrors        too many cases went unanswered to judge a build
     ├── EngineFailed         the language model did not write an answer
+    ├── DeliveryFailed       the other side did not take what was sent to it
     └── Refusal              a request that is turned down
         ├── BadRequest       it is not what its media type says
         ├── Unauthenticated  no key, or none that is valid: one body for every reason
@@ -92,6 +93,17 @@ class EngineFailed(RagdeskError):
         super().__init__(message)
         self.reason = reason
         self.can_retry = can_retry
+        self.retry_after = retry_after
+
+
+class DeliveryFailed(RagdeskError):
+    """A hand-off could not be told to the other side now; it is kept and tried again.
+
+    retry_after: seconds for which it asked to be left alone; 0 where it did not.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
         self.retry_after = retry_after
 
 
@@ -216,6 +228,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     TooManyErrors: ErrorStatus("too_many_errors", 500, 6),
     EvalError: ErrorStatus("eval", 500, 2),
     EngineFailed: ErrorStatus("generator_failed", 502, 5),
+    DeliveryFailed: ErrorStatus("delivery_failed", 502, 1),
     BadRequest: ErrorStatus("bad_request", 400, 2),
     Unauthenticated: ErrorStatus("unauthenticated", 401, 2),
     Forbidden: ErrorStatus("forbidden", 403, 2),

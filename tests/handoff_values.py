@@ -1,9 +1,15 @@
 """Hand-offs for tests, and a cipher that can be looked through."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import update
+
 from ragdesk.answering.answer import Answer, Outcome
+from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.conversations.conversation_tables import CONVERSATIONS
+from ragdesk.support.database import Database
 from ragdesk.support.handoff.handoff import Handoff, HandoffContact
 from ragdesk.support.handoff.handoff_states import HandoffReason, HandoffState
 
@@ -71,3 +77,13 @@ ANSWER = Answer(
     confidence=None,
     seconds={},
 )
+
+
+def begin_conversations(database: Database, names: Iterable[str], person: str = "p") -> None:
+    """Begin conversations under names of ours."""
+    store = ConversationStore(database)
+    for name in names:
+        made = store.create(person, "default").id
+        with database.write() as connection:
+            of_id = CONVERSATIONS.c.id == made
+            connection.execute(update(CONVERSATIONS).where(of_id).values(id=name))

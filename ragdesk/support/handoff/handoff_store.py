@@ -7,15 +7,16 @@ people is sealed before it is stored.
 import json
 import secrets
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from ragdesk.errors import NotFound, WrongState
+from ragdesk.support.conversations.conversation_tables import CONVERSATIONS
 from ragdesk.support.database import Database
 from ragdesk.support.handoff.handoff import Handoff, HandoffContact, HandoffEvent
 from ragdesk.support.handoff.handoff_states import (
@@ -154,12 +155,13 @@ class HandoffStore:
         changes: Mapping[str, Any] | None = None,
         detail: Mapping[str, Any] | None = None,
         only_agent: str | None = None,
+        within: Callable[[Connection], object] | None = None,
     ) -> Handoff:
         """Do something to a hand-off, and return it as it is then.
 
         changes: fields of it that are set with the action. only_agent: refused where another agent
-        has it. Raises NotFound, or WrongState where its state does not allow it, or where somebody
-        else was quicker.
+        has it. within: what else is written in the same transaction. Raises NotFound, or
+        WrongState where its state does not allow it, or where somebody else was quicker.
         """
         now = int(self._clock())
         with self._database.write() as connection:
@@ -185,6 +187,8 @@ class HandoffStore:
             if changed is None:
                 raise WrongState("Somebody else was quicker: look at it again.")
             self._note(connection, after, action, actor, detail or {})
+            if within is not None:
+                within(connection)
         return after
 
     def store_draft(self, name: str, draft: Mapping[str, Any]) -> None:
@@ -200,18 +204,6 @@ class HandoffStore:
             text = connection.execute(query).scalar()
         draft: dict[str, Any] | None = json.loads(self._cipher.open(text)) if text else None
         return draft
-
-    def delete_handoffs(
-        self, *, person: str | None = None, conversations: Iterable[str] = ()
-    ) -> int:
-        """Delete all hand-offs of a person or of conversations, with their events and letters."""
-        by_person = HANDOFFS.c.person == person
-        of_conversations = HANDOFFS.c.conversation.in_(list(conversations))
-        with self._database.write() as connection:
-            done = connection.execute(
-                delete(HANDOFFS).where(by_person if person is not None else of_conversations)
-            )
-        return int(done.rowcount)
 
     def export_handoffs(self, person: str) -> list[dict[str, Any]]:
         """Return all that is kept of a person's hand-offs, as plain JSON values."""
@@ -236,7 +228,12 @@ class HandoffStore:
         actor: str,
         detail: Mapping[str, Any],
     ) -> None:
-        """Note what was done, and put it into the outbox of every channel."""
+        """Note what was done, for the conversation too, and put it into the outbox."""
+        connection.execute(
+            update(CONVERSATIONS)
+            .where(CONVERSATIONS.c.id == handoff.conversation)
+            .values(state=str(handoff.state), updated=handoff.updated)
+        )
         event = {
             "handoff": handoff.id,
             "action": str(action),

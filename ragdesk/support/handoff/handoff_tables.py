@@ -4,22 +4,25 @@ from typing import Final
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
 
-from ragdesk.support.tables import METADATA, SECONDS
+from ragdesk.support.conversations.conversation_tables import CONVERSATIONS
+from ragdesk.support.tables import METADATA, SEALED, SECONDS
 
 SERIAL: Final = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers integers alone
 HANDOFFS: Final = Table(
     "handoffs",
     METADATA,
     Column("id", Text, primary_key=True),
-    Column("conversation", Text, nullable=False),
+    Column(
+        "conversation", Text, ForeignKey(CONVERSATIONS.c.id, ondelete="CASCADE"), nullable=False
+    ),
     Column("person", Text, nullable=False),
     Column("collection", Text, nullable=False),
     Column("groups", Text),
     Column("state", Text, nullable=False),
     Column("reason", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("payload", Text, nullable=False),
-    Column("contact", Text, nullable=False),
+    Column("text", Text, nullable=False, info=SEALED),
+    Column("payload", Text, nullable=False, info=SEALED),
+    Column("contact", Text, nullable=False, info=SEALED),
     Column("language", Text, nullable=False),
     Column("sentiment", Text),
     Column("agent", Text),
@@ -30,8 +33,8 @@ HANDOFFS: Final = Table(
     Column("closed", SECONDS),
     Column("reopened", Integer, nullable=False),
     Column("rating", Integer),
-    Column("comment", Text),
-    Column("draft", Text),
+    Column("comment", Text, info=SEALED),
+    Column("draft", Text, info=SEALED),
 )
 Index("handoffs_by_state", HANDOFFS.c.state, HANDOFFS.c.created)
 Index("handoffs_by_conversation", HANDOFFS.c.conversation)
@@ -51,7 +54,7 @@ HANDOFF_EVENTS: Final = Table(
     Column("action", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("created", SECONDS, nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("detail", Text, nullable=False, info=SEALED),
 )
 Index("handoff_events_by_handoff", HANDOFF_EVENTS.c.handoff)
 HANDOFF_OUTBOX: Final = Table(
@@ -62,7 +65,7 @@ HANDOFF_OUTBOX: Final = Table(
     Column("number", SERIAL, nullable=False),
     Column("channel", Text, nullable=False),
     Column("action", Text, nullable=False),
-    Column("body", Text, nullable=False),
+    Column("body", Text, nullable=False, info=SEALED),
     Column("created", SECONDS, nullable=False),
     Column("due", SECONDS, nullable=False),
     Column("leased", SECONDS, nullable=False),

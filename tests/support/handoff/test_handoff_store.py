@@ -2,12 +2,15 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
-from handoff_values import ReversedText, handoff
+from handoff_values import ReversedText, begin_conversations, handoff
 from sqlalchemy import select
 
 from ragdesk.errors import NotFound, WrongState
+from ragdesk.support.conversations.conversation import ConversationTurn
+from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.database import Database
 from ragdesk.support.handoff.handoff_states import HandoffAction, HandoffState
 from ragdesk.support.handoff.handoff_store import HandoffStore
@@ -17,6 +20,12 @@ from ragdesk.support.handoff.handoff_tables import (
     HANDOFF_OUTBOX,
     HANDOFFS,
 )
+
+
+@pytest.fixture(autouse=True)
+def conversations(database: Database) -> ConversationStore:
+    begin_conversations(database, [f"c{number}" for number in range(6)])
+    return ConversationStore(database)
 
 
 @pytest.fixture
@@ -163,17 +172,48 @@ def test_what_people_wrote_is_sealed_in_every_row(store, database):
         assert not [row for row in rows if words in row]
 
 
-def test_a_persons_hand_offs_are_exported_and_deleted_with_all_that_hangs_on_them(store, database):
+def test_a_persons_hand_offs_are_exported_and_go_with_their_conversation(
+    store, database, conversations
+):
     name = store.open_handoff(handoff(), "p").id
     other = store.open_handoff(handoff(conversation="c2", person="somebody"), "q").id
     exported = store.export_handoffs("visitor:pk:1")
     assert [(one["id"], one["contact"]["name"]) for one in exported] == [(name, "Ada")]
     assert exported[0]["events"][0]["detail"]["text"] == "I need my parcel today."
-    assert store.delete_handoffs(person="visitor:pk:1") == 1
-    assert store.delete_handoffs(conversations=["c9"]) == 0
+    conversations.delete("c1")
     with database.read() as connection:
         for table in (HANDOFF_EVENTS, HANDOFF_OUTBOX, HANDOFF_LINKS):
             left = {row.handoff for row in connection.execute(select(table))}
             assert left <= {other}
-    assert store.delete_handoffs(conversations=["c2"]) == 1
-    assert store.list_handoffs(tuple(HandoffState)) == []
+    assert [one.id for one in store.list_handoffs(tuple(HandoffState))] == [other]
+
+
+def test_the_conversation_goes_along_from_state_to_state(store, conversations):
+    name = store.open_handoff(handoff(), "p").id
+    for action, state in (
+        (None, "waiting"),
+        (HandoffAction.TAKE, "with_person"),
+        (HandoffAction.CLOSE, "closed"),
+        (HandoffAction.REOPEN, "waiting"),
+    ):
+        if action:
+            store.change_handoff(name, action, "a")
+        assert conversations.get("c1").state == state
+
+
+def test_what_belongs_together_is_written_together_or_not_at_all(store, conversations):
+    name = store.open_handoff(handoff(), "p").id
+    store.change_handoff(name, HandoffAction.TAKE, "a", changes={"agent": "a"})
+    turn = ConversationTurn(
+        id="t1", conversation="c1", collection="default", author="agent", answer={"text": "Hi"}
+    )
+    gone = replace(turn, id="t2", conversation="gone")
+    store.change_handoff(
+        name, HandoffAction.REPLY, "a", within=lambda c: conversations.write_turn(c, turn)
+    )
+    with pytest.raises(NotFound):
+        store.change_handoff(
+            name, HandoffAction.REPLY, "a", within=lambda c: conversations.write_turn(c, gone)
+        )
+    assert [one.id for one in conversations.list_turns("c1")] == ["t1"]
+    assert [str(one.action) for one in store.list_events(name)] == ["open", "take", "reply"]

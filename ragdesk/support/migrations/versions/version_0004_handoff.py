@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
-down_revision = "0001"
+down_revision = "0003"
 
 
 def upgrade() -> None:
@@ -12,7 +12,12 @@ def upgrade() -> None:
     op.create_table(
         "handoffs",
         sa.Column("id", sa.Text, primary_key=True),
-        sa.Column("conversation", sa.Text, nullable=False),
+        sa.Column(
+            "conversation",
+            sa.Text,
+            sa.ForeignKey("conversations.id", ondelete="CASCADE"),
+            nullable=False,
+        ),
         sa.Column("person", sa.Text, nullable=False),
         sa.Column("collection", sa.Text, nullable=False),
         sa.Column("groups", sa.Text),
