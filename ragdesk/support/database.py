@@ -153,7 +153,9 @@ def is_lost_file(home: Path) -> bool:
 
 def _make_sqlite_engine(file: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{file}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        f"sqlite:///{file}",
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=True,  # what people wrote is no part of an error's message
     )
 
     @event.listens_for(engine, "connect")
@@ -184,7 +186,10 @@ def _make_postgresql_engine(url: str) -> Engine:
             f"support.database names {address.drivername!r}. It takes {POSTGRESQL_DRIVER}://… ; "
             "for SQLite leave it out: HOME/desk.sqlite"
         )
-    more: dict[str, Any] = {"connect_args": {"connect_timeout": BUSY_SECONDS}}
+    more: dict[str, Any] = {
+        "connect_args": {"connect_timeout": BUSY_SECONDS},
+        "hide_parameters": True,  # what people wrote is no part of an error's message
+    }
     try:
         return create_engine(address, pool_pre_ping=True, pool_size=8, max_overflow=8, **more)
     except ModuleNotFoundError as error:

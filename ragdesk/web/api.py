@@ -8,14 +8,19 @@ from fastapi import FastAPI
 
 import ragdesk
 from indexes.errors import ModelMissing
+from indexes.text.redaction.redaction import redact_text
 from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
+from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.conversations.feedback_store import FeedbackStore
+from ragdesk.support.encryption import TextCipher, read_encryption_keys
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import (
     answers,
     collection_routes,
+    conversations,
     document_access,
     documents,
     health_routes,
@@ -30,9 +35,16 @@ from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
+from ragdesk.web.turn_recorder import TurnHooks, TurnRecorder
 from ragdesk.web.uploads import Uploads
 
-ROUTERS = (answers.router, collection_routes.router, documents.router, health_routes.router)
+ROUTERS = (
+    answers.router,
+    collection_routes.router,
+    conversations.router,
+    documents.router,
+    health_routes.router,
+)
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
@@ -46,6 +58,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
+    cipher = TextCipher(read_encryption_keys(workspace.settings.support.encryption_key))
 
     def run_job(job: DocumentJob) -> JobReport:
         open_collections.volume.check()
@@ -58,6 +71,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         uploads = Uploads(workspace.home)
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
+        store = ConversationStore(keys.database, cipher)
+        recorder = TurnRecorder(store, open_collections, metrics, _make_turn_hooks(workspace))
         state = ServerState(
             options=options,
             gate=authenticator,
@@ -66,7 +81,12 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             uploads=uploads,
             metrics=metrics,
             secret=keys.get_secret("cursor"),
+            database=keys.database,
+            conversations=store,
+            feedback=FeedbackStore(keys.database, cipher),
+            recorder=recorder,
             remove_collection=_make_removal(workspace, open_collections),
+            redacts_documents=workspace.settings.redaction.ingest,
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -74,6 +94,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             ending.callback(open_collections.close)
             ending.callback(uploads.close)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
+            ending.push_async_callback(recorder.close, options.drain_seconds)
             try:
                 await workspace.start()
             except ModelMissing as error:
@@ -110,6 +131,11 @@ def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Ca
         open_collections.refresh(name)
 
     return remove_collection
+
+
+def _make_turn_hooks(workspace: Workspace) -> TurnHooks:
+    options = workspace.settings.redaction
+    return TurnHooks(redact=lambda text: redact_text(text, options))
 
 
 def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:

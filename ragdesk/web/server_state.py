@@ -7,11 +7,15 @@ from typing import cast
 from starlette.requests import Request
 
 from ragdesk.metrics import Metrics
+from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.conversations.feedback_store import FeedbackStore
+from ragdesk.support.database import Database
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
 from ragdesk.web.open_collections import OpenCollections
 from ragdesk.web.serve_options import ServeOptions
+from ragdesk.web.turn_recorder import TurnRecorder
 from ragdesk.web.uploads import Uploads
 
 
@@ -20,6 +24,7 @@ class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
     remove_collection: removes one by its name, and blocks until it answers no more.
+    redacts_documents: personal data is to be taken out of documents, so no original is served.
     """
 
     options: ServeOptions
@@ -29,7 +34,12 @@ class ServerState:
     uploads: Uploads
     metrics: Metrics
     secret: bytes
+    database: Database
+    conversations: ConversationStore
+    feedback: FeedbackStore
+    recorder: TurnRecorder
     remove_collection: Callable[[str], None]
+    redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 
