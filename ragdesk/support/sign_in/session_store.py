@@ -8,7 +8,9 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from sqlalchemy import RowMapping, delete, insert, or_, select, update
@@ -17,6 +19,7 @@ from ragdesk.support.database import Database
 from ragdesk.support.sign_in.sign_in_tables import SESSIONS
 
 SESSION_PREFIX: Final = "rds_"
+CSRF_SECRET: Final = "csrf"  # noqa: S105, the name of a secret of the home
 IDLE_SECONDS: Final = 12 * 3_600
 LONGEST_SECONDS: Final = 7 * 86_400
 USE_SECONDS: Final = 60  # seconds between two notes that a session is used: a write each
@@ -44,11 +47,18 @@ class StaffSession:
 
 
 class SessionStore:
-    """The staff sessions of a desk. csrf_secret: signs the tokens that unsafe requests bring."""
+    """The staff sessions of a desk.
 
-    def __init__(self, database: Database, csrf_secret: bytes) -> None:
+    read_secret: reads the secret that signs the tokens of changes, once it is needed.
+    """
+
+    def __init__(self, database: Database, read_secret: Callable[[], bytes]) -> None:
         self._database = database
-        self._csrf_secret = csrf_secret
+        self._read_secret = read_secret
+
+    @cached_property
+    def _csrf_secret(self) -> bytes:
+        return self._read_secret()
 
     def create(self, *, key: str | None = None, account: str | None = None) -> tuple[str, int]:
         """Open a session of a key or an account; gives the cookie's value, and when it expires.
@@ -91,10 +101,11 @@ class SessionStore:
         with self._database.write() as connection:
             connection.execute(change)
 
-    def end(self, session: StaffSession) -> None:
+    def end(self, token: str) -> None:
         """End a session: its cookie opens nothing from now on."""
+        digest = _session_digest(token)
         with self._database.write() as connection:
-            connection.execute(delete(SESSIONS).where(SESSIONS.c.digest == session.digest))
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.digest == digest))
 
     def end_all(self, *, key: str | None = None, account: str | None = None) -> int:
         """End every session of a key or an account; gives how many there were."""

@@ -13,7 +13,7 @@ from ragdesk.support.sign_in.session_store import IDLE_SECONDS, LONGEST_SECONDS,
 
 @pytest.fixture
 def sessions(database):
-    return SessionStore(database, b"s" * 32)
+    return SessionStore(database, lambda: b"s" * 32)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_a_cookie_opens_its_session_and_nothing_else_does(sessions, database, tm
         stored = b"".join(f.read_bytes() for f in (tmp_path / "home").glob("desk.sqlite*"))
         assert session.id.encode() in stored
         assert token.encode() not in stored
-    sessions.end(session)
+    sessions.end(token)
     assert sessions.find(token) is None
 
 
@@ -76,7 +76,7 @@ def test_the_token_against_forged_requests_is_of_one_session(sessions, database)
     assert not sessions.is_csrf_token(second, token)
     assert not sessions.is_csrf_token(first, "")
     assert not sessions.is_csrf_token(first, "ü")
-    assert not SessionStore(database, b"t" * 32).is_csrf_token(first, token)
+    assert not SessionStore(database, lambda: b"t" * 32).is_csrf_token(first, token)
 
 
 def test_accounts_and_visitors_have_the_rights_of_their_role():
