@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -17,6 +18,8 @@ from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.feedback_store import FeedbackStore
 from ragdesk.support.encryption import TextCipher, read_encryption_keys
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.sign_in.identity import IdentityStore
+from ragdesk.support.sign_in.session_store import CSRF_SECRET, SessionStore
 from ragdesk.web import (
     answers,
     collection_routes,
@@ -26,6 +29,7 @@ from ragdesk.web import (
     health_routes,
     problems,
     schemas,
+    session_routes,
 )
 from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
 from ragdesk.web.jobs import DocumentJob, JobQueue
@@ -44,6 +48,7 @@ ROUTERS = (
     conversations.router,
     documents.router,
     health_routes.router,
+    session_routes.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -93,6 +98,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             ending.push_async_callback(workspace.close)
             ending.callback(open_collections.close)
             ending.callback(uploads.close)
+            ending.callback(authenticator.threads.shutdown)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
             ending.push_async_callback(recorder.close, options.drain_seconds)
             try:
@@ -117,7 +123,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app.state.uploading = BodyArrivals(options.max_uploads)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
-    app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
+    app.add_middleware(AuthMiddleware, gate=authenticator)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 
@@ -140,7 +146,15 @@ def _make_turn_hooks(workspace: Workspace) -> TurnHooks:
 
 def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:
     hosts = frozenset(options.allowed_hosts)
-    return Authenticator(keys, is_loopback(options.host), hosts, options.trusted_proxies)
+    return Authenticator(
+        IdentityStore(
+            keys=keys, sessions=SessionStore(keys.database, partial(keys.get_secret, CSRF_SECRET))
+        ),
+        is_loopback(options.host),
+        hosts,
+        options.trusted_proxies,
+        options.max_unauthenticated,
+    )
 
 
 def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:
