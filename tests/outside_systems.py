@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
@@ -221,6 +222,33 @@ def mail_server(
         yield number, ssl.create_default_context(cafile=str(certificate))
     finally:
         controller.stop()
+
+
+@contextlib.contextmanager
+def strange_mail_server(folder: Path) -> Iterator[int]:
+    """Run a server that offers STARTTLS with a certificate that nobody trusts; gives its port."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*_write_certificate(folder))
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 localhost\r\n")
+            self.rfile.readline()
+            self.wfile.write(b"250-localhost\r\n250 STARTTLS\r\n")
+            self.rfile.readline()
+            self.wfile.write(b"220 Ready\r\n")
+            with (
+                contextlib.suppress(OSError),
+                context.wrap_socket(self.connection, server_side=True),
+            ):
+                pass
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
 
 
 def _write_certificate(folder: Path) -> tuple[Path, Path]:

@@ -12,8 +12,9 @@ from ragdesk.support.handoff.handoff_states import HandoffReason
 MOST_TURNS: Final = 12  # the last ones
 MOST_SOURCES: Final = 3  # of a turn that found no answer
 LONGEST_ANSWER: Final = 600  # characters of an answer that are repeated
-LONGEST_PASSAGE: Final = 300
+LONGEST_QUOTE: Final = 300
 PASSED_ON: Final = frozenset({None, "handed_over"})  # outcomes of what a person is to answer
+IsVisible = Callable[[Mapping[str, Any]], bool]
 LABELS: Final[Mapping[str, Mapping[str, str]]] = {
     "en": {
         "asked": "Asked",
@@ -64,8 +65,8 @@ REASON_TEXTS: Final[Mapping[str, Mapping[HandoffReason, str]]] = {
 class TranscriptTurn:
     """A turn of a conversation as it was kept: a question with the answer as served, or a reply.
 
-    author: ``customer`` (question and answer) or ``agent`` (``text`` alone). answer: the Answer as
-    plain JSON, empty where there is none.
+    author: ``customer`` (question and answer) or ``agent`` (``text`` alone). answer: as it is kept
+    (``conversations/kept_answer``), empty where there is none.
     """
 
     author: str
@@ -75,21 +76,21 @@ class TranscriptTurn:
     reason: str | None = None
 
 
-def build_payload(  # noqa: PLR0913, one parameter a part of it
+def build_payload(
     turns: Sequence[TranscriptTurn],
     reason: HandoffReason,
     text: str,
     *,
     language: str,
     sentiment: str | None,
-    is_public: Callable[[str], bool],
 ) -> dict[str, Any]:
     """Return what somebody can act on, as plain JSON values.
 
-    text: what the customer wrote with the hand-off. is_public: whether everybody may see a
-    document, by its uri; words of another one never go out of the house (``payload_to_text``).
+    text: what the customer wrote with the hand-off. Each source carries the groups of its document
+    (null where nobody knows them): its words never go out of the house unless everybody may read
+    it (``hide_restricted``).
     """
-    shown = [_describe_turn(turn, is_public) for turn in turns[-MOST_TURNS:]]
+    shown = [_describe_turn(turn) for turn in turns[-MOST_TURNS:]]
     questions = [turn.text for turn in turns if turn.author == "customer" and turn.text]
     sources: dict[str, dict[str, Any]] = {}
     for turn in shown:
@@ -108,19 +109,19 @@ def build_payload(  # noqa: PLR0913, one parameter a part of it
     return {"summary": payload_to_text(payload), **payload}
 
 
-def _describe_turn(turn: TranscriptTurn, is_public: Callable[[str], bool]) -> dict[str, Any]:
+def _describe_turn(turn: TranscriptTurn) -> dict[str, Any]:
     answer = turn.answer
     is_answered = turn.outcome == "answered"
     cited = answer.get("citations") or []
-    places = cited or (answer.get("passages") or [])[:MOST_SOURCES]
+    places = cited or (answer.get("sources") or [])[:MOST_SOURCES]
     sources = [
         {
             "uri": place["uri"],
             "title": place.get("title") or place["uri"],
             "page": place.get("page"),
-            "quote": _shorten(place.get("quote") or place.get("text") or "", LONGEST_PASSAGE),
+            "quote": _shorten(place.get("quote") or "", LONGEST_QUOTE),
             "cited": bool(cited),
-            "public": is_public(place["uri"]),
+            "groups": (place.get("document") or {}).get("groups"),
         }
         for place in places
     ]
@@ -134,25 +135,24 @@ def _describe_turn(turn: TranscriptTurn, is_public: Callable[[str], bool]) -> di
     }
 
 
-def hide_sources(payload: Mapping[str, Any], is_visible: Callable[[str], bool]) -> dict[str, Any]:
+def hide_sources(payload: Mapping[str, Any], is_visible: IsVisible) -> dict[str, Any]:
     """Return a payload without the words of documents that somebody may not see.
 
-    An answer goes with the documents that it was taken from. is_visible: by a document's uri.
+    An answer goes with the documents that it was taken from. is_visible: by a source of it.
     """
     turns = []
     for turn in payload["turns"]:
-        sources = [source for source in turn["sources"] if is_visible(source["uri"])]
+        sources = [source for source in turn["sources"] if is_visible(source)]
         whole = len(sources) == len(turn["sources"])
         turns.append({**turn, "sources": sources, "answer": turn["answer"] if whole else ""})
-    visible = [source for source in payload["sources"] if is_visible(source["uri"])]
+    visible = [source for source in payload["sources"] if is_visible(source)]
     shown = {**payload, "turns": turns, "sources": visible}
     return {**shown, "summary": payload_to_text(shown)}
 
 
 def hide_restricted(payload: Mapping[str, Any]) -> dict[str, Any]:
     """Return a payload with the words of those documents alone that everybody may see."""
-    public = {source["uri"] for source in payload["sources"] if source["public"]}
-    return hide_sources(payload, public.__contains__)
+    return hide_sources(payload, lambda source: source["groups"] == [])
 
 
 def payload_to_text(payload: Mapping[str, Any]) -> str:

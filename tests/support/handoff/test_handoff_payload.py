@@ -16,8 +16,8 @@ from ragdesk.support.handoff.handoff_payload import (
 )
 from ragdesk.support.handoff.handoff_states import HandoffReason
 
-SHIPPING = {"uri": "shipping.md", "title": "Shipping", "page": 2}
-STAFF = {"uri": "staff.md", "title": "Staff only", "page": None}
+SHIPPING = {"uri": "shipping.md", "title": "Shipping", "page": 2, "document": {"groups": []}}
+STAFF = {"uri": "staff.md", "title": "Canary", "page": None, "document": {"groups": ["staff"]}}
 TURNS = (
     TranscriptTurn(
         author="customer",
@@ -25,7 +25,7 @@ TURNS = (
         answer={
             "text": "Within 24 hours. [1]",
             "citations": [{**SHIPPING, "quote": "Parcels leave within 24 hours."}],
-            "passages": [{**STAFF, "text": "never cited"}],
+            "sources": [STAFF],
         },
         outcome="answered",
     ),
@@ -35,7 +35,7 @@ TURNS = (
         answer={
             "text": "The documents do not say.",
             "citations": [],
-            "passages": [{**STAFF, "text": "The canary sings."}, {**SHIPPING, "text": "Parcels"}],
+            "sources": [STAFF, {**SHIPPING, "uri": "gone.md", "title": "Gone", "document": None}],
         },
         outcome="not_found",
         reason="near_miss",
@@ -44,14 +44,7 @@ TURNS = (
 
 
 def build(turns=TURNS, reason=HandoffReason.REFUSED_TWICE, text="Please call.", language="en"):
-    return build_payload(
-        turns,
-        reason,
-        text,
-        language=language,
-        sentiment="angry",
-        is_public=lambda uri: uri != "staff.md",
-    )
+    return build_payload(turns, reason, text, language=language, sentiment="angry")
 
 
 def test_it_tells_what_was_asked_answered_tried_and_why_it_stopped():
@@ -65,7 +58,7 @@ def test_it_tells_what_was_asked_answered_tried_and_why_it_stopped():
         "Looked at: Shipping",
         "Asked: Where is parcel 7?",
         "Not answered",
-        "Looked at: Staff only; Shipping",
+        "Looked at: Canary; Gone",
         "Handed over because: the documents did not answer twice in a row",
         "In the customer's words: Please call.",
     ]
@@ -82,16 +75,16 @@ def test_a_chinese_conversation_is_summed_up_in_chinese():
 
 
 def test_words_of_hidden_documents_are_shown_to_nobody_who_may_not_see_them():
-    hidden = hide_sources(build(), {"staff.md"}.__contains__)
+    hidden = hide_sources(build(), lambda source: source["uri"] == "staff.md")
     assert "24 hours" not in json.dumps(hidden)
-    assert "canary" in json.dumps(hidden)
+    assert "Canary" in json.dumps(hidden)
     assert [source["uri"] for source in hidden["sources"]] == ["staff.md"]
 
 
 def test_words_of_restricted_documents_never_go_out_of_the_house():
     outside = hide_restricted(build())
-    assert "canary" not in json.dumps(outside)
-    assert "Staff only" not in json.dumps(outside)
+    assert "Canary" not in json.dumps(outside)
+    assert "Gone" not in json.dumps(outside)  # nobody knows who may read it
     assert "Within 24 hours" in outside["summary"]
 
 
