@@ -3,6 +3,7 @@
 Each keeps what it was sent, refuses what its documentation refuses, and fails as often as told.
 """
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -220,7 +221,8 @@ def mail_server(
     controller.start()
     try:
         yield number, ssl.create_default_context(cafile=str(certificate))
-    finally:
+    finally:  # connections that are closing are closed before their loop stops
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.1), controller.loop).result()
         controller.stop()
 
 
