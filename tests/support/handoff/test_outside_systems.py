@@ -16,6 +16,7 @@ from outside_systems import (
     Zendesk,
     mail_server,
     running_system,
+    sign_chatwoot_event,
     strange_mail_server,
 )
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -171,7 +172,7 @@ def test_zendesk_that_knows_no_such_token_is_told_of_and_tried_again(make_life):
 
 
 def test_chatwoot_has_one_conversation_with_what_was_said(make_life):
-    system = Chatwoot(TOKEN, "hook")
+    system = Chatwoot(TOKEN)
     with running_system(system):
         options = ChatwootOptions(url=system.url, account=1, inbox=2, token=TOKEN)
         life = make_life(ChatwootChannel(options))
@@ -191,7 +192,7 @@ def test_chatwoot_has_one_conversation_with_what_was_said(make_life):
 
 
 def test_chatwoot_that_breaks_between_is_gone_on_with_where_it_was(make_life):
-    system = Chatwoot(TOKEN, "hook")
+    system = Chatwoot(TOKEN)
     with running_system(system):
         options = ChatwootOptions(url=system.url, account=1, inbox=2, token=TOKEN)
         life = make_life(ChatwootChannel(options))
@@ -242,7 +243,7 @@ MESSAGE = {
     ],
 )
 def test_what_an_agent_writes_in_chatwoot_is_read(event, expected):
-    body, headers = Chatwoot(TOKEN, "hook").sign(event, 1_000)
+    body, headers = sign_chatwoot_event(event, "hook", 1_000)
     read = read_chatwoot_event(body, headers, "hook", now=1_010)
     if expected is None:
         assert read is None
@@ -253,7 +254,7 @@ def test_what_an_agent_writes_in_chatwoot_is_read(event, expected):
 
 
 def test_a_webhook_of_chatwoot_that_is_forged_old_or_no_webhook_is_refused():
-    body, headers = Chatwoot(TOKEN, "hook").sign(MESSAGE, 1_000)
+    body, headers = sign_chatwoot_event(MESSAGE, "hook", 1_000)
     for secret, now, sent in (
         ("other", 1_000, body),
         ("hook", 2_000, body),
@@ -261,7 +262,7 @@ def test_a_webhook_of_chatwoot_that_is_forged_old_or_no_webhook_is_refused():
     ):
         with pytest.raises(Unauthenticated):
             read_chatwoot_event(sent, headers, secret, now=now)
-    empty = Chatwoot(TOKEN, "").sign(MESSAGE, 1_000)
+    empty = sign_chatwoot_event(MESSAGE, "", 1_000)
     for sent, shown in ((body, {}), empty):
         with pytest.raises(Unauthenticated):
             read_chatwoot_event(sent, shown, "", now=1_000)
@@ -269,7 +270,7 @@ def test_a_webhook_of_chatwoot_that_is_forged_old_or_no_webhook_is_refused():
     with pytest.raises(Unauthenticated):
         read_chatwoot_event(body, forged, "hook", now=1_000)
     for odd in ({}, {"event": "message_created"}, {"event": 3, "id": []}):
-        signed, shown = Chatwoot(TOKEN, "hook").sign(odd, 1_000)
+        signed, shown = sign_chatwoot_event(odd, "hook", 1_000)
         if odd.get("event") == 3:
             assert read_chatwoot_event(signed, shown, "hook", now=1_000) is None
             continue
