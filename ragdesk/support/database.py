@@ -128,7 +128,7 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
-            reason = str(getattr(error, "orig", None) or error)
+            reason = _describe_reason(error)
             if self.file is not None:
                 raise HomeUnusable(
                     f"{self.file} cannot be used: {reason}. Is the disk full, or read-only? "
@@ -138,6 +138,12 @@ class Database:
                 f"The database {self.place} cannot be used: {reason}. "
                 "See support.database, and: ragdesk doctor"
             ) from error
+
+
+def _describe_reason(error: Exception) -> str:
+    """Return what a driver says of an error, without the row that PostgreSQL adds to it."""
+    origin = getattr(error, "orig", None) or error
+    return getattr(getattr(origin, "diag", None), "message_primary", None) or str(origin)
 
 
 def is_lost_file(home: Path) -> bool:
@@ -164,6 +170,7 @@ def _make_sqlite_engine(file: Path) -> Engine:
         with contextlib.suppress(sqlite3.OperationalError):  # a home that is read-only is read
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased is not left in free pages
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:

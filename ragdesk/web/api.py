@@ -9,14 +9,10 @@ from fastapi import FastAPI
 
 import ragdesk
 from indexes.errors import ModelMissing
-from indexes.text.redaction.redaction import redact_text
 from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
-from ragdesk.support.conversations.conversation_store import ConversationStore
-from ragdesk.support.conversations.feedback_store import FeedbackStore
-from ragdesk.support.encryption import TextCipher, read_encryption_keys
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.sign_in.identity import IdentityStore
 from ragdesk.support.sign_in.session_store import CSRF_SECRET, SessionStore
@@ -27,6 +23,7 @@ from ragdesk.web import (
     document_access,
     documents,
     health_routes,
+    person_routes,
     problems,
     schemas,
     session_routes,
@@ -39,7 +36,7 @@ from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
-from ragdesk.web.turn_recorder import TurnHooks, TurnRecorder
+from ragdesk.web.support_state import make_support_state
 from ragdesk.web.uploads import Uploads
 
 ROUTERS = (
@@ -48,6 +45,7 @@ ROUTERS = (
     conversations.router,
     documents.router,
     health_routes.router,
+    person_routes.router,
     session_routes.router,
 )
 ROUTES = tuple(
@@ -63,7 +61,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
-    cipher = TextCipher(read_encryption_keys(workspace.settings.support.encryption_key))
+    support = make_support_state(workspace.settings, keys.database, open_collections, metrics)
 
     def run_job(job: DocumentJob) -> JobReport:
         open_collections.volume.check()
@@ -76,8 +74,6 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         uploads = Uploads(workspace.home)
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
-        store = ConversationStore(keys.database, cipher)
-        recorder = TurnRecorder(store, open_collections, metrics, _make_turn_hooks(workspace))
         state = ServerState(
             options=options,
             gate=authenticator,
@@ -86,10 +82,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             uploads=uploads,
             metrics=metrics,
             secret=keys.get_secret("cursor"),
-            database=keys.database,
-            conversations=store,
-            feedback=FeedbackStore(keys.database, cipher),
-            recorder=recorder,
+            support=support,
             remove_collection=_make_removal(workspace, open_collections),
             redacts_documents=workspace.settings.redaction.ingest,
         )
@@ -100,7 +93,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             ending.callback(uploads.close)
             ending.callback(authenticator.threads.shutdown)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
-            ending.push_async_callback(recorder.close, options.drain_seconds)
+            ending.push_async_callback(support.close, options.drain_seconds)
             try:
                 await workspace.start()
             except ModelMissing as error:
@@ -109,6 +102,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             watcher = asyncio.create_task(open_collections.watch())
             ending.push_async_callback(_cancel_task, watcher)
+            support.upkeep.start()
             state.ready = True
             try:
                 yield
@@ -137,11 +131,6 @@ def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Ca
         open_collections.refresh(name)
 
     return remove_collection
-
-
-def _make_turn_hooks(workspace: Workspace) -> TurnHooks:
-    options = workspace.settings.redaction
-    return TurnHooks(redact=lambda text: redact_text(text, options))
 
 
 def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:

@@ -15,6 +15,7 @@ from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
 from ragdesk.web.open_collections import OpenCollections
 from ragdesk.web.serve_options import ServeOptions
+from ragdesk.web.support_state import SupportState
 from ragdesk.web.turn_recorder import TurnRecorder
 from ragdesk.web.uploads import Uploads
 
@@ -34,14 +35,31 @@ class ServerState:
     uploads: Uploads
     metrics: Metrics
     secret: bytes
-    database: Database
-    conversations: ConversationStore
-    feedback: FeedbackStore
-    recorder: TurnRecorder
+    support: SupportState
     remove_collection: Callable[[str], None]
     redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
+
+    @property
+    def database(self) -> Database:
+        """Return the database of the home."""
+        return self.support.database
+
+    @property
+    def conversations(self) -> ConversationStore:
+        """Return the conversations that are kept."""
+        return self.support.conversations
+
+    @property
+    def feedback(self) -> FeedbackStore:
+        """Return what people think of answers."""
+        return self.support.feedback
+
+    @property
+    def recorder(self) -> TurnRecorder:
+        """Return what keeps turns behind the answers."""
+        return self.support.recorder
 
 
 def server_state(request: Request) -> ServerState:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from indexes.index import Index
 from ragdesk.answering.answer import Answer
 from ragdesk.assemble import OpenCollection
-from ragdesk.errors import NotFound
+from ragdesk.errors import NotFound, RagdeskError
 from ragdesk.metrics import Metrics
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
 from ragdesk.support.conversations.conversation_store import ConversationStore
@@ -129,6 +129,9 @@ class TurnRecorder:
             self._metrics.turns.labels(result="kept").inc()
         except NotFound:
             self._metrics.turns.labels(result="deleted").inc()  # with its conversation
+        except RagdeskError as error:  # no traceback: a driver's own words may hold the row
+            log.error("a turn was not kept", extra={"reason": str(error), "repeats": "turn"})  # noqa: TRY400
+            self._metrics.turns.labels(result="failed").inc()
         except Exception:
             log.exception("a turn was not kept", extra={"repeats": "turn"})
             self._metrics.turns.labels(result="failed").inc()

@@ -23,9 +23,8 @@ class FeedbackStore:
         """Keep a judgement, in place of the same person's former one of the same answer."""
         dated = replace(feedback, created=int(time.time()))
         same = (FEEDBACK.c.turn == dated.turn) & (FEEDBACK.c.person == dated.person)
-        row: dict[str, object] = {
-            name: getattr(dated, name) for name in ("turn", "person", "role", "verdict")
-        }
+        columns = ("turn", "person", "role", "verdict", "created")
+        row: dict[str, object] = {name: getattr(dated, name) for name in columns}
         comment = None if dated.comment is None else self.cipher.seal(dated.comment)
         row |= {"reasons": list(dated.reasons), "comment": comment}
         with self.database.write() as connection:
