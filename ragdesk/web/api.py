@@ -22,6 +22,8 @@ from ragdesk.web import (
     conversations,
     document_access,
     documents,
+    handoff_hooks,
+    handoffs,
     health_routes,
     person_routes,
     problems,
@@ -44,6 +46,8 @@ ROUTERS = (
     collection_routes.router,
     conversations.router,
     documents.router,
+    handoff_hooks.router,
+    handoffs.router,
     health_routes.router,
     person_routes.router,
     session_routes.router,
@@ -103,6 +107,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             watcher = asyncio.create_task(open_collections.watch())
             ending.push_async_callback(_cancel_task, watcher)
             support.upkeep.start()
+            support.deliverer.start()
             state.ready = True
             try:
                 yield

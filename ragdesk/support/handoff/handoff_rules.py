@@ -6,7 +6,7 @@ accident, a matter of an account); how it went is the outcome, of this answer an
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from ragdesk.answering.answer import Answer, AnswerReason, Outcome
@@ -96,8 +96,9 @@ DAY_NAMES: Final = {
 }
 
 
-def is_staffed(options: HandoffOptions, now: datetime) -> bool:
-    """Tell whether somebody is there at a moment (of any time zone)."""
+def is_staffed(options: HandoffOptions, now: datetime | None = None) -> bool:
+    """Tell whether somebody is there at a moment (of any time zone); None is now."""
+    now = datetime.now(UTC) if now is None else now
     return is_open(parse_hours(options.hours), now.astimezone(find_zone(options.time_zone)))
 
 

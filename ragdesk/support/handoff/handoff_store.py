@@ -104,17 +104,20 @@ class HandoffStore:
         *,
         collections: Collection[str] = (),
         person: str | None = None,
+        conversation: str | None = None,
         limit: int = 200,
     ) -> list[Handoff]:
         """List hand-offs: open ones oldest first, as they wait; with closed ones newest first.
 
-        collections: only those of these; none means all. person: only of this one.
+        collections: only those of these; none means all. person, conversation: only of this one.
         """
         query = select(HANDOFFS).where(HANDOFFS.c.state.in_([str(state) for state in states]))
         if collections:
             query = query.where(HANDOFFS.c.collection.in_(collections))
         if person is not None:
             query = query.where(HANDOFFS.c.person == person)
+        if conversation is not None:
+            query = query.where(HANDOFFS.c.conversation == conversation)
         waits = HandoffState.CLOSED not in states
         order = HANDOFFS.c.created if waits else HANDOFFS.c.updated.desc()
         with self._database.read() as connection:
@@ -204,14 +207,6 @@ class HandoffStore:
             text = connection.execute(query).scalar()
         draft: dict[str, Any] | None = json.loads(self._cipher.open(text)) if text else None
         return draft
-
-    def export_handoffs(self, person: str) -> list[dict[str, Any]]:
-        """Return all that is kept of a person's hand-offs, as plain JSON values."""
-        everything = self.list_handoffs(tuple(HandoffState), person=person, limit=100_000)
-        return [
-            {**_to_plain(one), "events": [_to_plain(event) for event in self.list_events(one.id)]}
-            for one in everything
-        ]
 
     def _read(self, connection: Connection, name: str) -> Handoff:
         query = select(HANDOFFS).where(HANDOFFS.c.id == name)

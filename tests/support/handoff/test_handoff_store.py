@@ -20,6 +20,7 @@ from ragdesk.support.handoff.handoff_tables import (
     HANDOFF_OUTBOX,
     HANDOFFS,
 )
+from ragdesk.support.personal_data import erase_person, export_person
 
 
 @pytest.fixture(autouse=True)
@@ -172,14 +173,9 @@ def test_what_people_wrote_is_sealed_in_every_row(store, database):
         assert not [row for row in rows if words in row]
 
 
-def test_a_persons_hand_offs_are_exported_and_go_with_their_conversation(
-    store, database, conversations
-):
-    name = store.open_handoff(handoff(), "p").id
+def test_hand_offs_go_with_their_conversation(store, database, conversations):
+    store.open_handoff(handoff(), "p")
     other = store.open_handoff(handoff(conversation="c2", person="somebody"), "q").id
-    exported = store.export_handoffs("visitor:pk:1")
-    assert [(one["id"], one["contact"]["name"]) for one in exported] == [(name, "Ada")]
-    assert exported[0]["events"][0]["detail"]["text"] == "I need my parcel today."
     conversations.delete("c1")
     with database.read() as connection:
         for table in (HANDOFF_EVENTS, HANDOFF_OUTBOX, HANDOFF_LINKS):
@@ -217,3 +213,19 @@ def test_what_belongs_together_is_written_together_or_not_at_all(store, conversa
         )
     assert [one.id for one in conversations.list_turns("c1")] == ["t1"]
     assert [str(one.action) for one in store.list_events(name)] == ["open", "take", "reply"]
+
+
+def test_a_persons_hand_offs_are_exported_and_erased_and_an_agents_name_with_them(store, database):
+    name = store.open_handoff(handoff(), "visitor:pk:1").id
+    other = store.open_handoff(handoff(conversation="c2", person="somebody"), "q").id
+    taken = {"agent": "staff:anna", "agent_name": "Anna"}
+    for each in (name, other):
+        store.change_handoff(each, HandoffAction.TAKE, "staff:anna", changes=taken)
+    (exported,) = export_person(database, ReversedText(), "visitor:pk:1")["handoffs"]
+    assert (exported["id"], exported["contact"]["name"]) == (name, "Ada")
+    assert exported["events"][0]["detail"]["text"] == "I need my parcel today."
+    assert erase_person(database, "visitor:pk:1")["handoffs"] == 1
+    assert [one.id for one in store.list_handoffs()] == [other]
+    assert erase_person(database, "staff:anna")["handoffs"] == 2
+    assert store.get_handoff(other).agent_name is None
+    assert [event.actor for event in store.list_events(other)] == ["q", ""]
