@@ -43,6 +43,7 @@ DOORS = {
     "oxmsg": {"ingest/parse/mail/outlook.py"},
     "phonenumbers": {"indexes/text/redaction/phone_numbers.py"},
     "prometheus_client": {"ragdesk/metrics.py"},
+    "psycopg": {"ragdesk/support/notices.py"},
     "pymilvus": {"indexes/vectors/on_milvus.py"},
     "python_calamine": {"ingest/parse/office/old_sheets.py"},
     "pypdf": {"ingest/parse/pdf/structure.py"},

@@ -19,6 +19,7 @@ from ragdesk.support.sign_in.session_store import CSRF_SECRET, SessionStore
 from ragdesk.web import (
     answers,
     collection_routes,
+    conversation_events,
     conversations,
     document_access,
     documents,
@@ -38,12 +39,13 @@ from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
-from ragdesk.web.support_state import make_support_state
+from ragdesk.web.support_state import make_support_state, make_text_cipher
 from ragdesk.web.uploads import Uploads
 
 ROUTERS = (
     answers.router,
     collection_routes.router,
+    conversation_events.router,
     conversations.router,
     documents.router,
     handoff_hooks.router,
@@ -65,7 +67,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
-    support = make_support_state(workspace.settings, keys.database, open_collections, metrics)
+    cipher = make_text_cipher(workspace.settings.support)
 
     def run_job(job: DocumentJob) -> JobReport:
         open_collections.volume.check()
@@ -77,6 +79,10 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         uploads = Uploads(workspace.home)
+        support = make_support_state(
+            workspace.settings, keys.database, cipher, open_collections, metrics
+        )
+        app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
         state = ServerState(
             options=options,
@@ -106,8 +112,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             watcher = asyncio.create_task(open_collections.watch())
             ending.push_async_callback(_cancel_task, watcher)
-            support.upkeep.start()
-            support.deliverer.start()
+            support.start()
             state.ready = True
             try:
                 yield
@@ -118,13 +123,20 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app.state.options = options
     app.state.gate = authenticator
     problems.install_error_handlers(app)
+    _add_middleware(app, options, authenticator, metrics)
+    return app
+
+
+def _add_middleware(
+    app: FastAPI, options: ServeOptions, authenticator: Authenticator, metrics: Metrics
+) -> None:
+    """Add what stands around every request, the innermost first."""
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
     app.add_middleware(AuthMiddleware, gate=authenticator)
     app.add_middleware(RequestMiddleware, metrics=metrics)
-    return app
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:

@@ -26,6 +26,7 @@ from ragdesk.support.handoff.handoff_states import (
     next_state,
 )
 from ragdesk.support.handoff.handoff_tables import HANDOFF_EVENTS, HANDOFF_OUTBOX, HANDOFFS
+from ragdesk.support.notices import announce_change
 
 OUT_OF_HOUSE: Final = frozenset(HandoffAction) - {HandoffAction.RATE}
 OPEN_ALREADY: Final = "This conversation is handed over already."
@@ -229,6 +230,7 @@ class HandoffStore:
             .where(CONVERSATIONS.c.id == handoff.conversation)
             .values(state=str(handoff.state), updated=handoff.updated)
         )
+        announce_change(connection, handoff.conversation)
         event = {
             "handoff": handoff.id,
             "action": str(action),
