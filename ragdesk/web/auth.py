@@ -52,7 +52,7 @@ PROXY_HEADERS = frozenset(
     ]
 )
 PROXY_HEADER_PREFIX = "x-forwarded-"
-KEYLESS_PATHS = ("/", "/healthz", "/readyz", "/openapi.json")  # answered without a key
+KEYLESS_PATHS = ("/", "/inbox", "/healthz", "/readyz", "/openapi.json")  # answered without a key
 KEYLESS_POSTS = ("/v1/session", "/v1/hooks/chatwoot")  # what they bring is looked at by their route
 KEYLESS_FOLDER = "/page/"
 
