@@ -9,6 +9,7 @@
     ├── CheckFailed          a check found something wrong
     ├── TooManyErrors        too many cases went unanswered to judge a build
     ├── EngineFailed         the language model did not write an answer
+    ├── DeliveryFailed       the other side did not take what was sent to it
     └── Refusal              a request that is turned down
         ├── BadRequest       it is not what its media type says
         ├── Unauthenticated  no key, or none that is valid: one body for every reason
@@ -19,6 +20,7 @@
         ├── LongHeaders      its headers are over the limit
         ├── WrongMedia       its media type or encoding is not read here
         ├── Invalid          well formed, but not a thing this route takes
+        ├── WrongState       it cannot be done in the state that the thing is in
         ├── WrongHost        asked for under a name that is not ours
         ├── DiskFull         no room on the disk for what was sent
         ├── TooManyCollections  no further one may be made over HTTP
@@ -94,6 +96,17 @@ class EngineFailed(RagdeskError):
         self.retry_after = retry_after
 
 
+class DeliveryFailed(RagdeskError):
+    """A hand-off could not be told to the other side now; it is kept and tried again.
+
+    retry_after: seconds for which it asked to be left alone; 0 where it did not.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 ENGINE_REASONS = {
     "unreachable": "the language model cannot be reached",
     "resting": "the language model failed again and again and is being watched",
@@ -155,6 +168,10 @@ class Invalid(Refusal):
     """Well formed, but not something this route takes."""
 
 
+class WrongState(Refusal):
+    """It cannot be done now: the thing is in another state, which the message names."""
+
+
 class WrongHost(Refusal):
     """The request names a host that this server does not answer to."""
 
@@ -211,6 +228,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     TooManyErrors: ErrorStatus("too_many_errors", 500, 6),
     EvalError: ErrorStatus("eval", 500, 2),
     EngineFailed: ErrorStatus("generator_failed", 502, 5),
+    DeliveryFailed: ErrorStatus("delivery_failed", 502, 1),
     BadRequest: ErrorStatus("bad_request", 400, 2),
     Unauthenticated: ErrorStatus("unauthenticated", 401, 2),
     Forbidden: ErrorStatus("forbidden", 403, 2),
@@ -219,6 +237,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     TooLarge: ErrorStatus("too_large", 413, 2),
     WrongMedia: ErrorStatus("unsupported_media_type", 415, 2),
     Invalid: ErrorStatus("invalid", 422, 2),
+    WrongState: ErrorStatus("wrong_state", 409, 2),
     WrongHost: ErrorStatus("wrong_host", 421, 2),
     LongHeaders: ErrorStatus("headers_too_large", 431, 2),
     TooManyCollections: ErrorStatus("too_many_collections", 429, 2),

@@ -49,6 +49,13 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
+from ragdesk.support.handoff.handoff_options import (
+    ChatwootOptions,
+    HandoffMailOptions,
+    HandoffOptions,
+    HandoffWebhookOptions,
+    ZendeskOptions,
+)
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.web.page_options import PageOptions
 from ragdesk.web.serve_options import ServeOptions
@@ -86,6 +93,11 @@ class Settings:
     serve: ServeOptions = field(default_factory=ServeOptions)
     page: PageOptions = field(default_factory=PageOptions)
     support: SupportOptions = field(default_factory=SupportOptions)
+    handoff: HandoffOptions = field(default_factory=HandoffOptions)
+    handoff_webhook: HandoffWebhookOptions = field(default_factory=HandoffWebhookOptions)
+    handoff_zendesk: ZendeskOptions = field(default_factory=ZendeskOptions)
+    handoff_chatwoot: ChatwootOptions = field(default_factory=ChatwootOptions)
+    handoff_mail: HandoffMailOptions = field(default_factory=HandoffMailOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

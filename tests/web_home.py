@@ -73,8 +73,12 @@ def publish(
 
 
 @contextlib.contextmanager
-def serving(home: Path, keys: KeyStore, **options: Any) -> Iterator[TestClient]:
-    settings = replace(Settings(), serve=ServeOptions(**{"poll_seconds": 0.05, **options}))
-    app = api.build_app(Workspace(home, settings, HashEmbedder()), keys)
+def serving(
+    home: Path, keys: KeyStore, *, settings: dict[str, Any] | None = None, **options: Any
+) -> Iterator[TestClient]:
+    """Serve a home. options: of ``[serve]``; settings: other tables."""
+    serve = ServeOptions(**{"poll_seconds": 0.05, **options})
+    chosen = replace(Settings(), serve=serve, **(settings or {}))
+    app = api.build_app(Workspace(home, chosen, HashEmbedder()), keys)
     with TestClient(app, base_url="http://localhost:8080", raise_server_exceptions=False) as client:
         yield client

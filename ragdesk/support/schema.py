@@ -9,9 +9,10 @@ from typing import Final
 from sqlalchemy import MetaData
 
 from ragdesk.support.conversations import conversation_tables
+from ragdesk.support.handoff import handoff_tables
 from ragdesk.support.tables import METADATA
 
-TABLE_MODULES: Final = (conversation_tables,)
+TABLE_MODULES: Final = (conversation_tables, handoff_tables)
 
 
 def load_schema() -> MetaData:

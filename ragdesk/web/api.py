@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -13,6 +14,8 @@ from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.sign_in.identity import IdentityStore
+from ragdesk.support.sign_in.session_store import CSRF_SECRET, SessionStore
 from ragdesk.web import (
     answers,
     collection_routes,
@@ -21,11 +24,14 @@ from ragdesk.web import (
     document_access,
     document_pages,
     documents,
+    handoff_hooks,
+    handoffs,
     health_routes,
     page_look,
     person_routes,
     problems,
     schemas,
+    session_routes,
 )
 from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
 from ragdesk.web.jobs import DocumentJob, JobQueue
@@ -48,8 +54,11 @@ ROUTERS = (
     document_pages.router,
     documents.router,
     page_look.router,
+    handoff_hooks.router,
+    handoffs.router,
     health_routes.router,
     person_routes.router,
+    session_routes.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -101,6 +110,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             ending.callback(open_collections.close)
             ending.callback(uploads.close)
             ending.push_async_callback(asyncio.to_thread, state.page_images.close)
+            ending.callback(authenticator.threads.shutdown)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
             ending.push_async_callback(support.close, options.drain_seconds)
             try:
@@ -134,7 +144,7 @@ def _add_middleware(
     app.state.uploading = BodyArrivals(options.max_uploads)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
-    app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
+    app.add_middleware(AuthMiddleware, gate=authenticator)
     app.add_middleware(RequestMiddleware, metrics=metrics)
 
 
@@ -151,7 +161,15 @@ def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Ca
 
 def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:
     hosts = frozenset(options.allowed_hosts)
-    return Authenticator(keys, is_loopback(options.host), hosts, options.trusted_proxies)
+    return Authenticator(
+        IdentityStore(
+            keys=keys, sessions=SessionStore(keys.database, partial(keys.get_secret, CSRF_SECRET))
+        ),
+        is_loopback(options.host),
+        hosts,
+        options.trusted_proxies,
+        options.max_unauthenticated,
+    )
 
 
 def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:

@@ -19,7 +19,7 @@ from ragdesk.errors import (
 )
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
-from ragdesk.web.auth import require_scope
+from ragdesk.web.auth import identify_request, require_scope
 from ragdesk.web.server_state import server_state
 
 router = APIRouter(tags=["server"])
@@ -61,10 +61,16 @@ async def page(name: str) -> Response:
     return _page_response(name)
 
 
+@router.get("/inbox", include_in_schema=False)
+async def inbox() -> Response:
+    """Give the page on which agents answer what was handed over."""
+    return _page_response("inbox.html")
+
+
 def _find_files() -> dict[str, tuple[BaseRoute, list[tuple[bytes, bytes]], bytes]]:
     """List the page's files by their paths: route, headers and body of each answer."""
-    index_route, part_route = router.routes[:2]
-    paths = {"/": (index_route, INDEX_NAME)}
+    index_route, part_route, inbox_route = router.routes[:3]
+    paths = {"/": (index_route, INDEX_NAME), "/inbox": (inbox_route, "inbox.html")}
     paths |= {f"/page/{name}": (part_route, name) for name in PAGE_FILES}
     return {
         path: (route, _page_response(name).raw_headers, PAGE_FILES[name][0])
@@ -122,7 +128,7 @@ async def readyz(request: Request) -> Response:
     listing = state.open_collections.listing
     ready = state.ready and (served > 0 or not (status or listing))
     try:
-        sees_names = _sees_all_collections(request)
+        sees_names = await _sees_all_collections(request)
     except HomeUnusable:  # nobody's key can be read, so nobody can ask
         sees_names = False
         ready = False
@@ -154,10 +160,10 @@ async def readyz(request: Request) -> Response:
     return JSONResponse(body, 200 if ready else 503)
 
 
-def _sees_all_collections(request: Request) -> bool:
+async def _sees_all_collections(request: Request) -> bool:
     """Tell whether the asker shows a key of an administrator, or is the local user."""
     try:
-        who = server_state(request).gate.authenticate(request.headers.get("authorization"))
+        who = (await identify_request(request)).who
     except Refusal:
         return False
     return "admin" in who.scopes and not who.collections

@@ -191,26 +191,31 @@ class ConversationStore:
         conversation that is gone.
         """
         with self.database.write() as connection:
-            self._update(connection, turn.conversation, updated=turn.created // 1000)
-            of_id = CONVERSATIONS.c.id == turn.conversation
-            row = connection.execute(select(CONVERSATIONS).where(of_id)).mappings().one()
-            conversation = self._read_conversation(row)
-            last = select(func.max(TURNS.c.number)).where(TURNS.c.conversation == conversation.id)
-            number = (connection.execute(last).scalar() or 0) + 1
-            numbered = replace(turn, number=number)
-            connection.execute(insert(TURNS).values(self._turn_row(numbered)))
-            texts = (numbered.question, numbered.text)
-            write_turn_words(connection, (conversation.row_key, number), texts, self.cipher)
-            if not conversation.title and turn.question:
-                title = " ".join(turn.question.split())[:TITLE_CHARACTERS]
-                self._update(
-                    connection,
-                    conversation.id,
-                    title=self.cipher.seal(title),
-                    language=turn.language or "",
-                )
-            announce_change(connection, conversation.id)
-        self._on_change(conversation.id)
+            numbered = self.write_turn(connection, turn)
+        self._on_change(turn.conversation)
+        return numbered
+
+    def write_turn(self, connection: Connection, turn: ConversationTurn) -> ConversationTurn:
+        """Write a turn as ``append_turn`` does, within a transaction of the caller."""
+        self._update(connection, turn.conversation, updated=turn.created // 1000)
+        of_id = CONVERSATIONS.c.id == turn.conversation
+        row = connection.execute(select(CONVERSATIONS).where(of_id)).mappings().one()
+        conversation = self._read_conversation(row)
+        last = select(func.max(TURNS.c.number)).where(TURNS.c.conversation == conversation.id)
+        number = (connection.execute(last).scalar() or 0) + 1
+        numbered = replace(turn, number=number)
+        connection.execute(insert(TURNS).values(self._turn_row(numbered)))
+        texts = (numbered.question, numbered.text)
+        write_turn_words(connection, (conversation.row_key, number), texts, self.cipher)
+        if not conversation.title and turn.question:
+            title = " ".join(turn.question.split())[:TITLE_CHARACTERS]
+            self._update(
+                connection,
+                conversation.id,
+                title=self.cipher.seal(title),
+                language=turn.language or "",
+            )
+        announce_change(connection, conversation.id)
         return numbered
 
     def list_turns(
