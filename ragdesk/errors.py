@@ -18,6 +18,7 @@
         ├── LongHeaders      its headers are over the limit
         ├── WrongMedia       its media type or encoding is not read here
         ├── Invalid          well formed, but not a thing this route takes
+        ├── Conflict         it may not be done in the state that the thing is in
         ├── WrongHost        asked for under a name that is not ours
         ├── DiskFull         no room on the disk for what was sent
         ├── TooManyCollections  no further one may be made over HTTP
@@ -150,6 +151,10 @@ class Invalid(Refusal):
     """Well formed, but not something this route takes."""
 
 
+class Conflict(Refusal):
+    """Not in the state that the thing is in now: its message names that state."""
+
+
 class WrongHost(Refusal):
     """The request names a host that this server does not answer to."""
 
@@ -213,6 +218,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     TooLarge: ErrorStatus("too_large", 413, 2),
     WrongMedia: ErrorStatus("unsupported_media_type", 415, 2),
     Invalid: ErrorStatus("invalid", 422, 2),
+    Conflict: ErrorStatus("conflict", 409, 2),
     WrongHost: ErrorStatus("wrong_host", 421, 2),
     LongHeaders: ErrorStatus("headers_too_large", 431, 2),
     TooManyCollections: ErrorStatus("too_many_collections", 429, 2),

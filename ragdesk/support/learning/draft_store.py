@@ -1,0 +1,179 @@
+"""Keep drafts in the desk's database, and move them from one state to the next."""
+
+import json
+import secrets
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Final
+
+from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+
+from ragdesk.errors import Conflict, NotFound
+from ragdesk.support.database import Database
+from ragdesk.support.encryption import TextCipher
+from ragdesk.support.learning.draft import Draft, DraftSource, DraftState, check_draft_texts
+from ragdesk.support.learning.learning_tables import DRAFTS
+
+SEALED: Final = ("question", "answer", "similar", "sources")
+NO_DRAFT: Final = "No such draft."
+
+
+class DraftStore:
+    """The drafts of a desk. Safe to share between threads; every call is a transaction."""
+
+    def __init__(self, database: Database, cipher: TextCipher) -> None:
+        self._database = database
+        self._cipher = cipher
+
+    def add(self, draft: Draft) -> Draft:
+        """Store a new draft; gives it with its id. Raises Invalid for texts that are no entry."""
+        check_draft_texts(draft.question, draft.answer, draft.similar)
+        now = int(time.time())
+        new = replace(draft, id=secrets.token_hex(8), created=now, updated=now)
+        with self._database.write() as connection:
+            connection.execute(insert(DRAFTS).values(self._to_row(new)))
+        return new
+
+    def find(self, name: str) -> Draft:
+        """Find a draft by its id. Raises NotFound."""
+        with self._database.read() as connection:
+            return self._find(connection, name)
+
+    def list_drafts(
+        self,
+        collections: Collection[str] | None,
+        *,
+        states: Sequence[DraftState] = ("open", "approved"),
+        limit: int = 100,
+    ) -> list[Draft]:
+        """List drafts of collections (None: of all), the last changed first."""
+        query = select(DRAFTS).where(DRAFTS.c.state.in_(states))
+        if collections is not None:
+            query = query.where(DRAFTS.c.collection.in_(sorted(collections)))
+        query = query.order_by(DRAFTS.c.updated.desc(), DRAFTS.c.id).limit(limit)
+        with self._database.read() as connection:
+            return [self._from_row(row) for row in connection.execute(query).mappings()]
+
+    def edit(
+        self,
+        name: str,
+        *,
+        question: str,
+        answer: str,
+        similar: tuple[str, ...],
+        personal: tuple[str, ...],
+    ) -> Draft:
+        """Change the texts of an open draft. Who approved the former words approved no others.
+
+        Raises NotFound, Conflict for one that is published or rejected, Invalid.
+        """
+        check_draft_texts(question, answer, similar)
+        with self._database.write() as connection:
+            draft = self._find(connection, name)
+            _check_open(draft)
+            changed = replace(
+                draft,
+                question=question,
+                answer=answer,
+                similar=similar,
+                personal=personal,
+                approvals=(),
+                state="open",
+                updated=int(time.time()),
+            )
+            return self._save(connection, changed)
+
+    def approve(self, name: str, person: str, *, needed: int) -> Draft:
+        """Note that somebody approves a draft; it is ``approved`` once ``needed`` people did.
+
+        The same person counts once, and where two are needed the author is none of them. Raises
+        NotFound, Conflict.
+        """
+        with self._database.write() as connection:
+            draft = self._find(connection, name)
+            _check_open(draft)
+            if needed > 1 and person == draft.author:
+                raise Conflict("Somebody else than its author has to approve this draft.")
+            approvals = tuple(dict.fromkeys((*draft.approvals, person)))
+            state: DraftState = "approved" if len(approvals) >= needed else "open"
+            changed = replace(draft, approvals=approvals, state=state, updated=int(time.time()))
+            return self._save(connection, changed)
+
+    def reject(self, name: str, reason: str) -> Draft:
+        """Reject an open draft. Raises NotFound, Conflict."""
+        with self._database.write() as connection:
+            draft = self._find(connection, name)
+            _check_open(draft)
+            changed = replace(draft, state="rejected", reason=reason, updated=int(time.time()))
+            return self._save(connection, changed)
+
+    def mark_published(self, name: str, uri: str) -> Draft:
+        """Note the document that an approved draft became. Raises NotFound, Conflict."""
+        with self._database.write() as connection:
+            draft = self._find(connection, name)
+            if draft.state not in {"approved", "published"}:
+                raise Conflict("Only an approved draft is published.")
+            changed = replace(draft, state="published", uri=uri, updated=int(time.time()))
+            return self._save(connection, changed)
+
+    def list_published(self) -> list[Draft]:
+        """List every published draft, the newest first."""
+        query = select(DRAFTS).where(DRAFTS.c.state == "published")
+        query = query.order_by(DRAFTS.c.updated.desc(), DRAFTS.c.id)
+        with self._database.read() as connection:
+            return [self._from_row(row) for row in connection.execute(query).mappings()]
+
+    def list_of_turns(self, turns: Collection[str]) -> list[Draft]:
+        """List the drafts that rest on some turns: those hold words of whoever asked them."""
+        with self._database.read() as connection:
+            drafts = [self._from_row(row) for row in connection.execute(select(DRAFTS)).mappings()]
+        return [d for d in drafts if any(source.turn in turns for source in d.sources)]
+
+    def remove(self, names: Collection[str]) -> int:
+        """Remove drafts by their ids; gives how many there were."""
+        with self._database.write() as connection:
+            return connection.execute(delete(DRAFTS).where(DRAFTS.c.id.in_(list(names)))).rowcount
+
+    def _find(self, connection: Connection, name: str) -> Draft:
+        row = connection.execute(select(DRAFTS).where(DRAFTS.c.id == name)).mappings().first()
+        if row is None:
+            raise NotFound(NO_DRAFT)
+        return self._from_row(row)
+
+    def _save(self, connection: Connection, draft: Draft) -> Draft:
+        row = self._to_row(draft)
+        connection.execute(update(DRAFTS).where(DRAFTS.c.id == draft.id).values(row))
+        return draft
+
+    def _to_row(self, draft: Draft) -> dict[str, Any]:
+        row = asdict(draft)
+        row["similar"] = json.dumps(draft.similar, ensure_ascii=False)
+        row["sources"] = json.dumps([asdict(s) for s in draft.sources], ensure_ascii=False)
+        for name in SEALED:
+            row[name] = self._cipher.seal(row[name])
+        return {
+            **row,
+            "personal": list(draft.personal),
+            "approvals": list(draft.approvals),
+            "groups": sorted(draft.groups),
+        }
+
+    def _from_row(self, row: RowMapping) -> Draft:
+        """Read a draft from a row. Raises ValueError for a row that we did not write."""
+        fields = {**row, **{name: self._cipher.open(row[name]) for name in SEALED}}
+        return Draft(
+            **{
+                **fields,
+                "similar": tuple(json.loads(fields["similar"])),
+                "sources": tuple(DraftSource(**source) for source in json.loads(fields["sources"])),
+                "personal": tuple(fields["personal"]),
+                "approvals": tuple(fields["approvals"]),
+                "groups": frozenset(fields["groups"]),
+            }
+        )
+
+
+def _check_open(draft: Draft) -> None:
+    if draft.state in {"published", "rejected"}:
+        raise Conflict(f"This draft is {draft.state}; it changes no more.")
