@@ -4,6 +4,7 @@
     ├── SettingsError        a setting is misspelt or out of range
     ├── HomeUnusable         the home folder cannot be read or written
     │   └── DatabaseUnavailable  the database that the settings name cannot be used
+    ├── EncryptionKeyMissing a kept text was encrypted with a key that is not named
     ├── KeyRequired          an address other than loopback, and no key
     ├── CheckFailed          a check found something wrong
     ├── TooManyErrors        too many cases went unanswered to judge a build
@@ -60,6 +61,10 @@ class HomeUnusable(RagdeskError):
 
 class DatabaseUnavailable(HomeUnusable):
     """The database that the settings name cannot be reached or used."""
+
+
+class EncryptionKeyMissing(RagdeskError):
+    """A kept text was encrypted with a key that the settings do not name."""
 
 
 class KeyRequired(RagdeskError):
@@ -205,6 +210,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     SettingsError: ErrorStatus("settings", 500, 2),
     HomeUnusable: ErrorStatus("home_unusable", 503, 2),
     DatabaseUnavailable: ErrorStatus("database_unavailable", 503, 2),
+    EncryptionKeyMissing: ErrorStatus("encryption_key_missing", 503, 2),
     KeyRequired: ErrorStatus("key_required", 500, 2),
     CheckFailed: ErrorStatus("check_failed", 500, 1),
     TooManyErrors: ErrorStatus("too_many_errors", 500, 6),

@@ -18,6 +18,9 @@ from sqlalchemy import (
 
 METADATA: Final = MetaData()
 SECONDS: Final = BigInteger().with_variant(Integer(), "sqlite")  # since 1970
+SEALED: Final = {
+    "sealed": True
+}  # info of a column whose text is encrypted; rotation finds it by it
 KEYS: Final = Table(
     "keys",
     METADATA,

@@ -9,7 +9,8 @@ from ragdesk.errors import DatabaseUnavailable, HomeUnusable, SettingsError
 from ragdesk.support.database import Database
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.migrations.migration import HEAD_REVISION
-from ragdesk.support.tables import METADATA, SECRETS
+from ragdesk.support.schema import load_schema
+from ragdesk.support.tables import SECRETS
 
 OLD_TABLES = """
 CREATE TABLE keys (
@@ -25,9 +26,9 @@ PRAGMA user_version = 1;
 
 def test_the_revisions_make_the_tables_that_are_declared(database):
     with database.read() as connection:
-        made = inspect(connection)
-        assert set(made.get_table_names()) == {*METADATA.tables, "alembic_version"}
-        for name, table in METADATA.tables.items():
+        made, declared = inspect(connection), load_schema().tables
+        assert set(made.get_table_names()) == {*declared, "alembic_version"}
+        for name, table in declared.items():
             columns = {column["name"]: column["nullable"] for column in made.get_columns(name)}
             assert columns == {c.name: c.nullable for c in table.columns}, name
             indexes = {frozenset(i["column_names"]) for i in made.get_indexes(name)}

@@ -1,0 +1,1 @@
+"""Conversations that are kept: their turns, feedback, search, retention and encryption."""

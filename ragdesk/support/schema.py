@@ -1,0 +1,19 @@
+"""The whole ``METADATA``: every package's tables, for what walks over all of them.
+
+Encryption's rotation, backups and the tests of the revisions need it; a package that brings tables
+adds its module here.
+"""
+
+from typing import Final
+
+from sqlalchemy import MetaData
+
+from ragdesk.support.conversations import conversation_tables
+from ragdesk.support.tables import METADATA
+
+TABLE_MODULES: Final = (conversation_tables,)
+
+
+def load_schema() -> MetaData:
+    """Return the description of all tables of a database."""
+    return METADATA
