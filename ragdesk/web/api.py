@@ -12,13 +12,18 @@ from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
+from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.encryption import TextCipher
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.learning.approval import APPROVED_SOURCE
+from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.web import (
     answers,
     collection_routes,
     document_access,
     documents,
     health_routes,
+    learning,
     problems,
     schemas,
 )
@@ -32,7 +37,13 @@ from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
 from ragdesk.web.uploads import Uploads
 
-ROUTERS = (answers.router, collection_routes.router, documents.router, health_routes.router)
+ROUTERS = (
+    answers.router,
+    collection_routes.router,
+    documents.router,
+    health_routes.router,
+    learning.router,
+)
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
@@ -46,12 +57,19 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
+    cipher = TextCipher()
+    conversations = ConversationStore(keys.database, cipher)
+    learning_desk = LearningDesk(
+        keys.database, cipher, workspace.settings.learning, lambda _text: ()
+    )
 
     def run_job(job: DocumentJob) -> JobReport:
         open_collections.volume.check()
         admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
-        report = workspace.change_document(job.collection, job.uri, job.body, admit)
+        report = workspace.change_document(job.collection, job.uri, job.body, admit, job.source)
         open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
+        if job.source == APPROVED_SOURCE and job.body is not None:
+            learning_desk.note_published(job.uri, workspace.collection_folder(job.collection))
         return report
 
     @contextlib.asynccontextmanager
@@ -67,6 +85,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             metrics=metrics,
             secret=keys.get_secret("cursor"),
             remove_collection=_make_removal(workspace, open_collections),
+            conversations=conversations,
+            learning=learning_desk,
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises

@@ -20,6 +20,7 @@ from typing import Literal
 from indexes.errors import CollectionBusy
 from ingest.errors import Unreadable
 from ingest.job_report import JobReport
+from ingest.sources import API
 from ragdesk.errors import Overloaded, Refusal, describe_error, error_status, public_words
 from ragdesk.metrics import Metrics
 from ragdesk.web.uploads import refuse_full_disk
@@ -38,7 +39,8 @@ class DocumentJob:
     """A change of one document, and how far it is.
 
     body: the file with the new bytes; None deletes the document. existed: whether the document was
-    there when the job was submitted. waits_for, waits_since: what holds the job up, and since when.
+    there when the job was submitted. source: what the document belongs to. waits_for, waits_since:
+    what holds the job up, and since when.
     """
 
     id: str
@@ -48,6 +50,7 @@ class DocumentJob:
     body: Path | None
     groups: frozenset[str] = frozenset()
     existed: bool = False
+    source: str = API
     state: JobState = "queued"
     report: JobReport | None = None
     error: Mapping[str, str] | None = None
@@ -133,6 +136,7 @@ class JobQueue:
         body: Path | None,
         groups: frozenset[str] = frozenset(),
         existed: bool = False,
+        source: str = API,
     ) -> DocumentJob:
         """Add a change to its collection's queue. Raises Overloaded."""
         job = DocumentJob(
@@ -143,6 +147,7 @@ class JobQueue:
             body=body,
             groups=groups,
             existed=existed,
+            source=source,
         )
         with self._condition:
             self._check_room(collection, owner)

@@ -89,7 +89,7 @@ class DraftsOut(BaseModel):
 class DraftEdit(StrictModel):
     question: EntryQuestion
     answer: EntryAnswer
-    similar: SimilarQuestions = []
+    similar: SimilarQuestions = Field(default=[])
 
 
 class DraftNew(DraftEdit):

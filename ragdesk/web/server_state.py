@@ -7,6 +7,8 @@ from typing import cast
 from starlette.requests import Request
 
 from ragdesk.metrics import Metrics
+from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
@@ -30,6 +32,8 @@ class ServerState:
     metrics: Metrics
     secret: bytes
     remove_collection: Callable[[str], None]
+    conversations: ConversationStore
+    learning: LearningDesk
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 

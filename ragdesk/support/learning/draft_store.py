@@ -117,10 +117,9 @@ class DraftStore:
             changed = replace(draft, state="published", uri=uri, updated=int(time.time()))
             return self._save(connection, changed)
 
-    def list_published(self) -> list[Draft]:
-        """List every published draft, the newest first."""
-        query = select(DRAFTS).where(DRAFTS.c.state == "published")
-        query = query.order_by(DRAFTS.c.updated.desc(), DRAFTS.c.id)
+    def list_approved(self) -> list[Draft]:
+        """List the drafts that are approved and not yet published."""
+        query = select(DRAFTS).where(DRAFTS.c.state == "approved")
         with self._database.read() as connection:
             return [self._from_row(row) for row in connection.execute(query).mappings()]
 

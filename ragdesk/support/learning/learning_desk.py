@@ -4,6 +4,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import Final
 
@@ -14,7 +15,13 @@ from indexes.embedding.embedder import Embedder
 from ragdesk.errors import Conflict, NotFound
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
-from ragdesk.support.learning.approval import LearningOptions
+from ragdesk.support.learning.approval import (
+    CASES_FILE,
+    LearningOptions,
+    approved_uri,
+    keep_case,
+    make_regression_case,
+)
 from ragdesk.support.learning.draft import Draft
 from ragdesk.support.learning.draft_answers import FindPersonalData
 from ragdesk.support.learning.draft_store import DraftStore
@@ -99,7 +106,7 @@ class LearningDesk:
         collection: str,
         embedder: Embedder,
         background: Background,
-        options: GapOptions = GapOptions(),
+        options: GapOptions,
     ) -> tuple[Gap, ...]:
         """Return the gaps of a collection, the most pressing first."""
         now = int(self._now())
@@ -131,6 +138,17 @@ class LearningDesk:
                 '"personal_checked": true if it is none.'
             )
         return self.drafts.approve(name, review.person, needed=self.options.approvals)
+
+    def note_published(self, uri: str, folder: Path) -> None:
+        """Note that an entry was taken in, and keep its question as a case of the collection.
+
+        uri: of its document. folder: of its collection. Raises ValueError for a file of cases that
+        holds something else.
+        """
+        for draft in self.drafts.list_approved():
+            if approved_uri(draft) == uri:
+                self.drafts.mark_published(draft.id, uri)
+                keep_case(folder / CASES_FILE, make_regression_case(draft, uri))
 
     def measure_effects(
         self, drafts: Sequence[Draft], collections: Collection[str] | None

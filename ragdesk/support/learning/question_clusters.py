@@ -54,7 +54,8 @@ def _choose_leaders(rows: Vectors, floor: float) -> Vectors:
 
 
 def _nearest(rows: Vectors, means: Vectors) -> NDArray[np.int64]:
-    return np.argmax(rows @ means.T, axis=1).astype(np.int64)
+    nearest: NDArray[np.int64] = np.argmax(rows @ means.T, axis=1).astype(np.int64)
+    return nearest
 
 
 def _mean_vectors(rows: Vectors, labels: NDArray[np.int64], former: Vectors) -> Vectors:

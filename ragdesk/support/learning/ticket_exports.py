@@ -5,6 +5,7 @@ Zendesk's JSON export of tickets, one a line or in a list, with their comments.
 """
 
 import csv
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ ANSWER_COLUMNS: Final = (
     *("答案", "回复", "解决方案", "客服回复"),
 )
 LONGEST_TICKET: Final = 8_000  # characters of a question or an answer that are read
+NO_TEXTS: Final = "no question or no answer"
 SHORTEST_ANSWER: Final = 20  # characters; "Done." answers nobody else
 _SIGNATURE: Final = re.compile(
     r"(?:\n-- ?\n|\n(?:best|kind|warm)? ?regards\b|\n此致|\n祝好|\n顺祝).*",
@@ -66,10 +68,11 @@ def read_tickets(file: Path) -> TicketImport:
             left_out[reason] = left_out.get(reason, 0) + 1
         else:
             tickets.append(ticket)
-    if rows and not tickets and set(left_out) == {"no question or no answer"}:
+    if not tickets and set(left_out) <= {NO_TEXTS}:
+        columns = ", ".join(sorted(map(str, rows[0]))[:10]) if rows else "no row at all"
         raise Invalid(
             f"{file.name} has no columns of a question and an answer. Name them question and "
-            f"answer. It has: {', '.join(sorted(map(str, rows[0]))[:10])}."
+            f"answer. It has: {columns}."
         )
     return TicketImport(tickets=tuple(tickets), left_out=left_out)
 
@@ -88,9 +91,9 @@ def _read_rows(file: Path) -> Iterator[Mapping[str, Any]]:
     if file.suffix.lower() in {".json", ".jsonl", ".ndjson"}:
         yield from _read_json_rows(text)
     else:
-        sample = text[:8_192]
-        dialect = csv.Sniffer().sniff(sample, delimiters=",;\t") if sample.strip() else csv.excel
-        yield from csv.DictReader(text.splitlines(keepends=True), dialect=dialect)
+        head = text.partition("\n")[0]
+        delimiter = max(",;\t", key=head.count)  # ties go to the comma
+        yield from csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
 
 
 def _read_json_rows(text: str) -> Iterator[Mapping[str, Any]]:
@@ -115,7 +118,7 @@ def _read_ticket(row: Mapping[str, Any], number: str) -> tuple[Ticket | None, st
         answer = _first_text(names, ANSWER_COLUMNS)
     question, answer = question.strip()[:LONGEST_TICKET], clean_reply(answer)[:LONGEST_TICKET]
     if not question or not answer:
-        return None, "no question or no answer"
+        return None, NO_TEXTS
     if len(answer) < SHORTEST_ANSWER and not re.search(r"[\u4e00-\u9fff]{8}", answer):
         return None, "an answer too short to answer anybody else"
     own = names.get("id") or names.get("ticket_id") or names.get("编号") or number
