@@ -127,7 +127,7 @@ def test_a_correction_waits_for_an_editor(home, keys, editor, ask_badly):
 
 
 def test_past_tickets_become_drafts(home, keys, editor):
-    table = f"question,answer\n{QUESTION},"{ANSWER}"\nWhat?,ok\n"
+    table = f'question,answer\n{QUESTION},"{ANSWER}"\nWhat?,ok\n'
     headers = {**editor, "content-type": "text/csv"}
     with serving(home, keys) as client:
         read = client.post("/v1/tickets", content=table.encode(), headers=headers).json()
