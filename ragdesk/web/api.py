@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 import ragdesk
 from indexes.errors import ModelMissing
+from indexes.text.redaction.redaction import find_personal_data
 from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
@@ -16,6 +17,7 @@ from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
+from ragdesk.support.learning.draft_answers import FindPersonalData
 from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.web import (
     answers,
@@ -60,7 +62,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     cipher = TextCipher()
     conversations = ConversationStore(keys.database, cipher)
     learning_desk = LearningDesk(
-        keys.database, cipher, workspace.settings.learning, lambda _text: ()
+        keys.database, cipher, workspace.settings.learning, _make_finder(workspace)
     )
 
     def run_job(job: DocumentJob) -> JobReport:
@@ -87,6 +89,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             remove_collection=_make_removal(workspace, open_collections),
             conversations=conversations,
             learning=learning_desk,
+            redacts_documents=workspace.settings.redaction.ingest,
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -119,6 +122,16 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
+
+
+def _make_finder(workspace: Workspace) -> FindPersonalData:
+    """Make the function that names the kinds of personal data in a text."""
+    options = workspace.settings.redaction
+
+    def find_kinds(text: str) -> list[str]:
+        return sorted({span.kind for span in find_personal_data(text, options)})
+
+    return find_kinds
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:

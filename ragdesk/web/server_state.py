@@ -22,6 +22,7 @@ class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
     remove_collection: removes one by its name, and blocks until it answers no more.
+    redacts_documents: personal data is to be taken out of documents, so no original is served.
     """
 
     options: ServeOptions
@@ -34,6 +35,7 @@ class ServerState:
     remove_collection: Callable[[str], None]
     conversations: ConversationStore
     learning: LearningDesk
+    redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 

@@ -103,7 +103,7 @@ def test_personal_data_has_to_be_looked_at(home, keys, editor):
         client.app.state.desk.learning.find_personal = lambda text: (
             ["phone"] if "555" in text else []
         )
-        body = {"question": QUESTION, "answer": f"{ANSWER} Call Ann at 555-0100."}
+        body = {"question": QUESTION, "answer": f"{ANSWER} Call Ann at 212-555-0123."}
         draft = client.post("/v1/drafts", json=body, headers=editor).json()
         assert draft["personal"] == ["phone"]
         url = f"/v1/drafts/{draft['id']}/approve"
