@@ -57,6 +57,7 @@ ADVANCED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "vllm": ("prefix_caching",),
     "ground": ("passages", "per_document"),
     "verify": ("supported", "partial"),
+    "surge": ("hours", "days", "least", "sigmas"),
     "serve": (
         "max_json_bytes",
         "max_unauthenticated",

@@ -49,6 +49,7 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
+from ragdesk.support.insight.surge import SurgeOptions
 from ragdesk.support.learning.approval import LearningOptions
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.web.serve_options import ServeOptions
@@ -84,6 +85,7 @@ class Settings:
     ground: GroundOptions = field(default_factory=GroundOptions)
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
+    surge: SurgeOptions = field(default_factory=SurgeOptions)
     learning: LearningOptions = field(default_factory=LearningOptions)
     support: SupportOptions = field(default_factory=SupportOptions)
 

@@ -15,6 +15,7 @@ from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.insight.surge_watch import SurgeWatch
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.support.learning.draft_answers import FindPersonalData
@@ -25,6 +26,7 @@ from ragdesk.web import (
     document_access,
     documents,
     health_routes,
+    insight,
     learning,
     problems,
     schemas,
@@ -45,6 +47,7 @@ ROUTERS = (
     documents.router,
     health_routes.router,
     learning.router,
+    insight.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -89,6 +92,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             remove_collection=_make_removal(workspace, open_collections),
             conversations=conversations,
             learning=learning_desk,
+            surges=SurgeWatch(keys.database, workspace.settings.surge),
             redacts_documents=workspace.settings.redaction.ingest,
         )
         app.state.desk = state

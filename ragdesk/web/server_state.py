@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from ragdesk.metrics import Metrics
 from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.insight.surge_watch import SurgeWatch
 from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
@@ -35,6 +36,7 @@ class ServerState:
     remove_collection: Callable[[str], None]
     conversations: ConversationStore
     learning: LearningDesk
+    surges: SurgeWatch
     redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False

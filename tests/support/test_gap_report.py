@@ -11,16 +11,9 @@ DAY = 86_400
 NOW = 1_800_000_000
 
 
-def asked(turn, text, *, days_ago=1, person="p1", language="en", reason="no_passage", documents=()):
-    return GapQuestion(
-        turn=turn,
-        text=text,
-        language=language,
-        asked=NOW - days_ago * DAY,
-        person=person,
-        reason=reason,
-        documents=documents,
-    )
+def asked(turn, text, *, days_ago=1, **more):
+    facts = {"person": "p1", "language": "en", "reason": "no_passage", **more}
+    return GapQuestion(turn=turn, text=text, asked=NOW - days_ago * DAY, **facts)
 
 
 def embed(texts, _language):

@@ -61,7 +61,7 @@ def test_a_gap_becomes_an_entry_that_answers_and_a_case(home, keys, editor, ask_
     ask_badly("Where is my invoice?", person="visitor:a:3")
     with serving(home, keys) as client:
         gaps = client.get("/v1/gaps", headers=editor).json()["gaps"]
-        assert [(gap["question"], gap["persons"]) for gap in gaps][0] == (QUESTION, 2)
+        assert (gaps[0]["question"], gaps[0]["persons"]) == (QUESTION, 2)
 
         made = client.post(f"/v1/gaps/{gaps[0]['id']}/draft", headers=editor)
         assert made.status_code == 201
@@ -144,3 +144,15 @@ def test_who_only_asks_sees_none_of_it(home, keys, method):
     verb, path = method.split()
     with serving(home, keys) as client:
         assert client.request(verb, path, headers=asker).status_code == 403
+
+
+def test_figures_count_and_name_only_documents_of_the_asker(home, keys, editor, ask_badly):
+    ask_badly()
+    others = bearer(keys.create("e", scopes=["ask", "agent"], groups=["others"])[1])
+    with serving(home, keys) as client:
+        shown = client.get(
+            "/v1/insight", headers=bearer(keys.create("a", scopes=["admin"])[1])
+        ).json()
+        assert (shown["questions"], shown["outcomes"]) == (1, {"not_found": 1})
+        assert [document["uri"] for document in shown["documents"]] == ["secrets.md"]
+        assert client.get("/v1/insight", headers=others).json()["documents"] == []
