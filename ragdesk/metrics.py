@@ -66,7 +66,7 @@ class Metrics:
             "ragdesk_requests_total",
             "Requests answered.",
             route=routes,
-            method=("GET", "HEAD", "POST", "PUT", "DELETE"),
+            method=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"),
             status=("2xx", "3xx", "4xx", "5xx"),
         )
         self.seconds = self._add_histogram(
@@ -89,6 +89,11 @@ class Metrics:
             "ragdesk_sentences_total",
             "Sentences said, by verdict, and those left out after their check.",
             verdict=(*(str(verdict) for verdict in ClaimVerdict), "withheld"),
+        )
+        self.turns = self._add_counter(
+            "ragdesk_turns_total",
+            "Turns of conversations, by what became of them; deleted: with their conversation.",
+            result=("kept", "failed", "dropped", "deleted"),
         )
         self._add_opening()
         self.fallbacks = self._add_gauge(

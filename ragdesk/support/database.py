@@ -128,7 +128,7 @@ class Database:
         try:
             yield
         except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as error:
-            reason = str(getattr(error, "orig", None) or error)
+            reason = _describe_reason(error)
             if self.file is not None:
                 raise HomeUnusable(
                     f"{self.file} cannot be used: {reason}. Is the disk full, or read-only? "
@@ -138,6 +138,12 @@ class Database:
                 f"The database {self.place} cannot be used: {reason}. "
                 "See support.database, and: ragdesk doctor"
             ) from error
+
+
+def _describe_reason(error: Exception) -> str:
+    """Return what a driver says of an error, without the row that PostgreSQL adds to it."""
+    origin = getattr(error, "orig", None) or error
+    return getattr(getattr(origin, "diag", None), "message_primary", None) or str(origin)
 
 
 def is_lost_file(home: Path) -> bool:
@@ -153,7 +159,9 @@ def is_lost_file(home: Path) -> bool:
 
 def _make_sqlite_engine(file: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{file}", connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        f"sqlite:///{file}",
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=True,  # what people wrote is no part of an error's message
     )
 
     @event.listens_for(engine, "connect")
@@ -162,6 +170,7 @@ def _make_sqlite_engine(file: Path) -> Engine:
         with contextlib.suppress(sqlite3.OperationalError):  # a home that is read-only is read
             connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # what is erased is not left in free pages
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
@@ -184,7 +193,10 @@ def _make_postgresql_engine(url: str) -> Engine:
             f"support.database names {address.drivername!r}. It takes {POSTGRESQL_DRIVER}://… ; "
             "for SQLite leave it out: HOME/desk.sqlite"
         )
-    more: dict[str, Any] = {"connect_args": {"connect_timeout": BUSY_SECONDS}}
+    more: dict[str, Any] = {
+        "connect_args": {"connect_timeout": BUSY_SECONDS},
+        "hide_parameters": True,  # what people wrote is no part of an error's message
+    }
     try:
         return create_engine(address, pool_pre_ping=True, pool_size=8, max_overflow=8, **more)
     except ModuleNotFoundError as error:

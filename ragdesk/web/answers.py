@@ -20,10 +20,12 @@ from ragdesk.answering.answer import (
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
-from ragdesk.errors import Invalid, NotFound
+from ragdesk.errors import Invalid
 from ragdesk.support.access import Principal, authorize
+from ragdesk.support.conversations.conversation import Conversation
 from ragdesk.web import schemas, stream
 from ragdesk.web.auth import require_scope
+from ragdesk.web.conversation_access import AnswerView, open_conversation, read_history
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.leases import Leases
 from ragdesk.web.request_body import StrictRoute
@@ -41,16 +43,23 @@ STREAM_CONTENT = {
 
 @router.post("/v1/answers", responses={200: {"model": Answer, "content": STREAM_CONTENT}})
 async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases) -> Response:
-    """Answer a question from the documents, with citations; as JSON, or streamed."""
+    """Answer a question from the documents, with citations; as JSON, or streamed.
+
+    With ``conversation`` what was said in it is the history, and the turn is kept in it.
+    """
     state = server_state(request)
-    authorize(who, "ask", ask.collection)
+    conversation = await _find_conversation(ask, state, who)
+    collection = conversation.collection if conversation else ask.collection
+    authorize(who, "ask", collection)
     _check_question_length(ask.question, state)
-    if ask.conversation is not None:
-        raise NotFound("No such conversation.")
-    opened = await leases.lease_collection(ask.collection)
+    opened = await leases.lease_collection(collection)
+    history = tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history)
+    if conversation is not None:
+        view = AnswerView(groups=who.groups, index=opened.index)
+        history = await run_in_thread(read_history, state.conversations, view, conversation)
     question = Question(
         text=ask.question,
-        history=tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history),
+        history=history,
         where=ask.filters.to_filter(who.groups),
         explain=ask.explain,
         send=ask.verify,
@@ -58,6 +67,8 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
 
     def record_result(result: Answer) -> None:
         state.metrics.record_answer(result)
+        if conversation is not None:
+            state.recorder.record(conversation, ask.question, result)
 
     if ask.stream:
         return await stream.respond_with_events(
@@ -66,7 +77,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
 
     async def build_response() -> Response:
         # A lease of its own: it may outlast its request, for others that wait for the same answer.
-        async with state.open_collections.use_collection(ask.collection) as opened:
+        async with state.open_collections.use_collection(collection) as opened:
             result = await cancel_on_disconnect(request, opened.desk.ask(question))
         record_result(result)
         return JSONResponse(to_json_object(result))
@@ -75,6 +86,20 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     return await state.idempotency.get_or_make(
         request, who, digest, build_response, basis=_answer_basis(opened, who)
     )
+
+
+async def _find_conversation(
+    ask: schemas.Ask, state: ServerState, who: Principal
+) -> Conversation | None:
+    """Return the conversation that a question goes on with. Raises Invalid, NotFound."""
+    if ask.conversation is None:
+        return None
+    if ask.history:
+        raise Invalid("A conversation has its own history: send `conversation` or `history`.")
+    conversation = await open_conversation(state, ask.conversation, who, as_owner=True)
+    if "collection" in ask.model_fields_set and ask.collection != conversation.collection:
+        raise Invalid(f"This conversation is about the collection {conversation.collection!r}.")
+    return conversation
 
 
 @router.post("/v1/search", response_model=SearchResult)

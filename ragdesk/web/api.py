@@ -13,8 +13,6 @@ from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
-from ragdesk.support.conversations.conversation_store import ConversationStore
-from ragdesk.support.encryption import TextCipher
 from ragdesk.support.insight.surge_watch import SurgeWatch
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
@@ -23,11 +21,13 @@ from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.web import (
     answers,
     collection_routes,
+    conversations,
     document_access,
     documents,
     health_routes,
     insight,
     learning,
+    person_routes,
     problems,
     schemas,
 )
@@ -39,15 +39,18 @@ from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
+from ragdesk.web.support_state import make_support_state
 from ragdesk.web.uploads import Uploads
 
 ROUTERS = (
     answers.router,
     collection_routes.router,
+    conversations.router,
     documents.router,
     health_routes.router,
-    learning.router,
     insight.router,
+    learning.router,
+    person_routes.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -62,10 +65,9 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
-    cipher = TextCipher()
-    conversations = ConversationStore(keys.database, cipher)
+    support = make_support_state(workspace.settings, keys.database, open_collections, metrics)
     learning_desk = LearningDesk(
-        keys.database, cipher, workspace.settings.learning, _make_finder(workspace)
+        keys.database, support.cipher, workspace.settings.learning, _make_finder(workspace)
     )
 
     def run_job(job: DocumentJob) -> JobReport:
@@ -89,8 +91,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             uploads=uploads,
             metrics=metrics,
             secret=keys.get_secret("cursor"),
+            support=support,
             remove_collection=_make_removal(workspace, open_collections),
-            conversations=conversations,
             learning=learning_desk,
             surges=SurgeWatch(keys.database, workspace.settings.surge),
             redacts_documents=workspace.settings.redaction.ingest,
@@ -101,6 +103,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             ending.callback(open_collections.close)
             ending.callback(uploads.close)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
+            ending.push_async_callback(support.close, options.drain_seconds)
             try:
                 await workspace.start()
             except ModelMissing as error:
@@ -109,6 +112,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             watcher = asyncio.create_task(open_collections.watch())
             ending.push_async_callback(_cancel_task, watcher)
+            support.upkeep.start()
             state.ready = True
             try:
                 yield

@@ -55,7 +55,9 @@ class Ask(StrictModel):
         description="What was said before, oldest first: a follow-up is understood with it.",
     )
     conversation: ShortText | None = Field(
-        default=None, description="Id of a conversation to go on."
+        default=None,
+        description="Id of a conversation to go on: its turns are the history, its collection is "
+        "asked, and the turn is kept in it.",
     )
     filters: Filters = Filters()
     stream: bool = Field(default=False, description="Answer with Server-Sent Events.")

@@ -8,6 +8,8 @@ from starlette.requests import Request
 
 from ragdesk.metrics import Metrics
 from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.conversations.feedback_store import FeedbackStore
+from ragdesk.support.database import Database
 from ragdesk.support.insight.surge_watch import SurgeWatch
 from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.web.auth import Authenticator
@@ -15,6 +17,8 @@ from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
 from ragdesk.web.open_collections import OpenCollections
 from ragdesk.web.serve_options import ServeOptions
+from ragdesk.web.support_state import SupportState
+from ragdesk.web.turn_recorder import TurnRecorder
 from ragdesk.web.uploads import Uploads
 
 
@@ -33,13 +37,33 @@ class ServerState:
     uploads: Uploads
     metrics: Metrics
     secret: bytes
+    support: SupportState
     remove_collection: Callable[[str], None]
-    conversations: ConversationStore
     learning: LearningDesk
     surges: SurgeWatch
     redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
+
+    @property
+    def database(self) -> Database:
+        """Return the database of the home."""
+        return self.support.database
+
+    @property
+    def conversations(self) -> ConversationStore:
+        """Return the conversations that are kept."""
+        return self.support.conversations
+
+    @property
+    def feedback(self) -> FeedbackStore:
+        """Return what people think of answers."""
+        return self.support.feedback
+
+    @property
+    def recorder(self) -> TurnRecorder:
+        """Return what keeps turns behind the answers."""
+        return self.support.recorder
 
 
 def server_state(request: Request) -> ServerState:

@@ -48,12 +48,14 @@ class ConversationFilter:
     """Which conversations are listed: each field leaves out the others; empty leaves out none.
 
     query: words that a conversation must hold, all of them, each in any of its turns.
+    in_answers: whether words of answers count too, or those of questions and titles alone.
     """
 
     person: str | None = None
     states: tuple[ConversationState, ...] = ()
     collections: tuple[str, ...] = ()
     query: str = ""
+    in_answers: bool = True
 
 
 class ConversationStore:
@@ -122,7 +124,7 @@ class ConversationStore:
             words = collect_query_words(which.query)
             if not words:
                 return []
-            wanted = wanted.where(*map(self._holds_word, words))
+            wanted = wanted.where(*(self._holds_word(word, which) for word in words))
         with self.database.read() as connection:
             rows = connection.execute(wanted.limit(limit)).mappings().all()
         return [self._read_conversation(row) for row in rows]
@@ -187,7 +189,7 @@ class ConversationStore:
             numbered = replace(turn, number=number)
             connection.execute(insert(TURNS).values(self._turn_row(numbered)))
             texts = (numbered.question, numbered.text)
-            write_turn_words(connection, conversation.row_key, number, texts, self.cipher)
+            write_turn_words(connection, (conversation.row_key, number), texts, self.cipher)
             if not conversation.title and turn.question:
                 title = " ".join(turn.question.split())[:TITLE_CHARACTERS]
                 self._update(
@@ -256,17 +258,20 @@ class ConversationStore:
         if not connection.execute(change).rowcount:
             raise NotFound(NO_CONVERSATION)
 
-    def _holds_word(self, word: str) -> ColumnElement[bool]:
+    def _holds_word(self, word: str, which: ConversationFilter) -> ColumnElement[bool]:
         # A scalar query is asked for each conversation, newest first; what a planner would make of
         # EXISTS may read all words of everybody.
-        hashes = self.cipher.list_word_hashes(word)
-        same = TURN_WORDS.c.conversation == CONVERSATIONS.c.row_key
-        number = select(TURN_WORDS.c.number).where(same, TURN_WORDS.c.word.in_(hashes)).limit(1)
-        return number.scalar_subquery().is_not(None)
+        found = select(TURN_WORDS.c.number).where(
+            TURN_WORDS.c.conversation == CONVERSATIONS.c.row_key,
+            TURN_WORDS.c.word.in_(self.cipher.list_word_hashes(word)),
+        )
+        if not which.in_answers:
+            found = found.where(TURN_WORDS.c.number >= TITLE_NUMBER)
+        return found.limit(1).scalar_subquery().is_not(None)
 
     def _write_title_words(self, connection: Connection, conversation: Conversation) -> None:
-        texts = (conversation.title,)
-        write_turn_words(connection, conversation.row_key, TITLE_NUMBER, texts, self.cipher)
+        place = (conversation.row_key, TITLE_NUMBER)
+        write_turn_words(connection, place, (conversation.title, None), self.cipher)
 
     def _conversation_row(self, conversation: Conversation) -> dict[str, Any]:
         columns = ("id", "row_key", "person", "collection", "language", "state", "origin")

@@ -5,7 +5,6 @@ whole, as ``indexes.text`` spells them (stems; characters and pairs of character
 encryption key is set, their hashes are keyed by it.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
 from sqlalchemy import Connection, delete, insert
@@ -16,35 +15,38 @@ from ragdesk.support.encryption import TextCipher
 
 MOST_TURN_WORDS: Final = 1_000  # of one turn: a pasted book costs no more
 MOST_QUERY_WORDS: Final = 8
+TurnPlace = tuple[int, int]  # row_key of a conversation, and number of a turn in it
 TITLE_NUMBER: Final = 0  # under which a title's words stand, among the numbers of turns
 
 
-def collect_words(texts: Iterable[str | None]) -> list[str]:
-    """List the words of some texts by which they are searched, each once."""
-    words = (word for text in texts if text for word in drop_stopwords(tokenize_text(text)))
+def collect_words(text: str | None) -> list[str]:
+    """List the words of a text by which it is searched, each once."""
+    words = drop_stopwords(tokenize_text(text)) if text else []
     return list(dict.fromkeys(words))[:MOST_TURN_WORDS]
 
 
 def collect_query_words(query: str) -> list[str]:
-    """List the words that a conversation must hold to be found by a query.
-
-    One of stopwords alone is taken as it is.
-    """
+    """List the words that a conversation must hold to be found by a query."""
     words = tokenize_text(query)
     return list(dict.fromkeys(drop_stopwords(words)))[:MOST_QUERY_WORDS]
 
 
 def write_turn_words(
-    connection: Connection,
-    row_key: int,
-    number: int,
-    texts: Iterable[str | None],
-    cipher: TextCipher,
+    connection: Connection, place: TurnPlace, texts: tuple[str | None, str | None], key: TextCipher
 ) -> None:
-    """Write the words of a turn (or of a title), in place of those that stood there."""
-    same_turn = (TURN_WORDS.c.conversation == row_key) & (TURN_WORDS.c.number == number)
-    connection.execute(delete(TURN_WORDS).where(same_turn))
-    hashes = {cipher.hash_word(word) for word in collect_words(texts)}
-    rows = [{"conversation": row_key, "word": word, "number": number} for word in sorted(hashes)]
+    """Write the words of a turn (or of a title), in place of those that stood there.
+
+    texts: question and answer. Words of the answer alone stand under the negative number: somebody
+    else than its reader does not search them, as it may quote what they may not see.
+    """
+    row_key, number = place
+    same_turn = TURN_WORDS.c.number.in_((number, -number))
+    connection.execute(delete(TURN_WORDS).where(TURN_WORDS.c.conversation == row_key, same_turn))
+    question, answer = texts
+    numbers = {key.hash_word(word): -number for word in collect_words(answer)}
+    numbers |= {key.hash_word(word): number for word in collect_words(question)}
+    rows = [
+        {"conversation": row_key, "word": word, "number": numbers[word]} for word in sorted(numbers)
+    ]
     if rows:
         connection.execute(insert(TURN_WORDS), rows)

@@ -1,0 +1,32 @@
+"""Export and erase all that is kept of one person, whichever package keeps it.
+
+A package that keeps something of persons adds its source here. Backups and logs are out of reach:
+a backup ends with its file, and logs hold no texts.
+"""
+
+import time
+from typing import Any, Final
+
+from ragdesk.support.conversations.conversation_export import CONVERSATION_DATA, FEEDBACK_DATA
+from ragdesk.support.database import Database
+from ragdesk.support.encryption import TextCipher
+from ragdesk.support.personal_data_source import PersonalDataSource
+
+# Erased in this order: what refers to something before what it refers to.
+PERSONAL_DATA_SOURCES: Final[tuple[PersonalDataSource, ...]] = (FEEDBACK_DATA, CONVERSATION_DATA)
+
+
+def export_person(database: Database, cipher: TextCipher, person: str) -> dict[str, Any]:
+    """Return all that is kept of a person, by kind. person: as in ``Principal.person``."""
+    with database.read() as connection:
+        kept = {
+            source.name: source.export(connection, cipher, person)
+            for source in PERSONAL_DATA_SOURCES
+        }
+    return {"person": person, "exported": int(time.time()), **kept}
+
+
+def erase_person(database: Database, person: str) -> dict[str, int]:
+    """Delete all that is kept of a person at once; gives how many rows of each kind."""
+    with database.write() as connection:
+        return {source.name: source.erase(connection, person) for source in PERSONAL_DATA_SOURCES}

@@ -1,0 +1,50 @@
+"""Routes of a person's data: all that is kept of one, exported or erased, for administrators."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ragdesk.answering.thread_offload import run_in_thread
+from ragdesk.support.access import Principal
+from ragdesk.support.personal_data import erase_person, export_person
+from ragdesk.web.auth import require_scope
+from ragdesk.web.request_body import StrictRoute
+from ragdesk.web.server_state import server_state
+
+router = APIRouter(route_class=StrictRoute, tags=["persons"])
+DataOfficer = Annotated[Principal, Depends(require_scope("admin"))]
+
+
+class PersonDataOut(BaseModel, extra="allow"):
+    """All that is kept of a person, a list a kind; backups and logs are not looked into."""
+
+    person: str
+    exported: int
+    conversations: list[dict[str, Any]]
+    feedback: list[dict[str, Any]]
+
+
+class PersonErasedOut(BaseModel):
+    person: str
+    erased: dict[str, int] = Field(description="Rows deleted or made nameless, by kind.")
+
+
+@router.get("/v1/persons/{person}/data", response_model=PersonDataOut)
+async def show_person_data(person: str, request: Request, _who: DataOfficer) -> Response:
+    """Export all that is kept of a person."""
+    state = server_state(request)
+    await state.recorder.settle_person(person)
+    cipher = state.conversations.cipher
+    return JSONResponse(await run_in_thread(export_person, state.database, cipher, person))
+
+
+@router.delete("/v1/persons/{person}/data", response_model=PersonErasedOut)
+async def erase_person_data(person: str, request: Request, _who: DataOfficer) -> Response:
+    """Delete all that is kept of a person. Backups that were made before still hold it."""
+    state = server_state(request)
+    await state.recorder.settle_person(person)
+    erased = await run_in_thread(erase_person, state.database, person)
+    return JSONResponse({"person": person, "erased": erased})
