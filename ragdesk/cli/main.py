@@ -32,6 +32,7 @@ VERBS = {
     "keys": "Create, list and revoke keys of the HTTP API.",
     "eval": "Measure answers, and fail a build that got worse.",
     "tune": "Train the reader further, on your own cases.",
+    "insight": "Train what questions are about, on your own examples.",
     "bench": "Measure how fast this machine ingests, searches and serves.",
     "doctor": "Say what is missing, and how to get it.",
     "settings": "Show every setting, and where its value comes from.",

@@ -24,6 +24,7 @@ from ragdesk.answering.turns.text_classifier import (
     share_likelihoods,
 )
 from ragdesk.support.insight.insight_features import extract_text_features
+from ragdesk.support.insight.intents import OUT_OF_SCOPE
 
 MODEL_FORMAT: Final = 1
 _SCALES, _VECTORS = ".scales", "vectors."
@@ -54,13 +55,23 @@ class InsightModel:
         shares = share_likelihoods(logits).tolist()
         return dict(zip(self.classifier.labels, shares, strict=True))
 
+    def choose_label(
+        self, text: str, vector: Vectors | None = None, digest: str = ""
+    ) -> tuple[str | None, float]:
+        """Return the likeliest label, None where none fits, and the likelihood of the nearest."""
+        scores = self.score_labels(text, vector, digest)
+        outside = scores.pop(OUT_OF_SCOPE, 0.0)
+        label = max(scores, key=scores.__getitem__)
+        floor = self.find_floor(digest if vector is not None else "")
+        return (label if scores[label] >= max(floor, outside) else None), scores[label]
+
     def find_floor(self, digest: str) -> float:
         """Return the floor of texts with vectors of an embedder, or by words alone."""
         return self.floors.get(digest, self.floors[""])
 
 
 def quantise_columns(weights: ClassWeights) -> tuple[NDArray[np.int8], ClassWeights]:
-    """Return weights (n, labels) as whole numbers of eight bits, and the scale (labels,) of each."""
+    """Return weights (n, labels) as whole numbers of eight bits, and the scales (labels,)."""
     scales = np.maximum(np.abs(weights).max(axis=0, initial=0.0), 1e-12) / _WEIGHT_STEPS
     return np.rint(weights / scales).astype(np.int8), scales.astype(np.float32)
 
@@ -102,7 +113,7 @@ def read_insight_model(file: Path) -> InsightModel:
             facts = json.loads((opened.metadata() or {})["insight"])
             arrays = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
         if facts["format"] != MODEL_FORMAT:
-            raise ValueError(f"its format is {facts['format']}, not {MODEL_FORMAT}")
+            raise ValueError(f"its format is {facts['format']}, not {MODEL_FORMAT}")  # noqa: TRY301 - the message below names it
         labels, names = tuple(facts["labels"]), facts["features"]
         words = _restore_columns(arrays, "words", (len(names), len(labels)))
         classifier = TextClassifier(

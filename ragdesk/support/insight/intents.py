@@ -1,4 +1,4 @@
-"""The intents of a support desk that come with the package, and the examples they are learnt from."""
+"""The intents of a support desk that come with the package, and the examples they learn from."""
 
 import csv
 import random

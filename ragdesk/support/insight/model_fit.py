@@ -44,9 +44,26 @@ class FitOptions:
     word_share: float = 0.3
     most_features: int = 5000
     fewest: int = 2
-    most_of_label: float = 2.0
+    most_of_label: float = 1.5
     floor_loss: float = 0.015
     tuned: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What is learnt: texts by their features, their labels, and their vectors by the digest."""
+
+    rows: _Rows
+    correct: Sequence[str]
+    vectors: Mapping[str, Vectors]
+
+    def take(self, at: Sequence[int]) -> "_Lesson":
+        """Return a part of it, by the places of its texts."""
+        return _Lesson(
+            [self.rows[i] for i in at],
+            [self.correct[i] for i in at],
+            {digest: whole[list(at)] for digest, whole in self.vectors.items()},
+        )
 
 
 def fit_insight_model(
@@ -61,20 +78,18 @@ def fit_insight_model(
     NaN. The floor is chosen on texts that a first fit has not seen, then all of them are learnt.
     """
     rows = [extract_text_features(one.text) for one in texts]
-    labels = tuple(sorted({one.label for one in texts}))
-    tuned = np.array([place_text(one.text, options.tuned) == 0 for one in texts])
+    lesson = _Lesson(rows, [one.label for one in texts], vectors)
+    labels = tuple(sorted(set(lesson.correct)))
     floors = dict.fromkeys(("", *vectors), 0.0)
-    if tuned.any() and {one.label for one, left in zip(texts, tuned, strict=True) if not left} == (
-        set(labels)
-    ):
-        first = _fit_part(texts, rows, labels, vectors, options, ~tuned)
-        at = np.flatnonzero(tuned)
-        unseen, correct = [rows[i] for i in at], [texts[i].label for i in at]
-        part = {digest: whole[at] for digest, whole in vectors.items()}
+    parts = [place_text(one.text, options.tuned) for one in texts]
+    first = lesson.take([i for i, part in enumerate(parts) if part])
+    unseen = lesson.take([i for i, part in enumerate(parts) if not part])
+    if unseen.rows and set(first.correct) == set(labels):
+        classifier = _fit_lesson(first, labels, options)
         for digest in floors:
-            shares = score_texts(first, unseen, part, digest)
-            floors[digest] = _choose_floor(shares, correct, labels, options)
-    classifier = _fit_part(texts, rows, labels, vectors, options, np.ones(len(texts), dtype=bool))
+            shares = score_texts(classifier, unseen.rows, unseen.vectors, digest)
+            floors[digest] = _choose_floor(shares, unseen.correct, labels, options)
+    classifier = _fit_lesson(lesson, labels, options)
     return InsightModel(classifier=classifier, floors=floors, card=card or {})
 
 
@@ -87,21 +102,16 @@ def place_text(text: str, parts: int) -> int:
     return zlib.crc32(" ".join(normalise_text(text).split()).encode()) % parts
 
 
-def _fit_part(  # noqa: PLR0913 - what a fit is made of
-    texts: Sequence[LabelledText],
-    rows: _Rows,
-    labels: tuple[str, ...],
-    vectors: Mapping[str, Vectors],
-    options: FitOptions,
-    kept: NDArray[np.bool_],
+def _fit_lesson(
+    lesson: _Lesson, labels: tuple[str, ...], options: FitOptions
 ) -> TextClassifier[str]:
-    at = np.flatnonzero(kept)
-    targets = np.array([labels.index(texts[i].label) for i in at])
+    targets = np.array([labels.index(label) for label in lesson.correct])
     weights = _weigh_labels(targets, options)
-    words, intercepts = _fit_words([rows[i] for i in at], targets, weights, len(labels), options)
+    words, intercepts = _fit_words(lesson.rows, targets, weights, len(labels), options)
     models = {
-        digest: _fit_vectors(whole[at], targets, weights, len(labels), options)
-        for digest, whole in sorted(vectors.items())
+        digest: _fit_vectors(whole, targets, weights, len(labels), options)
+        for digest, whole in sorted(lesson.vectors.items())
+        if len(set(targets[~np.isnan(whole[:, 0])].tolist())) > 1  # a model that reads them
     }
     return TextClassifier(
         labels=labels,
@@ -163,7 +173,7 @@ def _fit_vectors(
 def _fit_logistic(
     matrix: Any, targets: NDArray[np.int64], weights: _Floats, size: int, freedom: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return weights (n, size) and intercepts (size,); a label without examples is hardly likely."""
+    """Return weights (n, size) and intercepts (size,); a label without examples is unlikely."""
     from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 - seconds
 
     model = LogisticRegression(C=freedom, max_iter=300, tol=1e-3)

@@ -16,7 +16,6 @@ from indexes.search_results import Vectors
 from indexes.text.scripts import detect_language
 from ragdesk.answering.turns.text_classifier import shorten_revision
 from ragdesk.support.insight.insight_model import InsightModel, read_insight_model
-from ragdesk.support.insight.intents import OUT_OF_SCOPE
 
 PACKAGED_INTENTS: Final = Path(__file__).with_name("intents.safetensors")
 PACKAGED_SENTIMENT: Final = Path(__file__).with_name("sentiment.safetensors")
@@ -78,18 +77,13 @@ def classify_question(
     ('en', 'refund_status', True)
     """
     models = models or open_insight_models()
-    digest = models.digest if vector is not None else ""
-    intents = models.intents.score_labels(text, vector, digest)
-    outside = intents.pop(OUT_OF_SCOPE, 0.0)
-    intent = max(intents, key=intents.__getitem__)
-    score = intents[intent]
-    in_scope = score >= max(models.intents.find_floor(digest), outside)
-    feelings = models.sentiment.score_labels(text, vector, digest)
+    intent, score = models.intents.choose_label(text, vector, models.digest)
+    feelings = models.sentiment.score_labels(text, vector, models.digest)
     return QuestionInsight(
         language=detect_language(text),
-        intent=intent if in_scope else None,
+        intent=intent,
         intent_score=score,
-        in_scope=in_scope,
+        in_scope=intent is not None,
         sentiment=Sentiment(max(feelings, key=feelings.__getitem__)),
         sentiment_score=feelings[Sentiment.POSITIVE] - feelings[Sentiment.NEGATIVE],
     )

@@ -29,7 +29,6 @@ import numpy as np
 from eval.stats import estimate_proportion
 from indexes.embedding.embedder import Embedder
 from indexes.search_results import Vectors
-from indexes.text.scripts import detect_language
 from ragdesk.answering.turns.turn_kind import TurnKind
 from ragdesk.support.insight.insight_model import InsightModel, write_insight_model
 from ragdesk.support.insight.intents import (
@@ -44,7 +43,6 @@ from ragdesk.support.insight.model_fit import FitOptions, fit_insight_model
 from ragdesk.support.insight.question_insight import (
     PACKAGED_INTENTS,
     PACKAGED_SENTIMENT,
-    InsightModels,
     classify_question,
     open_insight_models,
 )
@@ -117,14 +115,14 @@ def classify_texts(
     model: InsightModel, texts: Sequence[str], vectors: Vectors, digest: str
 ) -> list[tuple[str | None, str]]:
     """Return the label of each text, None where none fits, and the nearest label."""
-    packaged = open_insight_models()
-    models = InsightModels(intents=model, sentiment=packaged.sentiment, digest=digest)
     judged = []
     for text, vector in zip(texts, vectors, strict=True):
-        insight = classify_question(text, None if np.isnan(vector[0]) else vector, models)
-        scores = model.score_labels(text, None if np.isnan(vector[0]) else vector, digest)
+        row = None if np.isnan(vector[0]) else vector
+        scores = model.score_labels(text, row, digest)
         scores.pop(OUT_OF_SCOPE, None)
-        judged.append((insight.intent, max(scores, key=scores.__getitem__)))
+        judged.append(
+            (model.choose_label(text, row, digest)[0], max(scores, key=scores.__getitem__))
+        )
     return judged
 
 
@@ -167,7 +165,7 @@ def measure_banking(folder: Path, shelf: VectorShelf) -> list[str]:
     file = next(iter(sorted(folder.rglob("train.csv"))))
     with file.open(encoding="utf-8", newline="") as stream:
         rows = [LabelledText(text=r["text"], label=r["category"]) for r in csv.DictReader(stream)]
-    random.Random(SEED).shuffle(rows)
+    random.Random(SEED).shuffle(rows)  # noqa: S311
     count: Counter[str] = Counter()
     whole = Counter(row.label for row in rows)
     known, rest = [], []
@@ -182,8 +180,8 @@ def measure_banking(folder: Path, shelf: VectorShelf) -> list[str]:
     right = [got == row.label for (got, _), row in zip(judged, rest, strict=True)]
     nearest = [got == row.label for (_, got), row in zip(judged, rest, strict=True)]
     return [
-        f"| banking77, learnt on {len(known)}, {len(rest)} others of 77 intents |"
-        f" {estimate_share(right)} | {estimate_share(nearest)} |"
+        f"| banking77, learnt on {len(known)}, {len(rest)} others | {estimate_share(right)} | "
+        f"{estimate_share(nearest)} |"
     ]
 
 
@@ -194,7 +192,7 @@ def measure_reviews(folder: Path, shelf: VectorShelf, most: int) -> list[str]:
     for file in sorted(folder.rglob("*.csv")):
         with file.open(encoding="utf-8", newline="") as stream:
             rows = [r for r in csv.DictReader(stream) if r["review"]]
-        random.Random(SEED).shuffle(rows)
+        random.Random(SEED).shuffle(rows)  # noqa: S311
         rows = rows[:most]
         texts = [row["review"] for row in rows]
         vectors = shelf.embed(f"reviews-{file.stem}", texts)
@@ -219,7 +217,7 @@ def measure_reviews(folder: Path, shelf: VectorShelf, most: int) -> list[str]:
     return lines
 
 
-def _judge_reviews(
+def _judge_reviews(  # noqa: PLR0913, PLR0917
     name: str,
     model: InsightModel,
     texts: Sequence[str],
