@@ -59,7 +59,7 @@ DOORS = {
         "indexes/embedding/on_torch.py",
         "ragdesk/answering/retrieval/cross_encoder.py",
     },
-    "sklearn": {"eval/calibrate.py"},
+    "sklearn": {"eval/calibrate.py", "ragdesk/support/insight/model_fit.py"},
     "starlette": {"ragdesk/web"},
     "striprtf": {"ingest/parse/office/rich_text.py"},
     "tokenizers": {"indexes/embedding/tokenizer.py", "indexes/embedding/on_onnx.py"},

@@ -13,7 +13,7 @@ from typing import Final
 
 from indexes.embedding.embedder import EmbedderCard
 from indexes.search_results import Vectors
-from indexes.text.scripts import detect_language
+from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.turns.text_classifier import shorten_revision
 from ragdesk.support.insight.insight_model import InsightModel, read_insight_model
 
@@ -80,7 +80,7 @@ def classify_question(
     intent, score = models.intents.choose_label(text, vector, models.digest)
     feelings = models.sentiment.score_labels(text, vector, models.digest)
     return QuestionInsight(
-        language=detect_language(text),
+        language=analyze_question(text).language,
         intent=intent,
         intent_score=score,
         in_scope=intent is not None,

@@ -180,8 +180,10 @@ def measure_banking(folder: Path, shelf: VectorShelf) -> list[str]:
     right = [got == row.label for (got, _), row in zip(judged, rest, strict=True)]
     nearest = [got == row.label for (_, got), row in zip(judged, rest, strict=True)]
     return [
-        f"| banking77, learnt on {len(known)}, {len(rest)} others | {estimate_share(right)} | "
-        f"{estimate_share(nearest)} |"
+        (
+            f"| banking77, learnt on {len(known)}, {len(rest)} others | {estimate_share(right)} | "
+            f"{estimate_share(nearest)} |"
+        )
     ]
 
 
