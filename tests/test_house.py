@@ -63,7 +63,7 @@ DOORS = {
         "ragdesk/answering/retrieval/cross_encoder.py",
     },
     "sqlalchemy": {"ragdesk/support"},
-    "sklearn": {"eval/calibrate.py"},
+    "sklearn": {"eval/calibrate.py", "ragdesk/support/insight/model_fit.py"},
     "starlette": {"ragdesk/web"},
     "striprtf": {"ingest/parse/office/rich_text.py"},
     "tokenizers": {"indexes/embedding/tokenizer.py", "indexes/embedding/on_onnx.py"},
