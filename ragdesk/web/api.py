@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from fastapi import FastAPI
 
@@ -14,12 +14,19 @@ from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import (
+    admin_routes,
     answers,
+    case_routes,
+    chunk_routes,
     collection_routes,
     document_access,
     documents,
+    generation_routes,
     health_routes,
+    job_routes,
+    key_routes,
     problems,
+    retrieval_routes,
     schemas,
 )
 from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
@@ -32,7 +39,20 @@ from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
 from ragdesk.web.uploads import Uploads
 
-ROUTERS = (answers.router, collection_routes.router, documents.router, health_routes.router)
+# A document's parts before the document: its uri may hold anything.
+ROUTERS = (
+    answers.router,
+    collection_routes.router,
+    chunk_routes.router,
+    job_routes.router,
+    documents.router,
+    generation_routes.router,
+    retrieval_routes.router,
+    case_routes.router,
+    key_routes.router,
+    admin_routes.router,
+    health_routes.router,
+)
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
@@ -40,8 +60,13 @@ PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
-def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
-    """Make the app of a home. The caller closes ``keys``."""
+def build_app(
+    workspace: Workspace, keys: KeyStore, origins: Mapping[str, str] | None = None
+) -> FastAPI:
+    """Make the app of a home. The caller closes ``keys``.
+
+    origins: where each setting that is no default came from, to be shown.
+    """
     options = workspace.settings.serve
     authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
@@ -67,6 +92,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             metrics=metrics,
             secret=keys.get_secret("cursor"),
             remove_collection=_make_removal(workspace, open_collections),
+            workspace=workspace,
+            origins=origins or {},
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -92,13 +119,20 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app.state.options = options
     app.state.gate = authenticator
     problems.install_error_handlers(app)
+    _add_middleware(app, options, authenticator, metrics)
+    return app
+
+
+def _add_middleware(
+    app: FastAPI, options: ServeOptions, authenticator: Authenticator, metrics: Metrics
+) -> None:
+    """Add what stands around every request, the innermost first."""
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
     app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
     app.add_middleware(RequestMiddleware, metrics=metrics)
-    return app
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:

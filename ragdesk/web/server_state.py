@@ -1,11 +1,13 @@
 """The state of a server that its routes share."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.requests import Request
 
+from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
@@ -19,7 +21,8 @@ from ragdesk.web.uploads import Uploads
 class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
-    remove_collection: removes one by its name, and blocks until it answers no more.
+    remove_collection: removes one by its name, and blocks until it answers no more. origins: where
+    each setting that is no default came from. started: when it was made, in Unix time.
     """
 
     options: ServeOptions
@@ -30,6 +33,9 @@ class ServerState:
     metrics: Metrics
     secret: bytes
     remove_collection: Callable[[str], None]
+    workspace: Workspace
+    origins: Mapping[str, str] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 
