@@ -57,7 +57,14 @@ async def list_jobs(
     last = f"{page[-1].created!r} {page[-1].id}" if more else ""
     return JSONResponse(
         {
-            "jobs": [{**job_json(job, who), "position": positions.get(job.id)} for job in page],
+            "jobs": [
+                {
+                    **job_json(job, who),
+                    "started": job.started,
+                    "position": positions.get(job.id),
+                }
+                for job in page
+            ],
             "next": cursors.sign_cursor(last, scope=scope, secret=state.secret) if more else None,
         }
     )

@@ -152,13 +152,13 @@ class JobOut(BaseModel):
     report: dict[str, Any] | None
     error: dict[str, str] | None
     created: float
-    started: float | None
     finished: float | None
     waits_for: str | None = Field(description="What holds up a job that was begun.")
     waits_since: float | None = Field(description="Since when, in Unix time.")
 
 
 class ListedJobOut(JobOut):
+    started: float | None
     position: int | None = Field(description="Jobs of its collection that come before it.")
 
 
