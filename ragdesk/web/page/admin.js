@@ -46,7 +46,9 @@ function drawRooms() {
   byId("rooms").replaceChildren(...items);
 }
 
-const label = (section) => (typeof section.label === "string" ? say(section.label) : section.label[language()]);
+function label(section) {
+  return typeof section.label === "string" ? say(section.label) : section.label[language()];
+}
 
 // #section/rest: the rest is the section's own, a document's uri for instance.
 function address() {

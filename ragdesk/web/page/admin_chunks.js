@@ -35,10 +35,11 @@ export async function draw(place, desk) {
       add(page);
     });
   add(first);
+  if (paper.querySelector(".gap")) head.append(el("p", { class: "intro" }, say("noChunk")));
 }
 
 // Text that stands in no chunk: nothing finds it.
-const gap = (text) => (text.trim() ? [el("p", { class: "gap", title: say("noChunk") }, text.trim())] : []);
+const gap = (text) => (text.trim() ? [el("p", { class: "gap", }, text.trim())] : []);
 
 function block(chunk, text, overlaps) {
   const number = (count) => count.toLocaleString(locale());
@@ -54,7 +55,7 @@ function block(chunk, text, overlaps) {
     "section",
     { class: "chunk", "aria-label": say("chunk", chunk.number) },
     el("div", { class: "facts" }, ...facts),
-    chunk.path.length > 0 && el("p", { class: "chunk-path" }, chunk.path.join(" › ")),
+    chunk.path.length > 0 && chunk.lead !== chunk.path.join(" > ") && el("p", { class: "chunk-path" }, chunk.path.join(" › ")),
     chunk.lead && el("p", { class: "chunk-lead" }, el("span", { class: "unseen" }, say("lead")), chunk.lead),
     el("p", { class: "chunk-text" }, overlaps ? "… " : "", text.trim()),
     el("details", {}, el("summary", {}, say("terms", number(chunk.terms.length))), el("p", { class: "terms" }, chunk.terms.join(" · "))),

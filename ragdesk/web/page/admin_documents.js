@@ -7,7 +7,8 @@ import * as server from "./admin_wire.js";
 import * as wire from "./wire.js";
 
 const TYPING = 200; // milliseconds without a key until a search begins
-const HEADS = ["document", "state", "type", "size", "chunksHead", "takenIn", "groups", ""];
+const HEADS = ["document", "state", "source", "type", "size", "chunksHead", "takenIn", "groups", ""];
+const PAGE = 50;
 
 export async function draw(place, desk) {
   const list = el("div", { class: "list" });
@@ -52,7 +53,7 @@ function makeFilters(changed) {
     with_notes: notes.querySelector("input").checked,
   });
   const facets = (counts) => {
-    offer(source, counts.source);
+    offer(source, counts.source, (name) => (name === "api" ? say("uploaded") : name));
     offer(language, counts.language, (name) => say(`language_${name}`) ?? name);
     offer(type, counts.media_type);
     offer(state, { ...counts.state, skipped: null }, (name) => say(`state_${name}`));
@@ -72,7 +73,7 @@ function offer(select, counts, name = (value) => value) {
 async function fill(list, desk, filters, show) {
   if (filters.skipped()) return fillSkipped(list, desk);
   return parts.attempt(list, async () => {
-    const asked = { ...filters.values(), facets: true };
+    const asked = { ...filters.values(), facets: true, limit: PAGE };
     let page;
     try {
       page = await server.json(server.inside(desk.collection, `documents${server.query(asked)}`));
@@ -87,7 +88,9 @@ async function fill(list, desk, filters, show) {
     const heads = HEADS.map((name) => name && say(name));
     const rows = page.documents.map((one) => cells(one, desk, show));
     const table = parts.table(say("documents"), heads, rows);
-    list.replaceChildren(el("p", { class: "count" }, say("countDocuments", page.total)), page.total ? table : parts.empty(say("noneMatch")));
+    const folders = Object.keys(page.facets.source).some((name) => name !== "api");
+    const count = el("p", { class: "count" }, say("countDocuments", page.total), folders && ` ${say("ofFolders")}`);
+    list.replaceChildren(count, page.total ? table : parts.empty(say("noneMatch")));
     addMore(list, table, page, desk, filters, show, heads);
     return undefined;
   });
@@ -98,7 +101,7 @@ function addMore(list, table, page, desk, filters, show, heads) {
   const press = async (event) => {
     const pressed = event.currentTarget;
     await parts.attempt(list, async () => {
-      const asked = { ...filters.values(), cursor: page.next };
+      const asked = { ...filters.values(), cursor: page.next, limit: PAGE };
       const next = await server.json(server.inside(desk.collection, `documents${server.query(asked)}`));
       table.tBodies[0].append(...next.documents.map((one) => parts.row(heads, cells(one, desk, show))));
       pressed.remove();
@@ -120,6 +123,7 @@ function cells(one, desk, show) {
   return [
     el("div", { class: "name-cell" }, ...name),
     parts.badge(say(`state_${one.state}`), kind),
+    own ? say("uploaded") : one.source,
     `${shortType(one.media_type)} · ${one.language}`,
     parts.bytes(one.size),
     one.chunks,
@@ -128,7 +132,7 @@ function cells(one, desk, show) {
     el(
       "div",
       { class: "actions" },
-      own ? parts.button(say("reingest"), (event) => reingest(event, one, desk, show), { "aria-label": say("reingestOne", one.title || one.uri) }) : el("small", {}, say("ofFolder", one.source)),
+      own && parts.button(say("reingest"), (event) => reingest(event, one, desk, show), { "aria-label": say("reingestOne", one.title || one.uri) }),
       own && parts.button(say("remove"), () => takeAway(one, desk, show), { class: "push danger", "aria-label": say("removeOne", one.title || one.uri) }),
     ),
   ];

@@ -13,7 +13,7 @@ export async function draw(place, desk) {
     if (!desk.alive()) return;
     list.replaceChildren(toolbar(generations, result, desk), table(generations, result, desk, show));
   };
-  place.append(el("p", { class: "lead-words" }, say("generationsWhat")), list, result);
+  place.append(el("p", { class: "intro" }, say("generationsWhat")), list, result);
   await show();
 }
 

@@ -19,7 +19,7 @@ const SHOWN = {
 };
 
 export async function draw(place, desk) {
-  const state = el("div", {});
+  const state = el("div", { class: "list" });
   const found = el("div", { class: "result" });
   const check = parts.button(say("runChecks"), () => run(check, found, desk), { class: "primary" });
   const health = await server.json("/v1/health");
@@ -37,7 +37,7 @@ function readiness({ readiness: now, version, started, now: at }) {
   return [
     parts.note(say(now.ready ? "isReady" : "isNotReady", now.served, now.collections), kind),
     ...(troubles.length ? [el("ul", { class: "problems" }, ...troubles.map((text) => el("li", {}, text)))] : []),
-    el("p", { class: "lead-words" }, `ragdesk ${version} · `, say("runsFor", parts.duration(at - started))),
+    el("p", { class: "intro" }, `ragdesk ${version} · `, say("runsFor", parts.duration(at - started))),
   ];
 }
 

@@ -10,7 +10,7 @@ const IDLE = 10_000;
 
 export async function draw(place, desk) {
   const list = el("div", { class: "list" });
-  place.append(el("p", { class: "lead-words" }, say("jobsWhat")), list);
+  place.append(el("p", { class: "intro" }, say("jobsWhat")), list);
   let older = []; // pages that were asked for by hand stay as they are
   let timer = 0;
   const look = async () => {

@@ -29,19 +29,20 @@ export function tick(label, attributes = {}) {
 }
 
 // heads: words; a row's cells: nodes, words or numbers. Where a phone has no room, each cell names its column.
-export function table(caption, heads, rows, { id } = {}) {
-  const head = el("tr", {}, ...heads.map((name) => el("th", { scope: "col" }, name)));
-  const body = el("tbody", {}, ...rows.map((cells) => row(heads, cells)));
-  return el("table", { class: "grid", id }, el("caption", { class: "unseen" }, caption), el("thead", {}, head), body);
+// Roles are said once more: a phone lays rows out as cards, and browsers then forget the table.
+export function table(caption, heads, rows) {
+  const head = el("tr", { role: "row" }, ...heads.map((name) => el("th", { scope: "col", role: "columnheader" }, name || el("span", { class: "unseen" }, say("actions")))));
+  const body = el("tbody", { role: "rowgroup" }, ...rows.map((cells) => row(heads, cells)));
+  return el("table", { class: "grid", role: "table" }, el("caption", { class: "unseen" }, caption), el("thead", { role: "rowgroup" }, head), body);
 }
 
 export function row(heads, cells) {
   const nodes = cells.map((cell, n) => {
     const number = typeof cell === "number";
     const content = number ? cell.toLocaleString(locale()) : cell;
-    return el("td", { "data-head": heads[n], class: number ? "number-cell" : null }, content ?? "–");
+    return el("td", { role: "cell", "data-head": heads[n], class: number ? "number-cell" : null }, content ?? "–");
   });
-  return el("tr", {}, ...nodes);
+  return el("tr", { role: "row" }, ...nodes);
 }
 
 export const badge = (text, kind = "") => el("span", { class: `badge ${kind}`.trim() }, text);
@@ -96,12 +97,12 @@ export function sure(title, text, action, { twice, danger = true } = {}) {
 
 export const bytes = (count) => {
   if (count == null) return "–";
-  if (count < 1000) return `${count} B`;
+  if (count < 1000) return `${count}\u00a0B`;
   const units = ["kB", "MB", "GB"];
   let size = count / 1000;
   let at = 0;
   while (size >= 1000 && at < units.length - 1) [size, at] = [size / 1000, at + 1];
-  return `${size.toLocaleString(locale(), { maximumFractionDigits: size < 10 ? 1 : 0 })} ${units[at]}`;
+  return `${size.toLocaleString(locale(), { maximumFractionDigits: size < 10 ? 1 : 0 })}\u00a0${units[at]}`;
 };
 
 export function moment(seconds) {

@@ -26,7 +26,7 @@ export async function draw(place, desk) {
   };
   for (const node of [search, changed, advanced]) node.addEventListener("input", show);
   place.append(
-    el("p", { class: "lead-words" }, say("settingsWhat"), " ", el("code", {}, home)),
+    el("p", { class: "intro" }, say("settingsWhat"), " ", el("code", {}, home)),
     el("form", { class: "filters", role: "search", "aria-label": say("settings"), on: { submit: (event) => event.preventDefault() } }, parts.field(say("search"), search), changed, advanced),
     list,
   );

@@ -127,7 +127,7 @@ function passage(one, found) {
     "li",
     { class: one.cited.length ? "passage chosen" : "passage" },
     el("div", { class: "passage-head" }, el("span", { class: "rank" }, String(one.rank)), el("a", { href: address }, one.title || one.uri), el("span", { class: "uri" }, one.uri)),
-    where && el("p", { class: "chunk-path" }, where),
+    where && !one.lead.includes(one.path.join(" > ")) && el("p", { class: "chunk-path" }, where),
     el("div", { class: "facts" }, ...marks.filter(Boolean)),
     el("dl", { class: "scores" }, ...cells),
     one.lead && el("p", { class: "chunk-lead" }, one.lead),
