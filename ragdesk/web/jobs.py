@@ -55,6 +55,7 @@ class DocumentJob:
     report: JobReport | None = None
     error: Mapping[str, str] | None = None
     created: float = field(default_factory=time.time)
+    started: float | None = None
     finished: float | None = None
     waits_for: str | None = None
     waits_since: float | None = None
@@ -161,6 +162,16 @@ class JobQueue:
         with self._condition:
             return self._jobs.get(name)
 
+    def list_jobs(self) -> list[DocumentJob]:
+        """List the jobs that are kept, newest first."""
+        with self._condition:
+            return sorted(self._jobs.values(), key=lambda job: (job.created, job.id), reverse=True)
+
+    def list_positions(self) -> dict[str, int]:
+        """Return, by the id of each job that has not ended, how many come before it."""
+        with self._condition:
+            return {name: n for q in self._queues.values() for n, name in enumerate(q.job_ids)}
+
     def waits_for(self, body: Path) -> bool:
         """Tell whether a queued or running job needs a file."""
         with self._condition:
@@ -210,7 +221,8 @@ class JobQueue:
         return self._turns.get(self._jobs[queue.job_ids[0]].owner, 0)
 
     def _begin(self, queue: _CollectionQueue) -> DocumentJob:
-        job = replace(self._jobs[queue.job_ids[0]], state="running")
+        waiting = self._jobs[queue.job_ids[0]]
+        job = replace(waiting, state="running", started=waiting.started or time.time())
         self._queues.move_to_end(job.collection)
         queue.busy = True
         self._turns[job.owner] = next(self._numbers)

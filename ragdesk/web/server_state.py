@@ -1,11 +1,13 @@
 """The state of a server that its routes share."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.requests import Request
 
+from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.feedback_store import FeedbackStore
@@ -26,8 +28,15 @@ from ragdesk.web.uploads import Uploads
 class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
+<<<<<<< HEAD
     remove_collection: removes one by its name, and blocks until it answers no more.
     redacts_documents: personal data is to be taken out of documents, so no original is served.
+||||||| 6707800
+    remove_collection: removes one by its name, and blocks until it answers no more.
+=======
+    remove_collection: removes one by its name, and blocks until it answers no more. origins: where
+    each setting that is no default came from. started: when it was made, in Unix time.
+>>>>>>> d15-admin
     """
 
     options: ServeOptions
@@ -39,9 +48,16 @@ class ServerState:
     secret: bytes
     support: SupportState
     remove_collection: Callable[[str], None]
+<<<<<<< HEAD
     learning: LearningDesk
     surges: SurgeWatch
     redacts_documents: bool = False
+||||||| 6707800
+=======
+    workspace: Workspace
+    origins: Mapping[str, str] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
+>>>>>>> d15-admin
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 

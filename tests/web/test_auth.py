@@ -14,7 +14,7 @@ from ragdesk.web.api import ROUTERS
 from ragdesk.web.request_middleware import SlotMiddleware
 from ragdesk.web.serve_options import ServeOptions
 
-OPEN = {"/", "/page/{name}", "/healthz", "/readyz"}
+OPEN = {"/", "/admin", "/page/{name}", "/healthz", "/readyz"}
 DOCUMENTS = "/v1/collections/default/documents"
 NEEDED = {
     ("POST", "/v1/answers"): "ask",
