@@ -28,15 +28,9 @@ from ragdesk.web.uploads import Uploads
 class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
-<<<<<<< HEAD
-    remove_collection: removes one by its name, and blocks until it answers no more.
-    redacts_documents: personal data is to be taken out of documents, so no original is served.
-||||||| 6707800
-    remove_collection: removes one by its name, and blocks until it answers no more.
-=======
     remove_collection: removes one by its name, and blocks until it answers no more. origins: where
     each setting that is no default came from. started: when it was made, in Unix time.
->>>>>>> d15-admin
+    redacts_documents: personal data is to be taken out of documents, so no original is served.
     """
 
     options: ServeOptions
@@ -48,16 +42,12 @@ class ServerState:
     secret: bytes
     support: SupportState
     remove_collection: Callable[[str], None]
-<<<<<<< HEAD
+    workspace: Workspace
     learning: LearningDesk
     surges: SurgeWatch
-    redacts_documents: bool = False
-||||||| 6707800
-=======
-    workspace: Workspace
     origins: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
->>>>>>> d15-admin
+    redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 

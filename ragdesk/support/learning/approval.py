@@ -2,17 +2,13 @@
 
 import csv
 import io
-import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
-from eval.case import Case, Evidence, read_case_lines
-from indexes.store import durability
+from eval.case import Case, Evidence
 from ragdesk.support.learning.draft import Draft
 
 APPROVED_SOURCE: Final = "approved"
-CASES_FILE: Final = "cases.jsonl"
 EVIDENCE_CHARACTERS: Final = 200  # of the answer that have to be cited again
 
 
@@ -64,16 +60,3 @@ def make_regression_case(draft: Draft, uri: str) -> Case:
         tags=("approved", draft.origin),
         cluster=f"approved-{draft.id}",
     )
-
-
-def keep_case(file: Path, case: Case) -> int:
-    """Keep a case in a file of cases, in place of one of its id; gives how many are there.
-
-    Blocks. Raises ValueError for a file that holds something else.
-    """
-    kept = list(read_case_lines(file)) if file.is_file() else []
-    cases = [*(other for other in kept if other.id != case.id), case]
-    lines = "".join(f"{json.dumps(asdict(each), ensure_ascii=False)}\n" for each in cases)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    durability.replace_file(file, lines.encode())
-    return len(cases)

@@ -13,13 +13,12 @@ import numpy as np
 from indexes.embedding.background import Background
 from indexes.embedding.embedder import Embedder
 from ragdesk.errors import Conflict, NotFound
+from ragdesk.kept_cases import keep_case, read_kept_cases
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.learning.approval import (
-    CASES_FILE,
     LearningOptions,
     approved_uri,
-    keep_case,
     make_regression_case,
 )
 from ragdesk.support.learning.draft import Draft
@@ -142,13 +141,15 @@ class LearningDesk:
     def note_published(self, uri: str, folder: Path) -> None:
         """Note that an entry was taken in, and keep its question as a case of the collection.
 
-        uri: of its document. folder: of its collection. Raises ValueError for a file of cases that
-        holds something else.
+        uri: of its document. folder: of its collection. Raises Invalid for a file of cases that
+        holds something else, or is full.
         """
         for draft in self.drafts.list_approved():
             if approved_uri(draft) == uri:
                 self.drafts.mark_published(draft.id, uri)
-                keep_case(folder / CASES_FILE, make_regression_case(draft, uri))
+                case = make_regression_case(draft, uri)
+                if all(other.id != case.id for other in read_kept_cases(folder)):
+                    keep_case(folder, case)
 
     def measure_effects(
         self, drafts: Sequence[Draft], collections: Collection[str] | None
