@@ -10,10 +10,15 @@ from typing import Any, Final
 from ragdesk.support.conversations.conversation_export import CONVERSATION_DATA, FEEDBACK_DATA
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.learning.learning_data import DRAFT_DATA
 from ragdesk.support.personal_data_source import PersonalDataSource
 
 # Erased in this order: what refers to something before what it refers to.
-PERSONAL_DATA_SOURCES: Final[tuple[PersonalDataSource, ...]] = (FEEDBACK_DATA, CONVERSATION_DATA)
+PERSONAL_DATA_SOURCES: Final[tuple[PersonalDataSource, ...]] = (
+    DRAFT_DATA,
+    FEEDBACK_DATA,
+    CONVERSATION_DATA,
+)
 
 
 def export_person(database: Database, cipher: TextCipher, person: str) -> dict[str, Any]:

@@ -87,7 +87,11 @@ def build_app(
     open_collections = _make_open_collections(workspace, metrics)
     support = make_support_state(workspace.settings, keys.database, open_collections, metrics)
     learning_desk = LearningDesk(
-        keys.database, support.cipher, workspace.settings.learning, _make_finder(workspace)
+        keys.database,
+        support.cipher,
+        workspace.settings.learning,
+        find_personal=_make_finder(workspace),
+        redact=support.recorder.redact,
     )
 
     def run_job(job: DocumentJob) -> JobReport:

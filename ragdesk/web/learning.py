@@ -2,8 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,29 +12,35 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from indexes.text.scripts import detect_language
-from ragdesk.answering.answer import Question, RankedPassage, rank_passages
+from ragdesk.answering.answer import Question, rank_passages
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
-from ragdesk.errors import Conflict, Invalid, NotFound
+from ragdesk.errors import Conflict, Invalid
 from ragdesk.support.access import Principal, authorize
-from ragdesk.support.conversations.conversation import HANDED_OVER_STATES, ConversationTurn
 from ragdesk.support.learning.approval import APPROVED_SOURCE, approved_uri, format_faq_document
-from ragdesk.support.learning.draft import Draft, DraftSource, DraftState
+from ragdesk.support.learning.draft import LONGEST_QUESTION, Draft, DraftSource, DraftState
 from ragdesk.support.learning.draft_answers import (
     MOST_PASSAGES,
     AgentReply,
     draft_from_gap,
     draft_from_reply,
-    draft_from_ticket,
 )
 from ragdesk.support.learning.entry_effect import EntryEffect
 from ragdesk.support.learning.gap import Gap
-from ragdesk.support.learning.gap_report import GapOptions
+from ragdesk.support.learning.gap_report import EmbedQuestions, GapOptions
 from ragdesk.support.learning.learning_desk import DraftReview
 from ragdesk.support.learning.ticket_exports import TicketImport, read_tickets
 from ragdesk.web import learning_schemas, schemas
 from ragdesk.web.auth import require_scope
-from ragdesk.web.document_access import is_visible
+from ragdesk.web.learning_access import (
+    find_asked_turn,
+    find_draft,
+    limit_readers,
+    make_answer_filter,
+    may_see_draft,
+    sees_uri,
+    use_if_open,
+)
 from ragdesk.web.leases import Leases
 from ragdesk.web.request_body import StrictRoute, iter_body
 from ragdesk.web.server_state import ServerState, server_state
@@ -51,6 +57,8 @@ StateParam = Annotated[
 ]
 OPEN_STATES: tuple[DraftState, ...] = ("open", "approved")
 SHOWN_QUESTIONS = 20  # of a gap
+MOST_READ = 1_000  # drafts, of which those are listed that the asker may see
+MOST_LISTED = 200
 MOST_TICKETS = 2_000  # of an import; a larger export is cut by its operator, newest first
 TICKETS_BYTES = 20_000_000
 TICKETS_BODY = {
@@ -72,11 +80,14 @@ async def list_gaps(
     collection: CollectionParam = "default",
     days: Annotated[int, Query(ge=1, le=366)] = 30,
 ) -> Response:
-    """List what customers asked and the documents did not answer, the most pressing first."""
+    """List what customers asked and the documents did not answer, the most pressing first.
+
+    Of questions about documents that this key may not see it shows nothing.
+    """
     state = server_state(request)
     authorize(who, "edit", collection)
     opened = await leases.lease_collection(collection)
-    gaps = await run_in_thread(_report_gaps, state, opened, days)
+    gaps = await run_in_thread(_report_gaps, state, opened, who, days)
     drafts = await run_in_thread(state.learning.drafts.list_drafts, [collection])
     body = [_gap_json(gap, opened, who, drafts) for gap in gaps]
     return JSONResponse({"collection": collection, "days": days, "gaps": body})
@@ -98,29 +109,37 @@ async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
     opened = await leases.lease_collection(collection)
 
     def make_draft() -> Draft:
-        target = state.learning.find_gap(_report_gaps(state, opened, days), gap)
+        target = state.learning.find_gap(_report_gaps(state, opened, who, days), gap)
         question = Question(text=target.question, where=schemas.Filters().to_filter(who.groups))
         passages = rank_passages(opened.search(question, MOST_PASSAGES))
         find = state.learning.find_personal
         draft = draft_from_gap(target, collection, passages, who.person, find)
-        return state.learning.drafts.add(_with_groups(draft, opened, passages))
+        return state.learning.drafts.add(limit_readers(draft, opened.index, who))
 
     return JSONResponse(_draft_json(state, await run_in_thread(make_draft)), 201)
 
 
 @router.get("/v1/drafts", response_model=learning_schemas.DraftsOut)
-async def list_drafts(request: Request, who: Agent, state: StateParam = None) -> Response:
+async def list_drafts(
+    request: Request,
+    who: Agent,
+    state: StateParam = None,
+    collection: Annotated[str | None, Query(pattern=schemas.COLLECTION_PATTERN)] = None,
+) -> Response:
     """List drafts of FAQ entries, the last changed first; published ones with their effect."""
     server = server_state(request)
-    collections = sorted(who.collections) or None
-
-    def read_drafts() -> list[dict[str, Any]]:
-        drafts = server.learning.drafts.list_drafts(collections, states=state or OPEN_STATES)
-        visible = [draft for draft in drafts if _may_see(draft, who)]
-        effects = server.learning.measure_effects(visible, collections)
-        return [_draft_json(server, draft, effects.get(draft.uri)) for draft in visible]
-
-    return JSONResponse({"drafts": await run_in_thread(read_drafts)})
+    if collection is not None:
+        authorize(who, "agent", collection)
+    names = [collection] if collection else sorted(who.collections) or None
+    read = server.learning.drafts.list_drafts
+    drafts = await run_in_thread(lambda: read(names, states=state or OPEN_STATES, limit=MOST_READ))
+    shown: dict[str, dict[str, Any]] = {}
+    for name in {draft.collection for draft in drafts}:
+        own = [draft for draft in drafts if draft.collection == name]
+        async with use_if_open(server, name) as opened:
+            shown |= await run_in_thread(_show_drafts, server, own, who, opened)
+    listed = [shown[draft.id] for draft in drafts if draft.id in shown][:MOST_LISTED]
+    return JSONResponse({"drafts": listed})
 
 
 @router.post("/v1/drafts", status_code=201, response_model=learning_schemas.DraftOut)
@@ -128,32 +147,30 @@ async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agen
     """Propose an FAQ entry: written anew, or what an agent wrote to a customer (``turn``)."""
     state = server_state(request)
     authorize(who, "agent", body.collection)
-
-    def make_draft() -> Draft:
-        turn = _find_turn(state, body.turn, who) if body.turn else None
-        reply = AgentReply(
-            turn=turn.id if turn else "",
-            collection=turn.collection if turn else body.collection,
-            language=detect_language(body.question),
-            question=body.question,
-            text=body.answer,
-            citations=(turn.answer or {}).get("citations", ()) if turn else (),
-        )
-        draft = draft_from_reply(reply, who.person, state.learning.find_personal)
-        return state.learning.drafts.add(_copy_groups(draft, body.similar, who))
-
-    return JSONResponse(_draft_json(state, await run_in_thread(make_draft)), 201)
+    turn, shown = await find_asked_turn(state, body.turn, who) if body.turn else (None, {})
+    reply = AgentReply(
+        turn=turn.id if turn else "",
+        collection=turn.collection if turn else body.collection,
+        language=detect_language(body.question),
+        question=body.question,
+        text=body.answer,
+        similar=tuple(body.similar),
+        citations=shown.get("citations", ()),
+    )
+    return JSONResponse(await _keep_reply(state, reply, who), 201)
 
 
 @router.patch("/v1/drafts/{draft}", response_model=learning_schemas.DraftOut)
 async def edit_draft(
     draft: str, body: learning_schemas.DraftEdit, request: Request, who: Agent
 ) -> Response:
-    """Change the texts of a draft; it has to be approved anew."""
+    """Change the texts of a draft; it has to be approved anew. Agents change those they wrote."""
     state = server_state(request)
+    former = await find_draft(state, draft, who)
+    if former.author != who.person:
+        authorize(who, "edit", former.collection)
 
     def edit() -> Draft:
-        _find_draft(state, draft, who)
         texts = "\n".join((body.question, body.answer, *body.similar))
         return state.learning.drafts.edit(
             draft,
@@ -172,7 +189,7 @@ async def approve_draft(
 ) -> Response:
     """Approve a draft. Approved by as many as it takes, customers are answered from it at once."""
     state = server_state(request)
-    target = await run_in_thread(_find_draft, state, draft, who)
+    target = await find_draft(state, draft, who)
     if who.groups is not None and target.groups - who.groups:
         raise Conflict("This entry is for groups that are not yours: their editors approve it.")
     review = DraftReview(person=who.person, personal_checked=body.personal_checked)
@@ -189,7 +206,7 @@ async def reject_draft(
 ) -> Response:
     """Reject a draft, with a reason for whoever wrote it."""
     state = server_state(request)
-    await run_in_thread(_find_draft, state, draft, who)
+    await find_draft(state, draft, who)
     rejected = await run_in_thread(state.learning.drafts.reject, draft, body.reason)
     return JSONResponse(_draft_json(state, rejected))
 
@@ -200,22 +217,17 @@ async def correct_answer(
 ) -> Response:
     """Say what is right in place of an answer: a draft that an editor approves."""
     state = server_state(request)
-
-    def make_draft() -> Draft:
-        turn = _find_turn(state, body.answer, who)
-        question = body.question or turn.question or ""
-        reply = AgentReply(
-            turn=turn.id,
-            collection=turn.collection,
-            language=turn.language or detect_language(question),
-            question=question,
-            text=body.text,
-            is_correction=True,
-        )
-        draft = draft_from_reply(reply, who.person, state.learning.find_personal)
-        return state.learning.drafts.add(_copy_groups(draft, [], who))
-
-    return JSONResponse(_draft_json(state, await run_in_thread(make_draft)), 201)
+    turn, _ = await find_asked_turn(state, body.answer, who)
+    question = body.question or turn.question or ""
+    reply = AgentReply(
+        turn=turn.id,
+        collection=turn.collection,
+        language=turn.language or detect_language(question),
+        question=question[:LONGEST_QUESTION],
+        text=body.text,
+        is_correction=True,
+    )
+    return JSONResponse(await _keep_reply(state, reply, who), 201)
 
 
 @router.post(
@@ -225,33 +237,31 @@ async def correct_answer(
     openapi_extra=TICKETS_BODY,
 )
 async def import_tickets(
-    request: Request, who: Editor, collection: CollectionParam = "default"
+    request: Request, who: Editor, leases: Leases, collection: CollectionParam = "default"
 ) -> Response:
-    """Read an export of past tickets (CSV, JSONL, Zendesk's JSON): a draft for each that answers.
+    """Read an export of past tickets (CSV, JSONL, Zendesk's JSON): a draft for each question.
 
-    Nothing of it is published: an editor reads every draft.
+    Tickets that ask the same become one. Nothing of it is published: an editor reads every draft.
     """
     state = server_state(request)
     authorize(who, "edit", collection)
+    opened = await leases.lease_collection(collection)
     data = await _read_export(request, state)
     read = await asyncio.to_thread(_read_tickets, data, request.headers.get("content-type", ""))
+    count = len(read.tickets)
+    if count > MOST_TICKETS:
+        raise Invalid(f"At most {MOST_TICKETS:,} tickets at a time; these are {count:,}.")
 
     def make_drafts() -> list[str]:
-        names = []
-        for ticket in read.tickets:
-            language = detect_language(ticket.question)
-            find = state.learning.find_personal
-            draft = draft_from_ticket(ticket, collection, language, who.person, find)
-            names.append(state.learning.drafts.add(_copy_groups(draft, [], who)).id)
-        return names
-
-    if len(read.tickets) > MOST_TICKETS:
-        raise Invalid(
-            f"At most {MOST_TICKETS:,} tickets at a time; these are {len(read.tickets):,}."
+        learning = state.learning
+        drafts = learning.import_tickets(
+            read.tickets, collection, who.person, _make_embed(state, opened)
         )
+        return [learning.drafts.add(limit_readers(draft, None, who)).id for draft in drafts]
+
     names = await asyncio.to_thread(make_drafts)
     left_out = dict(read.left_out)
-    body = {"drafts": names, "tickets": len(names) + sum(left_out.values()), "left_out": left_out}
+    body = {"drafts": names, "tickets": count + sum(left_out.values()), "left_out": left_out}
     return JSONResponse(body, 201)
 
 
@@ -274,19 +284,44 @@ def _read_tickets(data: bytes, media_type: str) -> TicketImport:
         return read_tickets(file)
 
 
-def _report_gaps(state: ServerState, opened: OpenCollection, days: int) -> tuple[Gap, ...]:
-    retrieve = opened.retrieve
-    options = GapOptions(days=days)
-    return state.learning.report_gaps(
-        opened.collection, retrieve.embedder, retrieve.background, options
-    )
+def _make_embed(state: ServerState, opened: OpenCollection) -> EmbedQuestions:
+    return state.learning.make_embed(opened.retrieve.embedder, opened.retrieve.background)
+
+
+def _report_gaps(
+    state: ServerState, opened: OpenCollection, who: Principal, days: int
+) -> tuple[Gap, ...]:
+    may_see = make_answer_filter(who, opened.index)
+    embed = _make_embed(state, opened)
+    return state.learning.report_gaps(opened.collection, embed, GapOptions(days=days), may_see)
+
+
+async def _keep_reply(state: ServerState, reply: AgentReply, who: Principal) -> dict[str, Any]:
+    """Keep the draft of what an agent wrote; gives it as JSON values."""
+    draft = draft_from_reply(reply, who.person, state.learning.find_personal)
+    async with use_if_open(state, reply.collection) as opened:
+        limited = limit_readers(draft, opened.index if opened else None, who)
+    return _draft_json(state, await run_in_thread(state.learning.drafts.add, limited))
+
+
+def _show_drafts(
+    state: ServerState, drafts: Sequence[Draft], who: Principal, opened: OpenCollection | None
+) -> dict[str, dict[str, Any]]:
+    """Write the drafts of one collection that somebody may see as JSON values, by their ids."""
+    index = opened.index if opened else None
+    visible = [draft for draft in drafts if may_see_draft(draft, who, index)]
+    effects: Mapping[str, EntryEffect] = {}
+    if opened is not None:
+        embed = _make_embed(state, opened)
+        effects = state.learning.measure_effects(visible, opened.collection, embed)
+    return {draft.id: _draft_json(state, draft, effects.get(draft.uri)) for draft in visible}
 
 
 def _gap_json(
     gap: Gap, opened: OpenCollection, who: Principal, drafts: Sequence[Draft]
 ) -> dict[str, Any]:
     """Write a gap as JSON values; of the documents that were tried only those of the asker."""
-    visible = [uri for uri in gap.documents if _sees_uri(opened, uri, who)]
+    visible = [uri for uri in gap.documents if sees_uri(opened.index, uri, who)]
     latest = gap.questions[:SHOWN_QUESTIONS]
     return {
         "id": gap.id,
@@ -303,65 +338,12 @@ def _gap_json(
         "questions": [
             {"turn": q.turn, "text": q.text, "asked": q.asked, "reason": q.reason} for q in latest
         ],
-        "drafts": [draft.id for draft in drafts if draft.gap == gap.id and _may_see(draft, who)],
+        "drafts": [
+            draft.id
+            for draft in drafts
+            if draft.gap == gap.id and may_see_draft(draft, who, opened.index)
+        ],
     }
-
-
-def _sees_uri(opened: OpenCollection, uri: str, who: Principal) -> bool:
-    return any(is_visible(d, who) for d in opened.index.documents.list_by_uri(uri))
-
-
-def _with_groups(draft: Draft, opened: OpenCollection, passages: Sequence[RankedPassage]) -> Draft:
-    """Give a draft the groups of the documents that its words come from.
-
-    Who may not see one of them may not read its words in the entry. Raises Conflict where two of
-    them have no group in common.
-    """
-    groups: frozenset[str] | None = None
-    for uri in {passage.uri for passage in passages[:MOST_PASSAGES]}:
-        for document in opened.index.documents.list_by_uri(uri):
-            if document.groups:
-                groups = document.groups if groups is None else groups & document.groups
-    if groups is not None and not groups:
-        raise Conflict(
-            "The nearest documents are for groups that have nobody in common. Write the entry "
-            "by hand: POST /v1/drafts"
-        )
-    return replace(draft, groups=groups or frozenset())
-
-
-def _copy_groups(draft: Draft, similar: Sequence[str], who: Principal) -> Draft:
-    """Give a draft the groups of a limited author: what they bring in is not for everybody."""
-    return replace(draft, similar=tuple(similar), groups=who.groups or frozenset())
-
-
-def _may_see(draft: Draft, who: Principal) -> bool:
-    in_collections = not who.collections or draft.collection in who.collections
-    in_groups = who.groups is None or not draft.groups or bool(draft.groups & who.groups)
-    return in_collections and in_groups
-
-
-def _find_draft(state: ServerState, name: str, who: Principal) -> Draft:
-    """Find a draft. Raises NotFound for one that the asker may not see, too."""
-    draft = state.learning.drafts.find(name)
-    if not _may_see(draft, who):
-        raise NotFound("No such draft.")
-    return draft
-
-
-def _find_turn(state: ServerState, name: str, who: Principal) -> ConversationTurn:
-    """Find a turn that an agent may speak of: one of their own, or of a handed over conversation.
-
-    Editors see those of the gap report, too. Raises NotFound.
-    """
-    turn = state.conversations.get_turn(name)
-    if who.collections and turn.collection not in who.collections:
-        raise NotFound("No such answer in a conversation.")
-    conversation = state.conversations.get(turn.conversation)
-    is_theirs = conversation.person == who.person or conversation.state in HANDED_OVER_STATES
-    if not is_theirs and "edit" not in who.scopes:
-        raise NotFound("No such answer in a conversation.")
-    return turn
 
 
 def _submit_entry(state: ServerState, draft: Draft, who: Principal) -> str:

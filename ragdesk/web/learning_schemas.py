@@ -53,7 +53,8 @@ class DraftSourceOut(BaseModel):
 
 
 class EntryEffectOut(BaseModel):
-    answered: int = Field(description="Answers that cite it since.")
+    asked: int = Field(description="Times its question was asked since it was published.")
+    answered: int = Field(description="Answers since that cite it.")
     liked: int
     disliked: int
 

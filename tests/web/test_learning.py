@@ -1,16 +1,29 @@
 """Gaps, drafts and their approval over HTTP."""
 
+import json
 import time
 
 import pytest
-from web_home import serving
+from sqlalchemy import update
+from web_home import CANARY, serving
 
-from ragdesk.support.conversations.conversation import ConversationTurn
+from ragdesk.support.conversations.conversation import ConversationTurn, Feedback
 from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.conversations.conversation_tables import TURNS
+from ragdesk.support.conversations.feedback_store import FeedbackStore
 
 QUESTION = "Do you ship parcels to Malta?"
 ANSWER = "Yes, we ship parcels to Malta within five working days."
-NOT_FOUND = {"text": "The documents do not answer this.", "passages": [{"uri": "secrets.md"}]}
+SECRET_SOURCE = {
+    **dict.fromkeys(("chunk", "title", "path", "page", "rank", "score")),
+    "uri": "secrets.md",
+    "document": {"source": "api", "digest": "0", "groups": ["staff"]},
+}
+NOT_FOUND = {
+    "text": "The documents do not answer this.",
+    "citations": [],
+    "sources": [SECRET_SOURCE],
+}
 
 
 def bearer(token):
@@ -86,16 +99,112 @@ def test_a_gap_becomes_an_entry_that_answers_and_a_case(home, keys, editor, ask_
     assert published["uri"] in case
 
 
-def test_documents_that_an_editor_may_not_see_stay_hidden_in_a_gap(home, keys, ask_badly):
-    ask_badly()
+def test_questions_about_documents_that_an_editor_may_not_see_stay_hidden(home, keys, ask_badly):
+    secret = ask_badly()
+    ask_badly("Where is my invoice?", answer={**NOT_FOUND, "sources": []})
     others = bearer(keys.create("e", scopes=["ask", "agent", "edit"], groups=["others"])[1])
     everything = bearer(keys.create("admin", scopes=["admin"])[1])
     with serving(home, keys) as client:
-        documents = {
-            name: client.get("/v1/gaps", headers=headers).json()["gaps"][0]["documents"]
+        gaps = {
+            name: client.get("/v1/gaps", headers=headers).json()["gaps"]
             for name, headers in (("others", others), ("admin", everything))
         }
-    assert documents == {"others": [], "admin": ["secrets.md"]}
+        hidden = next(gap for gap in gaps["admin"] if gap["question"] == QUESTION)
+        assert client.post(f"/v1/gaps/{hidden['id']}/draft", headers=others).status_code == 404
+        body = {"answer": secret, "text": ANSWER}
+        assert client.post("/v1/corrections", json=body, headers=others).status_code == 404
+    assert [gap["question"] for gap in gaps["others"]] == ["Where is my invoice?"]
+    assert hidden["documents"] == ["secrets.md"]
+
+
+def test_drafts_of_documents_that_a_reader_may_not_see_are_missing_to_them(home, keys, ask_badly):
+    cited = {"title": "s", "quote": CANARY, "start": 0, "end": 1}
+    turn = ask_badly(answer={**NOT_FOUND, "citations": [{**SECRET_SOURCE, **cited}], "sources": []})
+    scopes = ["ask", "agent", "edit"]
+    both = bearer(keys.create("b", scopes=scopes, groups=["staff", "others"])[1])
+    others = bearer(keys.create("o", scopes=scopes, groups=["others"])[1])
+    with serving(home, keys) as client:
+        body = {"question": QUESTION, "answer": ANSWER, "turn": turn}
+        draft = client.post("/v1/drafts", json=body, headers=both).json()
+        assert draft["groups"] == ["staff"]
+        assert draft["sources"][0]["quote"] == CANARY
+        assert client.post("/v1/drafts", json=body, headers=others).status_code == 404
+        assert client.get("/v1/drafts", headers=others).json() == {"drafts": []}
+        url = f"/v1/drafts/{draft['id']}"
+        edit = {"question": QUESTION, "answer": ANSWER}
+        assert client.patch(url, json=edit, headers=others).status_code == 404
+        assert client.post(f"{url}/approve", json={}, headers=others).status_code == 404
+
+
+def test_another_collection_is_missing_to_an_editor_of_one(home, keys, editor):
+    scopes = ["ask", "agent", "edit"]
+    other = bearer(keys.create("e", scopes=scopes, collections=["elsewhere"])[1])
+    body = {"question": QUESTION, "answer": ANSWER}
+    with serving(home, keys) as client:
+        draft = client.post("/v1/drafts", json=body, headers=editor).json()
+        assert client.get("/v1/drafts", headers=other).json() == {"drafts": []}
+        for method, path in (
+            ("GET", "/v1/gaps"),
+            ("GET", "/v1/drafts?collection=default"),
+            ("GET", "/v1/insight"),
+            ("POST", "/v1/tickets"),
+            ("POST", f"/v1/drafts/{draft['id']}/reject"),
+        ):
+            json_body = {} if "reject" in path else None
+            status = client.request(method, path, headers=other, json=json_body).status_code
+            assert status == 404, path
+
+
+def test_an_agent_changes_own_drafts_alone_and_approves_none(home, keys, editor):
+    agent = bearer(keys.create("agent", scopes=["ask", "agent"], groups=["staff"])[1])
+    body = {"question": QUESTION, "answer": ANSWER}
+    with serving(home, keys) as client:
+        own = client.post("/v1/drafts", json=body, headers=agent).json()["id"]
+        foreign = client.post("/v1/drafts", json=body, headers=editor).json()["id"]
+        edits = [client.patch(f"/v1/drafts/{d}", json=body, headers=agent) for d in (own, foreign)]
+        assert [edit.status_code for edit in edits] == [200, 403]
+        approve = client.post(f"/v1/drafts/{own}/approve", json={}, headers=agent)
+        assert approve.status_code == 403
+
+
+def test_erasing_a_person_takes_drafts_with_their_words_and_cases(home, keys, editor, ask_badly):
+    ask_badly(person="visitor:a:1")
+    admin = bearer(keys.create("admin", scopes=["admin"])[1])
+    with serving(home, keys) as client:
+        (gap,) = client.get("/v1/gaps", headers=editor).json()["gaps"]
+        draft = client.post(f"/v1/gaps/{gap['id']}/draft", headers=editor).json()
+        approve = f"/v1/drafts/{draft['id']}/approve"
+        approved = client.post(approve, json={"personal_checked": True}, headers=editor).json()
+        assert wait_for_job(client, approved["job"], editor)["state"] == "done"
+        cases = home / "collections" / "default" / "cases.jsonl"
+        assert QUESTION in cases.read_text(encoding="utf-8")
+        exported = client.get("/v1/persons/visitor:a:1/data", headers=admin).json()
+        assert [entry["question"] for entry in exported["drafts"]] == [QUESTION]
+        erased = client.delete("/v1/persons/visitor:a:1/data", headers=admin).json()["erased"]
+        assert (erased["drafts"], erased["cases"]) == (1, 1)
+        assert client.get("/v1/drafts?state=published", headers=editor).json() == {"drafts": []}
+        assert QUESTION not in cases.read_text(encoding="utf-8")
+
+
+def test_an_effect_counts_what_was_asked_since_the_entry_was_published(
+    home, keys, editor, ask_badly
+):
+    before = ask_badly()
+    with serving(home, keys) as client:
+        body = {"question": QUESTION, "answer": ANSWER}
+        draft = client.post("/v1/drafts", json=body, headers=editor).json()
+        approved = client.post(f"/v1/drafts/{draft['id']}/approve", json={}, headers=editor).json()
+        assert wait_for_job(client, approved["job"], editor)["state"] == "done"
+        cited = {"citations": [{"uri": f"faq/{draft['id']}.csv"}], "sources": []}
+        with keys.database.write() as connection:  # as if it had been answered from it before
+            early = {"created": 1_000, "answer": json.dumps(cited)}
+            connection.execute(update(TURNS).where(TURNS.c.id == before).values(early))
+        answered = ask_badly(answer=cited, reason=None)
+        ask_badly(answer={**NOT_FOUND, "sources": []})
+        like = Feedback(id="", turn=answered, person="visitor:a:1", role="customer", verdict="up")
+        FeedbackStore(keys.database).put(like)
+        (published,) = client.get("/v1/drafts?state=published", headers=editor).json()["drafts"]
+    assert published["effect"] == {"asked": 2, "answered": 1, "liked": 1, "disliked": 0}
 
 
 def test_personal_data_has_to_be_looked_at(home, keys, editor):
@@ -127,13 +236,15 @@ def test_a_correction_waits_for_an_editor(home, keys, editor, ask_badly):
 
 
 def test_past_tickets_become_drafts(home, keys, editor):
-    table = f'question,answer\n{QUESTION},"{ANSWER}"\nWhat?,ok\n'
+    asked = f"{QUESTION} Call me: 212-555-0123"
+    table = f'question,answer\n{asked},"{ANSWER}"\n{asked},"{ANSWER}"\nWhat?,ok\n'
     headers = {**editor, "content-type": "text/csv"}
     with serving(home, keys) as client:
         read = client.post("/v1/tickets", content=table.encode(), headers=headers).json()
-        assert (len(read["drafts"]), read["tickets"]) == (1, 2)
+        assert (len(read["drafts"]), read["tickets"]) == (1, 3)
         (draft,) = client.get("/v1/drafts", headers=editor).json()["drafts"]
         assert (draft["origin"], draft["groups"]) == ("ticket", ["staff"])
+        assert (draft["question"], draft["personal"]) == (f"{QUESTION} Call me: [phone]", ["phone"])
         bad = client.post("/v1/tickets", content=b"colour\nred\n", headers=headers)
         assert (bad.status_code, bad.json()["code"]) == (422, "invalid")
 

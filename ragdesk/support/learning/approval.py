@@ -48,15 +48,24 @@ def format_faq_document(draft: Draft) -> bytes:
     return text.getvalue().encode()
 
 
+def make_case_id(draft: str) -> str:
+    """Return the id of the case of a draft, by the draft's.
+
+    >>> make_case_id("0a")
+    'approved-0a'
+    """
+    return f"{APPROVED_SOURCE}-{draft}"
+
+
 def make_regression_case(draft: Draft, uri: str) -> Case:
     """Make the case by which an evaluation asks the entry's question again."""
     quote = draft.answer.strip().split("\n")[0][:EVIDENCE_CHARACTERS]
     return Case(
-        id=f"approved-{draft.id}",
+        id=make_case_id(draft.id),
         lang=draft.language,
         question=draft.question.replace("\n", " "),
         reference=(draft.answer,),
         evidence=(Evidence(uri=uri, quote=quote),),
-        tags=("approved", draft.origin),
-        cluster=f"approved-{draft.id}",
+        tags=(APPROVED_SOURCE, draft.origin),
+        cluster=make_case_id(draft.id),
     )

@@ -53,6 +53,11 @@ class Draft:
     uri: str = ""
     reason: str = ""
 
+    @property
+    def published(self) -> int | None:
+        """Return when it was published, in seconds since 1970: it never changes afterwards."""
+        return self.updated if self.state == "published" else None
+
 
 def check_draft_texts(question: str, answer: str, similar: tuple[str, ...]) -> None:
     """Raise Invalid for a draft that is no FAQ entry: empty, too long, or of too many questions."""

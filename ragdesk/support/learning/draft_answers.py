@@ -31,6 +31,7 @@ class AgentReply:
     language: str
     question: str
     text: str
+    similar: tuple[str, ...] = ()
     citations: Sequence[Mapping[str, Any]] = ()
     is_correction: bool = False
 
@@ -80,10 +81,10 @@ def draft_from_reply(reply: AgentReply, author: str, find_personal: FindPersonal
         origin="correction" if reply.is_correction else "reply",
         question=reply.question,
         answer=reply.text,
-        similar=(),
+        similar=reply.similar,
         language=reply.language,
         author=author,
-        sources=(*sources, DraftSource(turn=reply.turn)),
+        sources=(*sources, *([DraftSource(turn=reply.turn)] if reply.turn else [])),
         gap="",
         find_personal=find_personal,
     )

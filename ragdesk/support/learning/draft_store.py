@@ -7,13 +7,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from ragdesk.errors import Conflict, NotFound
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.learning.draft import Draft, DraftSource, DraftState, check_draft_texts
-from ragdesk.support.learning.learning_tables import DRAFTS
+from ragdesk.support.learning.learning_tables import DRAFT_TURNS, DRAFTS
 
 SEALED: Final = ("question", "answer", "similar", "sources")
 NO_DRAFT: Final = "No such draft."
@@ -33,6 +33,10 @@ class DraftStore:
         new = replace(draft, id=secrets.token_hex(8), created=now, updated=now)
         with self._database.write() as connection:
             connection.execute(insert(DRAFTS).values(self._to_row(new)))
+            turns = sorted({source.turn for source in new.sources if source.turn})
+            if turns:
+                rows = [{"draft": new.id, "turn": turn} for turn in turns]
+                connection.execute(insert(DRAFT_TURNS), rows)
         return new
 
     def find(self, name: str) -> Draft:
@@ -84,15 +88,22 @@ class DraftStore:
             )
             return self._save(connection, changed)
 
-    def approve(self, name: str, person: str, *, needed: int) -> Draft:
+    def approve(self, name: str, person: str, *, needed: int, personal_checked: bool) -> Draft:
         """Note that somebody approves a draft; it is ``approved`` once ``needed`` people did.
 
-        The same person counts once, and where two are needed the author is none of them. Raises
+        The same person counts once, and where two are needed the author is none of them. Personal
+        data that was found in it has to be looked at: it would be shown to everybody. Raises
         NotFound, Conflict.
         """
         with self._database.write() as connection:
             draft = self._find(connection, name)
             _check_open(draft)
+            if draft.personal and not personal_checked:
+                kinds = ", ".join(draft.personal)
+                raise Conflict(
+                    f"This draft may hold personal data ({kinds}). Take it out, or send "
+                    '"personal_checked": true if it is none.'
+                )
             if needed > 1 and person == draft.author:
                 raise Conflict("Somebody else than its author has to approve this draft.")
             approvals = tuple(dict.fromkeys((*draft.approvals, person)))
@@ -122,17 +133,6 @@ class DraftStore:
         query = select(DRAFTS).where(DRAFTS.c.state == "approved")
         with self._database.read() as connection:
             return [self._from_row(row) for row in connection.execute(query).mappings()]
-
-    def list_of_turns(self, turns: Collection[str]) -> list[Draft]:
-        """List the drafts that rest on some turns: those hold words of whoever asked them."""
-        with self._database.read() as connection:
-            drafts = [self._from_row(row) for row in connection.execute(select(DRAFTS)).mappings()]
-        return [d for d in drafts if any(source.turn in turns for source in d.sources)]
-
-    def remove(self, names: Collection[str]) -> int:
-        """Remove drafts by their ids; gives how many there were."""
-        with self._database.write() as connection:
-            return connection.execute(delete(DRAFTS).where(DRAFTS.c.id.in_(list(names)))).rowcount
 
     def _find(self, connection: Connection, name: str) -> Draft:
         row = connection.execute(select(DRAFTS).where(DRAFTS.c.id == name)).mappings().first()

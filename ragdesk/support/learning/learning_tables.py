@@ -1,8 +1,8 @@
-"""The table of drafts."""
+"""The tables of drafts, and of the turns whose words they hold."""
 
 from typing import Final
 
-from sqlalchemy import JSON, Column, Index, Table, Text
+from sqlalchemy import JSON, Column, ForeignKey, Index, Table, Text
 
 from ragdesk.support.tables import METADATA, SEALED, SECONDS
 
@@ -29,3 +29,11 @@ DRAFTS: Final = Table(
     Column("updated", SECONDS, nullable=False),
 )
 Index("drafts_by_state", DRAFTS.c.collection, DRAFTS.c.state, DRAFTS.c.updated)
+# Plain ids, so that what holds somebody's words is found and erased without the operator's key.
+DRAFT_TURNS: Final = Table(
+    "draft_turns",
+    METADATA,
+    Column("draft", Text, ForeignKey("drafts.id", ondelete="CASCADE"), primary_key=True),
+    Column("turn", Text, primary_key=True),
+    Index("draft_turns_by_turn", "turn"),
+)

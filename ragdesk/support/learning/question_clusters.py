@@ -20,8 +20,7 @@ def cluster_questions(
     """
     if not len(vectors):
         return []
-    rows = vectors - shared if shared is not None else vectors.copy()
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    rows = _subtract_shared(vectors, shared)
     means = _choose_leaders(rows, floor)
     labels = np.zeros(len(rows), dtype=np.int64)
     for _ in range(MOST_ROUNDS):
@@ -36,10 +35,23 @@ def cluster_questions(
     return sorted(groups.values(), key=lambda members: (-len(members), members[0]))
 
 
+def count_near(vectors: Vectors, shared: Vectors | None, floor: float) -> int:
+    """Count the rows behind the first that ask the same as it does, as groups are made."""
+    rows = _subtract_shared(vectors, shared)
+    return int(np.sum(rows[1:] @ rows[0] >= floor))
+
+
 def choose_representative(vectors: Vectors, members: Sequence[int]) -> int:
     """Return the member that lies nearest to the mean of its group."""
     rows = vectors[list(members)]
     return members[int(np.argmax(rows @ rows.mean(axis=0)))]
+
+
+def _subtract_shared(vectors: Vectors, shared: Vectors | None) -> Vectors:
+    rows = vectors - shared if shared is not None else vectors.copy()
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: Vectors = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
+    return unit
 
 
 def _choose_leaders(rows: Vectors, floor: float) -> Vectors:

@@ -55,7 +55,7 @@ def read_tickets(file: Path) -> TicketImport:
     """Read an export. Raises Invalid, naming what is wrong, for a file that is none."""
     try:
         rows = list(_read_rows(file))
-    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, csv.Error, json.JSONDecodeError, RecursionError) as error:
         raise Invalid(
             f"{file.name} is no export of tickets: {error}. CSV or JSONL with the columns question "
             "and answer is read, and Zendesk's JSON."

@@ -1,4 +1,4 @@
-"""Drafts of FAQ entries."""
+"""Drafts of FAQ entries, and the turns whose words they hold."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the table of drafts."""
+    """Make the tables of drafts."""
     texts = (
         "collection",
         "origin",
@@ -30,3 +30,11 @@ def upgrade() -> None:
         sa.Column("updated", sa.BigInteger, nullable=False),
     )
     op.create_index("drafts_by_state", "drafts", ["collection", "state", "updated"])
+    op.create_table(
+        "draft_turns",
+        sa.Column(
+            "draft", sa.Text, sa.ForeignKey("drafts.id", ondelete="CASCADE"), primary_key=True
+        ),
+        sa.Column("turn", sa.Text, primary_key=True),
+    )
+    op.create_index("draft_turns_by_turn", "draft_turns", ["turn"])
