@@ -56,6 +56,8 @@ from ragdesk.support.handoff.handoff_options import (
     HandoffWebhookOptions,
     ZendeskOptions,
 )
+from ragdesk.support.insight.surge import SurgeOptions
+from ragdesk.support.learning.approval import LearningOptions
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.web.page_options import PageOptions
 from ragdesk.web.serve_options import ServeOptions
@@ -92,6 +94,8 @@ class Settings:
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
     page: PageOptions = field(default_factory=PageOptions)
+    surge: SurgeOptions = field(default_factory=SurgeOptions)
+    learning: LearningOptions = field(default_factory=LearningOptions)
     support: SupportOptions = field(default_factory=SupportOptions)
     handoff: HandoffOptions = field(default_factory=HandoffOptions)
     handoff_webhook: HandoffWebhookOptions = field(default_factory=HandoffWebhookOptions)

@@ -65,7 +65,7 @@ DOORS = {
         "ragdesk/answering/retrieval/cross_encoder.py",
     },
     "sqlalchemy": {"ragdesk/support"},
-    "sklearn": {"eval/calibrate.py"},
+    "sklearn": {"eval/calibrate.py", "ragdesk/support/insight/model_fit.py"},
     "standardwebhooks": {"ragdesk/support/handoff/on_webhook.py"},
     "starlette": {"ragdesk/web"},
     "striprtf": {"ingest/parse/office/rich_text.py"},

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 
 from fastapi import FastAPI
@@ -14,27 +14,38 @@ from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.learning.approval import APPROVED_SOURCE
+from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.support.sign_in.identity import IdentityStore
 from ragdesk.support.sign_in.session_store import CSRF_SECRET, SessionStore
 from ragdesk.web import (
+    admin_routes,
     answers,
+    case_routes,
+    chunk_routes,
     collection_routes,
     conversation_events,
     conversations,
     document_access,
     document_pages,
     documents,
+    generation_routes,
     handoff_hooks,
     handoffs,
     health_routes,
+    insight,
+    job_routes,
+    key_routes,
+    learning,
     page_look,
     person_routes,
     problems,
+    retrieval_routes,
     schemas,
     session_routes,
 )
 from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
-from ragdesk.web.jobs import DocumentJob, JobQueue
+from ragdesk.web.jobs import DocumentJob, JobQueue, RunJob
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.page_options import PageLook
@@ -51,12 +62,21 @@ ROUTERS = (
     collection_routes.router,
     conversation_events.router,
     conversations.router,
+    chunk_routes.router,
+    job_routes.router,
     document_pages.router,
     documents.router,
     page_look.router,
     handoff_hooks.router,
     handoffs.router,
+    generation_routes.router,
+    retrieval_routes.router,
+    case_routes.router,
+    key_routes.router,
+    admin_routes.router,
     health_routes.router,
+    insight.router,
+    learning.router,
     person_routes.router,
     session_routes.router,
 )
@@ -67,21 +87,19 @@ PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
-def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
-    """Make the app of a home. The caller closes ``keys``."""
+def build_app(
+    workspace: Workspace, keys: KeyStore, origins: Mapping[str, str] | None = None
+) -> FastAPI:
+    """Make the app of a home. The caller closes ``keys``.
+
+    origins: where each setting that is no default came from, to be shown.
+    """
     options = workspace.settings.serve
     authenticator = _make_authenticator(options, keys)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
     look = PageLook.from_options(workspace.settings.page)
     cipher = make_text_cipher(workspace.settings.support)
-
-    def run_job(job: DocumentJob) -> JobReport:
-        open_collections.volume.check()
-        admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
-        report = workspace.change_document(job.collection, job.uri, job.body, admit)
-        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
-        return report
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -90,6 +108,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             workspace.settings, keys.database, cipher, open_collections, metrics
         )
         app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
+        run_job = _make_job_runner(workspace, open_collections, authenticator, support.learning)
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
         state = ServerState(
             options=options,
@@ -103,6 +122,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             remove_collection=_make_removal(workspace, open_collections),
             page_look=look,
             redacts_documents=workspace.settings.redaction.ingest,
+            workspace=workspace,
+            origins=origins or {},
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -146,6 +167,26 @@ def _add_middleware(
     app.add_middleware(health_routes.PageFiles)
     app.add_middleware(AuthMiddleware, gate=authenticator)
     app.add_middleware(RequestMiddleware, metrics=metrics)
+
+
+def _make_job_runner(
+    workspace: Workspace,
+    open_collections: OpenCollections,
+    authenticator: Authenticator,
+    learning_desk: LearningDesk,
+) -> RunJob:
+    """Make the function that does a job, and has its collection served as it is then. It blocks."""
+
+    def run_job(job: DocumentJob) -> JobReport:
+        open_collections.volume.check()
+        admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
+        report = workspace.change_document(job.collection, job.uri, job.body, admit, job.source)
+        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
+        if job.source == APPROVED_SOURCE and job.body is not None:
+            learning_desk.note_published(job.uri, workspace.collection_folder(job.collection))
+        return report
+
+    return run_job
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:

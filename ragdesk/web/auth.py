@@ -55,6 +55,7 @@ PROXY_HEADER_PREFIX = "x-forwarded-"
 KEYLESS_PATHS = (
     "/",
     "/inbox",
+    "/admin",
     "/healthz",
     "/readyz",
     "/openapi.json",

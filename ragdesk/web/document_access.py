@@ -12,6 +12,7 @@ from ingest.document_redaction import is_redacted
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal, authorize
+from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.web.jobs import DocumentJob
 from ragdesk.web.server_state import ServerState
 
@@ -30,7 +31,7 @@ def make_admission(job: DocumentJob, who: Principal) -> AdmissionRule:
     the hidden one. The rule raises NotFound where the document that was to be changed is hidden or
     gone by now. Raises Forbidden or NotFound where the key may no longer do this.
     """
-    authorize(who, "write", job.collection)
+    authorize(who, "edit" if job.source == APPROVED_SOURCE else "write", job.collection)
     check_groups(job.groups, who)
 
     def admit(

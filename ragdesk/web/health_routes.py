@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -55,6 +55,12 @@ async def index() -> Response:
     return _page_response(INDEX_NAME)
 
 
+@router.get("/admin", include_in_schema=False)
+async def admin() -> Response:
+    """Give the administrator's page."""
+    return _page_response("admin.html")
+
+
 @router.get("/page/{name}", include_in_schema=False)
 async def page(name: str) -> Response:
     """Give a part of the chat page."""
@@ -69,8 +75,12 @@ async def inbox() -> Response:
 
 def _find_files() -> dict[str, tuple[BaseRoute, list[tuple[bytes, bytes]], bytes]]:
     """List the page's files by their paths: route, headers and body of each answer."""
-    index_route, part_route, inbox_route = router.routes[:3]
-    paths = {"/": (index_route, INDEX_NAME), "/inbox": (inbox_route, "inbox.html")}
+    index_route, admin_route, part_route, inbox_route = router.routes[:3]
+    paths = {
+        "/": (index_route, INDEX_NAME),
+        "/inbox": (inbox_route, "inbox.html"),
+        "/admin": (admin_route, "admin.html"),
+    }
     paths |= {f"/page/{name}": (part_route, name) for name in PAGE_FILES}
     return {
         path: (route, _page_response(name).raw_headers, PAGE_FILES[name][0])
@@ -120,6 +130,12 @@ async def readyz(request: Request) -> Response:
     administrators alone, as nobody knows who may see them now. degraded: collections that answer
     by their vectors alone, as another version wrote their words, and what writes them anew.
     """
+    body = await describe_readiness(request)
+    return JSONResponse(body, 200 if body["ready"] else 503)
+
+
+async def describe_readiness(request: Request) -> dict[str, Any]:
+    """Write whether questions can be asked as JSON values, and what is not served."""
     state = server_state(request)
     status = state.open_collections.status()
     outages = state.open_collections.outages()
@@ -148,7 +164,7 @@ async def readyz(request: Request) -> Response:
     ]
     if listing and not not_served:  # they would say the same
         not_served.append({"status": "closed", **listing.json()})
-    body = {
+    return {
         "ready": ready,
         "collections": len(status),
         "served": served,
@@ -157,7 +173,6 @@ async def readyz(request: Request) -> Response:
         "not_served": not_served,
         "degraded": degraded,
     }
-    return JSONResponse(body, 200 if ready else 503)
 
 
 async def _sees_all_collections(request: Request) -> bool:

@@ -1,15 +1,19 @@
 """The state of a server that its routes share."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.requests import Request
 
+from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.feedback_store import FeedbackStore
 from ragdesk.support.database import Database
+from ragdesk.support.insight.surge_watch import SurgeWatch
+from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
@@ -26,7 +30,8 @@ from ragdesk.web.uploads import Uploads
 class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
-    remove_collection: removes one by its name, and blocks until it answers no more.
+    remove_collection: removes one by its name, and blocks until it answers no more. origins: where
+    each setting that is no default came from. started: when it was made, in Unix time.
     redacts_documents: personal data is to be taken out of documents, so no original is served.
     """
 
@@ -41,6 +46,9 @@ class ServerState:
     remove_collection: Callable[[str], None]
     page_look: PageLook
     page_images: PageImages = field(default_factory=PageImages)
+    workspace: Workspace
+    origins: Mapping[str, str] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
     redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
@@ -59,6 +67,16 @@ class ServerState:
     def feedback(self) -> FeedbackStore:
         """Return what people think of answers."""
         return self.support.feedback
+
+    @property
+    def learning(self) -> LearningDesk:
+        """Return the gaps and drafts of the desk."""
+        return self.support.learning
+
+    @property
+    def surges(self) -> SurgeWatch:
+        """Return what looks for surges."""
+        return self.support.surges
 
     @property
     def recorder(self) -> TurnRecorder:

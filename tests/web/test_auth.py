@@ -14,7 +14,7 @@ from ragdesk.web.api import ROUTERS
 from ragdesk.web.request_middleware import SlotMiddleware
 from ragdesk.web.serve_options import ServeOptions
 
-OPEN = {"/", "/page/{name}", "/page/logo", "/v1/page", "/healthz", "/readyz"}
+OPEN = {"/", "/admin", "/page/{name}", "/page/logo", "/v1/page", "/healthz", "/readyz"}
 OPEN_CHANGES = {("POST", "/v1/session")}  # the key is in the body
 DOCUMENTS = "/v1/collections/default/documents"
 NEEDED = {

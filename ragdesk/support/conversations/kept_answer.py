@@ -46,6 +46,12 @@ def is_readable(kept: Mapping[str, Any], may_read: MayRead, index: Index | None)
     return all(_may_read_part(part, may_read, index) for part in kept.get("citations", ()))
 
 
+def has_readable_sources(kept: Mapping[str, Any], may_read: MayRead, index: Index | None) -> bool:
+    """Tell whether somebody may read all that an answer quotes, and was looked for in, today."""
+    parts = (*kept.get("citations", ()), *kept.get("sources", ()))
+    return all(_may_read_part(part, may_read, index) for part in parts)
+
+
 def show_answer(
     kept: Mapping[str, Any], may_read: MayRead, index: Index | None, generations: Sequence[int]
 ) -> JsonObject | None:

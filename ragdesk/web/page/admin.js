@@ -1,0 +1,150 @@
+// The administrator's page: who signs in, which section stands, and for which collection.
+
+import { byId, el } from "./dom.js";
+import { admin_sections } from "./admin_sections.js";
+import { hear, note, words } from "./admin_parts.js";
+import { language, say, speak } from "./admin_words.js";
+import * as wire from "./wire.js";
+
+const picker = byId("collection");
+const place = byId("section");
+let leave = null; // what the section that stands has to end
+let turn = 0; // a section that was overtaken by another must not draw
+let collections = [];
+
+speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
+dress(localStorage.getItem("ragdesk.theme"));
+begin();
+
+async function begin() {
+  drawRooms();
+  try {
+    collections = await wire.collections();
+  } catch (problem) {
+    if (problem.status === 401) return askKey(begin);
+    collections = [];
+    place.replaceChildren(note(words(problem), "bad"));
+    return undefined;
+  }
+  fillPicker();
+  return show();
+}
+
+function fillPicker() {
+  const names = collections.map((one) => one.name);
+  const last = localStorage.getItem("ragdesk.collection");
+  if (!names.length) names.push("default");
+  picker.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
+  picker.value = [last, "default", names[0]].find((name) => names.includes(name));
+  byId("collection-box").hidden = names.length < 2;
+}
+
+function drawRooms() {
+  const items = admin_sections
+    .filter((one) => !one.hidden)
+    .map((one) => el("a", { href: `#${one.name}`, "data-name": one.name }, label(one)));
+  byId("rooms").replaceChildren(...items);
+}
+
+function label(section) {
+  return typeof section.label === "string" ? say(section.label) : section.label[language()];
+}
+
+// #section/rest: the rest is the section's own, a document's uri for instance.
+function address() {
+  const [name, ...rest] = location.hash.slice(1).split("/");
+  const section = admin_sections.find((one) => one.name === name) ?? admin_sections[0];
+  return { section, rest: rest.map(decodeURIComponent).join("/") };
+}
+
+async function show() {
+  turn += 1;
+  const mine = turn;
+  leave?.();
+  leave = null;
+  const { section, rest } = address();
+  byId("title").textContent = label(section);
+  document.title = `${label(section)} · ragdesk`;
+  const current = section.hidden ? "documents" : section.name;
+  for (const link of byId("rooms").children) {
+    if (link.dataset.name === current) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "nearest" });
+    } else link.removeAttribute("aria-current");
+  }
+  const room = el("div", { class: `section ${section.name}` });
+  place.replaceChildren(room);
+  const desk = { collection: picker.value, collections, rest, hear, renew, alive: () => mine === turn };
+  try {
+    const end = await section.draw(room, desk);
+    if (mine === turn) leave = end ?? null;
+    else end?.();
+  } catch (problem) {
+    if (mine !== turn) return;
+    if (problem.status === 401) askKey(begin);
+    else if (problem.status === 403) room.replaceChildren(note(say("forbidden"), "bad"));
+    else room.prepend(note(words(problem), "bad"));
+  }
+}
+
+// Collections are looked up again: one may have come with its first document.
+async function renew() {
+  collections = await wire.collections().catch(() => collections);
+  fillPicker();
+}
+
+function askKey(then, wrong = Boolean(sessionStorage.getItem("ragdesk.key"))) {
+  const dialog = byId("key");
+  byId("key-wrong").textContent = wrong ? say("keyWrong") : "";
+  byId("key-wrong").hidden = !wrong;
+  byId("key-form").onsubmit = () => {
+    wire.keep(byId("key-value").value.trim());
+    byId("key-value").value = "";
+    then();
+  };
+  if (!dialog.open) dialog.showModal();
+}
+
+function dress(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+}
+
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  byId("content").focus();
+});
+
+window.addEventListener("hashchange", async () => {
+  await show();
+  byId("title").focus({ preventScroll: true });
+});
+
+// What a section did not catch: a key that lapsed meanwhile asks for another.
+window.addEventListener("unhandledrejection", (event) => {
+  if (event.reason?.status !== 401) return;
+  event.preventDefault();
+  askKey(begin);
+});
+
+picker.addEventListener("change", () => {
+  localStorage.setItem("ragdesk.collection", picker.value);
+  show();
+});
+
+byId("change-key").addEventListener("click", () => askKey(begin, false));
+byId("key-later").addEventListener("click", () => byId("key").close());
+
+byId("language").addEventListener("click", () => {
+  const next = language() === "zh" ? "en" : "zh";
+  localStorage.setItem("ragdesk.language", next);
+  speak(next);
+  drawRooms();
+  show();
+});
+
+byId("theme").addEventListener("click", () => {
+  const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
+  const next = dark === "dark" ? "light" : "dark";
+  localStorage.setItem("ragdesk.theme", next);
+  dress(next);
+});
