@@ -75,13 +75,10 @@ async def inbox() -> Response:
 
 def _find_files() -> dict[str, tuple[BaseRoute, list[tuple[bytes, bytes]], bytes]]:
     """List the page's files by their paths: route, headers and body of each answer."""
-    index_route, admin_route, part_route, inbox_route = router.routes[:3]
-    paths = {
-        "/": (index_route, INDEX_NAME),
-        "/inbox": (inbox_route, "inbox.html"),
-        "/admin": (admin_route, "admin.html"),
-    }
-    paths |= {f"/page/{name}": (part_route, name) for name in PAGE_FILES}
+    routes = {getattr(route, "path", ""): route for route in router.routes}
+    pages = {"/": INDEX_NAME, "/inbox": "inbox.html", "/admin": "admin.html"}
+    paths = {path: (routes[path], name) for path, name in pages.items()}
+    paths |= {f"/page/{name}": (routes["/page/{name}"], name) for name in PAGE_FILES}
     return {
         path: (route, _page_response(name).raw_headers, PAGE_FILES[name][0])
         for path, (route, name) in paths.items()
