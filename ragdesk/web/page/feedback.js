@@ -45,7 +45,7 @@ const thumb = (way) => spoken("button", { type: "button", class: "quiet small", 
 // Why not: reasons to tick, and a comment. The verdict is kept already.
 function ask(box, send, given) {
   const ticks = REASONS.map((name) => el("input", { type: "checkbox", value: name, checked: given?.reasons?.includes(name) ?? false }));
-  const labels = ticks.map((tick) => el("label", { class: "chip tick" }, tick, spoken("span", {}, `why_${tick.value}`)));
+  const labels = ticks.map((tick) => el("label", { class: "chip reason" }, tick, spoken("span", {}, `why_${tick.value}`)));
   const words = label(el("textarea", { class: "comment", rows: "2", maxlength: String(LONGEST) }), "comment");
   words.value = given?.comment ?? "";
   const form = el(
