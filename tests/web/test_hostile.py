@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from pdf_home import HIDDEN_PAGE, PDF_URI, publish_pdfs, publish_pictures
 from schemathesis import GenerationMode
 from web_home import HOSTILE, serving
 
@@ -123,9 +124,16 @@ def test_mutated_questions_never_break_the_server(client):
 
 def aim(case: schemathesis.Case, job: str) -> None:
     """Point a case at what is there: a request that misses tests nothing but the look-up."""
-    for name, there in (("collection", "default"), ("uri", "refunds.md"), ("job", job)):
+    places = {"collection": "default", "uri": "refunds.md", "job": job, "number": 1}
+    if "/pages" in case.path:
+        places |= {"collection": "papers", "uri": PDF_URI}
+    if "/pictures" in case.path:
+        places |= {"collection": "pictures", "uri": HIDDEN_PAGE}
+    for name, there in places.items():
         if name in (case.path_parameters or {}):
             case.path_parameters[name] = there
+    if isinstance((case.query or {}).get("generation"), int):
+        case.query["generation"] = 1
     if isinstance(case.body, dict):
         case.body.pop("conversation", None)
         if isinstance(case.body.get("collection"), str):
@@ -136,6 +144,8 @@ def test_no_generated_request_gets_a_5xx(home, keys):
     _, token = keys.create("all", scopes=["admin"])
     headers = {"Authorization": f"Bearer {token}", "Host": "localhost"}
     statuses = []
+    publish_pdfs(home)
+    publish_pictures(home)
 
     def check(case: schemathesis.Case) -> None:
         case.headers.update(headers)
