@@ -352,6 +352,10 @@ def test_the_page_bears_the_operators_name_greeting_logo_colour_and_questions(br
         check_access(page, "an operator's colours")
         page.locator("#theme").click()
         check_access(page, "an operator's colours in the dark")
+        page.set_viewport_size({"width": 360, "height": 740})
+        for part in ("collection-box", "change-key"):  # all that the bar may ever hold
+            page.locator(f"#{part}").evaluate("(node) => (node.hidden = false)")
+        check_access(page, "a full bar on a phone")
         page.locator("#suggested .chip").click()
         expect(page.locator(".reply:not([aria-busy])")).to_contain_text("Milk hose")
         page.close()
