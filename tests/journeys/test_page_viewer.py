@@ -280,6 +280,30 @@ def test_an_answer_is_announced_once_and_the_page_has_one_h1_and_large_targets(p
     assert small == []
 
 
+def test_a_panel_that_covers_the_page_keeps_the_keyboard_and_gives_it_back(page):
+    page.set_viewport_size({"width": 360, "height": 740})
+    ask(page, "E26 milk hose blocked?", "tables")
+    chip = page.locator(".turn:last-child .under > .chip").first
+    chip.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#side .card-head").first).to_be_visible()
+    reached = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        reached.add(
+            page.evaluate("document.activeElement.closest('#side, .bar, .talk')?.className")
+        )
+    assert "talk" not in reached
+    assert "bar" not in reached
+    page.locator("#side .card-head").first.press("Enter")
+    expect(page.locator("#side-title")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#side")).to_be_hidden()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.locator("#question").focus()
+    expect(page.locator("#question")).to_be_focused()
+
+
 def test_a_wrong_key_is_said_to_be_wrong_and_can_be_changed(browser, tmp_path):
     publish(tmp_path, "default", {"codes.md": CODES})
     keys = KeyStore(tmp_path)
@@ -328,6 +352,10 @@ def test_the_page_bears_the_operators_name_greeting_logo_colour_and_questions(br
         check_access(page, "an operator's colours")
         page.locator("#theme").click()
         check_access(page, "an operator's colours in the dark")
+        page.set_viewport_size({"width": 360, "height": 740})
+        for part in ("collection-box", "change-key"):  # all that the bar may ever hold
+            page.locator(f"#{part}").evaluate("(node) => (node.hidden = false)")
+        check_access(page, "a full bar on a phone")
         page.locator("#suggested .chip").click()
         expect(page.locator(".reply:not([aria-busy])")).to_contain_text("Milk hose")
         page.close()

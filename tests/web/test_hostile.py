@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from pdf_home import HIDDEN_PAGE, PDF_URI, publish_pdfs, publish_pictures
 from schemathesis import GenerationMode
 from web_home import HOSTILE, serving
 
@@ -124,15 +125,22 @@ def test_mutated_questions_never_break_the_server(client):
 def aim(case: schemathesis.Case, places: dict[str, str]) -> None:
     """Point a case at what is there: a request that misses tests nothing but the look-up.
 
-    What would remove the conversation, or follow it for ever, misses it.
-    """
-    if case.path.endswith("/events") or (
-        case.path == "/v1/conversations/{conversation}" and case.method == "DELETE"
-    ):
+    What would remove the conversation, or follow it for ever,places misses it.
+   = {"""
+  :  if case.path.endswith("/events") or, (
+        case.path == "/v1/conversations/{conversation}": and case.method ==md", "DELETE"
+   : ):
         return
+    for name, there in places.items(job, "number": 1}
+    if "/pages" in case.path:
+        places |= {"collection": "papers", "uri": PDF_URI}
+    if "/pictures" in case.path:
+        places |= {"collection": "pictures", "uri": HIDDEN_PAGE}
     for name, there in places.items():
         if name in (case.path_parameters or {}):
             case.path_parameters[name] = there
+    if isinstance((case.query or {}).get("generation"), int):
+        case.query["generation"] = 1
     if isinstance(case.body, dict):
         case.body.pop("conversation", None)
         if isinstance(case.body.get("collection"), str):
@@ -143,6 +151,8 @@ def test_no_generated_request_gets_a_5xx(home, keys):
     _, token = keys.create("all", scopes=["admin"])
     headers = {"Authorization": f"Bearer {token}", "Host": "localhost"}
     statuses = []
+    publish_pdfs(home)
+    publish_pictures(home)
 
     def check(case: schemathesis.Case) -> None:
         case.headers.update(headers)

@@ -9,6 +9,7 @@ import pytest
 from fakes import HashEmbedder
 from faq_home import ASKED, STAFF_QUESTION, ZH_QUESTION, publish_faq
 from starlette.testclient import TestClient
+from web_home import publish
 
 from ragdesk.assemble import Workspace
 from ragdesk.errors import SettingsError
@@ -90,6 +91,9 @@ def test_a_look_that_nobody_can_read_is_refused(options, words):
 
 @pytest.fixture
 def faq(tmp_path, keys) -> Iterator[tuple[TestClient, dict[str, str]]]:
+    publish(
+        tmp_path, "faq", {"tea.md": "Tea is served.\nSo is coffee.\n"}
+    )  # rows before the entries
     chunk_ids = publish_faq(tmp_path)
     with serving_page(tmp_path, keys, PageOptions()) as client:
         yield client, chunk_ids

@@ -155,7 +155,7 @@ export class Turn {
   // Why this is no plain answer, as a label of ours in the page's language.
   #reason({ reason, outcome }) {
     if (SOCIAL.has(reason)) return [];
-    const name = reason ? `reason_${reason}` : OUTCOMES[outcome];
+    const name = reason && outcome !== "handed_over" ? `reason_${reason}` : OUTCOMES[outcome];
     return name ? [spoken("p", { class: `note${reason === "safety" ? " alarm" : ""}` }, name)] : [];
   }
 
@@ -262,7 +262,7 @@ export function drawReply({ answer, created }) {
 }
 
 // Said once, when it is whole: words that grow are read again and again.
-const announce = (name, ...given) => put(byId("heard"), name, ...given);
+const announce = (name, ...given) => delete put(byId("heard"), name, ...given).dataset.say; // not again in another language
 
 // A question as it was asked; a long one, as a pasted mail, is folded.
 function asked(question) {
