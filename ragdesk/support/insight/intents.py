@@ -102,5 +102,5 @@ def iter_framed_examples() -> Iterator[LabelledText]:
         if wish.label == FRAMES:
             continue
         frames = [row.text for row in wishes if row.label == FRAMES and row.lang == wish.lang]
-        for frame in draw.sample(frames, MOST_OF_A_WISH):
-            yield LabelledText(text=frame.format(n=wish.text), label=wish.label, lang=wish.lang)
+        for request in draw.sample(frames, MOST_OF_A_WISH):
+            yield LabelledText(text=request.format(n=wish.text), label=wish.label, lang=wish.lang)
