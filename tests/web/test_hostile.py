@@ -122,16 +122,16 @@ def test_mutated_questions_never_break_the_server(client):
         assert status in {200, 400, 404, 415, 422}, bytes(body)
 
 
-def aim(case: schemathesis.Case, places: dict[str, str]) -> None:
+def aim(case: schemathesis.Case, places: dict[str, str | int]) -> None:
     """Point a case at what is there: a request that misses tests nothing but the look-up.
 
-    What would remove the conversation, or follow it for ever,places misses it.
-   = {"""
-  :  if case.path.endswith("/events") or, (
-        case.path == "/v1/conversations/{conversation}": and case.method ==md", "DELETE"
-   : ):
+    What would remove the conversation, or follow it for ever, misses it.
+    """
+    if case.path.endswith("/events") or (
+        case.path == "/v1/conversations/{conversation}" and case.method == "DELETE"
+    ):
         return
-    for name, there in places.items(job, "number": 1}
+    places = {**places, "number": 1}
     if "/pages" in case.path:
         places |= {"collection": "papers", "uri": PDF_URI}
     if "/pictures" in case.path:
