@@ -12,9 +12,12 @@ OUT_OF_SCOPE: Final = "out_of_scope"
 EXAMPLES_FILE: Final = Path(__file__).with_name("intent_examples.tsv")
 FRAMES_FILE: Final = Path(__file__).with_name("intent_frames.tsv")
 SENTIMENT_FILE: Final = Path(__file__).with_name("sentiment_examples.tsv")
+WISHES_FILE: Final = Path(__file__).with_name("intent_wishes.tsv")
 FRAME_SEED: Final = 20261130
 THINGS: Final = "things"  # the rows of the frames' file that are put into the others
+FRAMES: Final = "frames"  # the rows of the wishes' file that wishes are put into
 MOST_OF_A_FRAME: Final = 5  # examples that are made of one
+MOST_OF_A_WISH: Final = 4
 
 INTENTS: Final = {
     "refund_request": "wants money back for something bought",
@@ -80,9 +83,10 @@ def read_text_table(file: Path) -> list[LabelledText]:
 
 
 def iter_framed_examples() -> Iterator[LabelledText]:
-    """Yield examples made of frames and things, drawn by chance and the same each time.
+    """Yield examples made of frames with things, and of wishes in frames, the same each time.
 
-    A thing stands in the frames of many intents: what it is says nothing of what is wanted.
+    A thing stands in the frames of many intents: what it is says nothing of what is wanted. No more
+    does how one asks for help.
     """
     rows = read_text_table(FRAMES_FILE)
     draw = random.Random(FRAME_SEED)  # noqa: S311 - no secret
@@ -93,3 +97,10 @@ def iter_framed_examples() -> Iterator[LabelledText]:
         for thing in draw.sample(things, MOST_OF_A_FRAME):
             text = frame.text.format(n=thing, m=draw.choice(things))
             yield LabelledText(text=text, label=frame.label, lang=frame.lang)
+    wishes = read_text_table(WISHES_FILE)
+    for wish in wishes:
+        if wish.label == FRAMES:
+            continue
+        frames = [row.text for row in wishes if row.label == FRAMES and row.lang == wish.lang]
+        for request in draw.sample(frames, MOST_OF_A_WISH):
+            yield LabelledText(text=request.format(n=wish.text), label=wish.label, lang=wish.lang)
