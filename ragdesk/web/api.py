@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from functools import partial
 
 from fastapi import FastAPI
 
@@ -13,15 +12,17 @@ from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
+from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
-from ragdesk.support.sign_in.identity import IdentityStore
-from ragdesk.support.sign_in.session_store import CSRF_SECRET, SessionStore
+from ragdesk.support.sign_in.identity import open_identities
+from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.web import (
     answers,
     collection_routes,
     document_access,
     documents,
     health_routes,
+    oidc_routes,
     problems,
     schemas,
     session_routes,
@@ -32,7 +33,6 @@ from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
-from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
 from ragdesk.web.uploads import Uploads
 
@@ -41,6 +41,7 @@ ROUTERS = (
     collection_routes.router,
     documents.router,
     health_routes.router,
+    oidc_routes.router,
     session_routes.router,
 )
 ROUTES = tuple(
@@ -53,7 +54,7 @@ API_DESCRIPTION = "Answers from your own documents, with citations you can check
 def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     """Make the app of a home. The caller closes ``keys``."""
     options = workspace.settings.serve
-    authenticator = _make_authenticator(options, keys)
+    authenticator = _make_authenticator(workspace.settings, keys)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
 
@@ -77,6 +78,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             metrics=metrics,
             secret=keys.get_secret("cursor"),
             remove_collection=_make_removal(workspace, open_collections),
+            oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -123,14 +125,12 @@ def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Ca
     return remove_collection
 
 
-def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:
-    hosts = frozenset(options.allowed_hosts)
+def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
+    options = settings.serve
     return Authenticator(
-        IdentityStore(
-            keys=keys, sessions=SessionStore(keys.database, partial(keys.get_secret, CSRF_SECRET))
-        ),
+        open_identities(keys, settings.sign_in),
         is_loopback(options.host),
-        hosts,
+        frozenset(options.allowed_hosts),
         options.trusted_proxies,
         options.max_unauthenticated,
     )

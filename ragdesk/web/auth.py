@@ -52,9 +52,10 @@ PROXY_HEADERS = frozenset(
     ]
 )
 PROXY_HEADER_PREFIX = "x-forwarded-"
-KEYLESS_PATHS = ("/", "/healthz", "/readyz", "/openapi.json")  # answered without a key
+# Answered without a key.
+KEYLESS_PATHS = ("/", "/healthz", "/readyz", "/openapi.json", "/v1/sign-in")
 KEYLESS_POSTS = ("/v1/session",)  # what they bring is looked at by their route
-KEYLESS_FOLDER = "/page/"
+KEYLESS_FOLDERS = ("/page/", "/v1/oidc/")
 
 
 def is_loopback(host: str) -> bool:
@@ -221,7 +222,7 @@ class AuthMiddleware:
 
 def is_keyless(method: str, path: str) -> bool:
     """Tell whether a request is answered without a key."""
-    if path in KEYLESS_PATHS or path.startswith(KEYLESS_FOLDER):
+    if path in KEYLESS_PATHS or path.startswith(KEYLESS_FOLDERS):
         return True
     return method == "POST" and path in KEYLESS_POSTS
 

@@ -7,6 +7,7 @@ from typing import cast
 from starlette.requests import Request
 
 from ragdesk.metrics import Metrics
+from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
@@ -30,6 +31,7 @@ class ServerState:
     metrics: Metrics
     secret: bytes
     remove_collection: Callable[[str], None]
+    oidc: OidcSignIn
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 

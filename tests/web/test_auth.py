@@ -15,6 +15,7 @@ from ragdesk.web.request_middleware import SlotMiddleware
 from ragdesk.web.serve_options import ServeOptions
 
 OPEN = {"/", "/page/{name}", "/healthz", "/readyz"}
+OPEN |= {"/v1/sign-in", "/v1/oidc/start", "/v1/oidc/callback"}  # the ways in
 OPEN_CHANGES = {("POST", "/v1/session")}  # the key is in the body
 DOCUMENTS = "/v1/collections/default/documents"
 NEEDED = {
