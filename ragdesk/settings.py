@@ -48,6 +48,7 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
+from ragdesk.support.sign_in.sign_in_options import SignInOptions
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.web.serve_options import ServeOptions
 
@@ -82,6 +83,7 @@ class Settings:
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
     support: SupportOptions = field(default_factory=SupportOptions)
+    sign_in: SignInOptions = field(default_factory=SignInOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import click
 from ragdesk.cli import shared_options, terminal
 from ragdesk.errors import HomeUnusable
 from ragdesk.settings import load_settings
-from ragdesk.support.access import SCOPES, Key
+from ragdesk.support.access import ROLE_SCOPES, SCOPES, Key, StaffRole, find_role
 from ragdesk.support.key_store import KeyStore, open_home_database
 
 KEYS_EXAMPLES = """
@@ -18,6 +18,7 @@ KEYS_EXAMPLES = """
 Examples:
   ragdesk keys create website
   ragdesk keys create intranet --groups staff,managers --days 90
+  ragdesk keys create "Mia of support" --role agent --groups staff
   ragdesk keys create uploader --scope write --collections handbook
   ragdesk keys list
   ragdesk keys revoke 1f0c92ab
@@ -46,10 +47,11 @@ def command() -> None:
     "--scope",
     "scopes",
     multiple=True,
-    default=["ask"],
-    show_default=True,
     type=click.Choice(SCOPES),
-    help="May be given several times. admin may do everything, and sees every document.",
+    help="May be given several times [ask]. admin may do everything, and sees every document.",
+)
+@click.option(
+    "--role", type=click.Choice([*ROLE_SCOPES]), help="The scopes of a role, in place of --scope."
 )
 @click.option(
     "--groups", callback=shared_options.parse_names, help="Groups, with commas between them."
@@ -63,15 +65,19 @@ def keys_create(  # noqa: PLR0913, one parameter an option
     *,
     name: str,
     scopes: tuple[str, ...],
+    role: StaffRole | None,
     groups: frozenset[str] | None,
     collections: frozenset[str] | None,
     days: int | None,
     as_json: bool,
 ) -> None:
     """Create a key, and show it this once."""
+    if role is not None and scopes:
+        raise click.UsageError("Name a role or scopes, not both: a role is a set of scopes.")
+    names = ROLE_SCOPES[role] if role else scopes or ("ask",)
     with open_keys(call) as keys:
         key, token = keys.create(
-            name, scopes=scopes, groups=groups or (), collections=collections or (), days=days
+            name, scopes=names, groups=groups or (), collections=collections or (), days=days
         )
         try:
             if as_json:
@@ -137,6 +143,7 @@ def _key_as_json(key: Key) -> dict[str, Any]:
     return {
         "id": key.id,
         "name": key.name,
+        "role": find_role(key.scopes),
         "scopes": sorted(key.scopes),
         "groups": sorted(key.groups),
         "collections": sorted(key.collections),

@@ -11,12 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, exists, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from indexes.store import durability
 from ragdesk.errors import HomeUnusable, Invalid, NotFound
 from ragdesk.support.access import SCOPES, Key
-from ragdesk.support.database import DATABASE_FILE, Database, is_lost_file
+from ragdesk.support.database import DATABASE_FILE, Database, is_lost_file, upsert
 from ragdesk.support.tables import KEYS, SECRETS
 
 TOKEN_PREFIX = "rd_"  # noqa: S105, how every token begins
@@ -199,8 +198,7 @@ def _note_keys(connection: Connection) -> None:
 
 def _insert_secret(connection: Connection, name: str, value: bytes) -> None:
     """Insert a secret, unless there is one of its name."""
-    dialect = {"sqlite": sqlite, "postgresql": postgresql}[connection.dialect.name]
-    row = dialect.insert(SECRETS).values(name=name, value=value)
+    row = upsert(connection, SECRETS).values(name=name, value=value)
     connection.execute(row.on_conflict_do_nothing())
 
 

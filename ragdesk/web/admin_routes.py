@@ -83,7 +83,7 @@ async def health(
             "version": ragdesk.__version__,
             "now": time.time(),
             "started": state.started,
-            "readiness": describe_readiness(request),
+            "readiness": await describe_readiness(request),
             "metrics": await run_in_thread(state.metrics.sum_families),
             "findings": findings,
         }

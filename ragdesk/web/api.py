@@ -12,7 +12,10 @@ from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.metrics import Metrics
+from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.sign_in.identity import open_identities
+from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.web import (
     admin_routes,
     answers,
@@ -25,9 +28,11 @@ from ragdesk.web import (
     health_routes,
     job_routes,
     key_routes,
+    oidc_routes,
     problems,
     retrieval_routes,
     schemas,
+    session_routes,
 )
 from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
 from ragdesk.web.jobs import DocumentJob, JobQueue
@@ -52,6 +57,8 @@ ROUTERS = (
     key_routes.router,
     admin_routes.router,
     health_routes.router,
+    oidc_routes.router,
+    session_routes.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -68,7 +75,7 @@ def build_app(
     origins: where each setting that is no default came from, to be shown.
     """
     options = workspace.settings.serve
-    authenticator = _make_authenticator(options, keys)
+    authenticator = _make_authenticator(workspace.settings, keys)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
 
@@ -94,12 +101,14 @@ def build_app(
             remove_collection=_make_removal(workspace, open_collections),
             workspace=workspace,
             origins=origins or {},
+            oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
             ending.push_async_callback(workspace.close)
             ending.callback(open_collections.close)
             ending.callback(uploads.close)
+            ending.callback(authenticator.threads.shutdown)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
             try:
                 await workspace.start()
@@ -131,7 +140,7 @@ def _add_middleware(
     app.state.uploading = BodyArrivals(options.max_uploads)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
-    app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
+    app.add_middleware(AuthMiddleware, gate=authenticator)
     app.add_middleware(RequestMiddleware, metrics=metrics)
 
 
@@ -146,9 +155,15 @@ def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Ca
     return remove_collection
 
 
-def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:
-    hosts = frozenset(options.allowed_hosts)
-    return Authenticator(keys, is_loopback(options.host), hosts, options.trusted_proxies)
+def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
+    options = settings.serve
+    return Authenticator(
+        open_identities(keys, settings.sign_in),
+        is_loopback(options.host),
+        frozenset(options.allowed_hosts),
+        options.trusted_proxies,
+        options.max_unauthenticated,
+    )
 
 
 def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:

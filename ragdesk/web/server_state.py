@@ -9,6 +9,7 @@ from starlette.requests import Request
 
 from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
+from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
@@ -34,6 +35,7 @@ class ServerState:
     secret: bytes
     remove_collection: Callable[[str], None]
     workspace: Workspace
+    oidc: OidcSignIn
     origins: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)

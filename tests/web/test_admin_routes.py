@@ -318,7 +318,7 @@ def test_an_administrator_of_some_collections_reaches_no_further(desk):
     assert client.get("/v1/health", headers=there).status_code == 403
 
 
-def test_settings_say_where_they_came_from_and_health_what_is_wrong(desk, admin):
+def test_settings_say_where_they_came_from_and_health_what_is_served(desk, admin):
     client, _, _ = desk
     settings = client.get("/v1/settings", headers=admin).json()
     rows = {row["name"]: row for row in settings["settings"]}
@@ -332,6 +332,11 @@ def test_settings_say_where_they_came_from_and_health_what_is_wrong(desk, admin)
     assert health["readiness"]["ready"]
     assert health["metrics"]["ragdesk_requests_total.2xx"] > 0
     assert health["findings"] is None
+
+
+@pytest.mark.real  # starts LibreOffice and the reader of scans
+def test_the_checks_of_doctor_run_in_the_server(desk, admin):
+    client, _, _ = desk
     found = client.get("/v1/health?check=true", headers=admin).json()["findings"]
     assert {"python", "home", "collection default"} <= {one["what"] for one in found}
 

@@ -4,7 +4,7 @@ import { el } from "./dom.js";
 import * as parts from "./admin_parts.js";
 import { say } from "./admin_words.js";
 import * as server from "./admin_wire.js";
-import * as wire from "./wire.js";
+import * as session from "./session.js";
 
 export async function draw(place, desk) {
   const made = el("div", { class: "made" });
@@ -46,12 +46,13 @@ function makeForm(made, desk, show) {
     made.replaceChildren();
     await parts.attempt(made, async () => {
       const key = await server.send("POST", "/v1/keys", body);
-      if (wasOpen) wire.keep(key.key); // from now on this page needs one too
+      if (wasOpen) await session.signIn(key.key); // from now on this page needs one too
       made.replaceChildren(shown(key, wasOpen));
       made.querySelector("h2").focus();
       event.target.reset();
       groupField.hidden = false;
       await show();
+      document.getElementById("change-key").hidden = false;
     });
   };
   const node = el(
