@@ -18,8 +18,8 @@ export async function draw(place, desk) {
     form.tell(page.open);
   };
   const form = makeForm(made, desk, show);
+  await show(); // first: what the form asks for depends on it
   place.append(form.node, made, list, extra);
-  await show();
 }
 
 function makeForm(made, desk, show) {
