@@ -16,6 +16,7 @@ from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
+from ragdesk.support.sign_in.request_counts import RequestCounts
 from ragdesk.web import (
     answers,
     collection_routes,
@@ -26,13 +27,17 @@ from ragdesk.web import (
     problems,
     schemas,
     session_routes,
+    visitor_routes,
 )
-from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
+from ragdesk.web.auth import Authenticator, is_loopback
+from ragdesk.web.auth_middleware import AuthMiddleware
 from ragdesk.web.jobs import DocumentJob, JobQueue
+from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
+from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
 from ragdesk.web.uploads import Uploads
 
@@ -43,6 +48,7 @@ ROUTERS = (
     health_routes.router,
     oidc_routes.router,
     session_routes.router,
+    visitor_routes.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -55,6 +61,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     """Make the app of a home. The caller closes ``keys``."""
     options = workspace.settings.serve
     authenticator = _make_authenticator(workspace.settings, keys)
+    limits = _make_limits(workspace.settings, keys, authenticator)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
 
@@ -78,6 +85,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             metrics=metrics,
             secret=keys.get_secret("cursor"),
             remove_collection=_make_removal(workspace, open_collections),
+            limits=limits,
+            writes_with_model=workspace.engine is not None,
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
         )
         app.state.desk = state
@@ -102,16 +111,21 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
                 state.ready = False
 
     app = _make_app(lifespan)
-    app.state.options = options
     app.state.gate = authenticator
-    problems.install_error_handlers(app)
-    app.state.arriving = BodyArrivals(options.max_arriving)
-    app.state.uploading = BodyArrivals(options.max_uploads)
-    app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
-    app.add_middleware(health_routes.PageFiles)
-    app.add_middleware(AuthMiddleware, gate=authenticator)
+    _add_middleware(app, options)
+    app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
+
+
+def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
+    """Add what is around the routes, inside the gate."""
+    app.state.options = options
+    app.state.arriving = BodyArrivals(options.max_arriving)
+    app.state.uploading = BodyArrivals(options.max_uploads)
+    problems.install_error_handlers(app)
+    app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
+    app.add_middleware(health_routes.PageFiles)
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:
@@ -134,6 +148,11 @@ def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
         options.trusted_proxies,
         options.max_unauthenticated,
     )
+
+
+def _make_limits(settings: Settings, keys: KeyStore, gate: Authenticator) -> RequestLimits:
+    counts = RequestCounts(keys.database)
+    return RequestLimits(settings.limits, counts, gate.threads, shared=keys.database.is_shared)
 
 
 def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:

@@ -11,6 +11,7 @@ from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
+from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import OpenCollections
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.uploads import Uploads
@@ -21,6 +22,7 @@ class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
     remove_collection: removes one by its name, and blocks until it answers no more.
+    writes_with_model: whether a language model writes the answers, which costs.
     """
 
     options: ServeOptions
@@ -31,6 +33,8 @@ class ServerState:
     metrics: Metrics
     secret: bytes
     remove_collection: Callable[[str], None]
+    limits: RequestLimits
+    writes_with_model: bool
     oidc: OidcSignIn
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
