@@ -12,6 +12,7 @@ from ragdesk.errors import HomeUnusable
 from ragdesk.settings import load_settings
 from ragdesk.support.access import ROLE_SCOPES, SCOPES, Key, StaffRole, find_role
 from ragdesk.support.key_store import KeyStore, open_home_database
+from ragdesk.support.sign_in.audit_log import COMMAND_LINE, record_audit
 from ragdesk.support.sign_in.publishable_keys import PublishableKey, PublishableKeyStore
 
 KEYS_EXAMPLES = """
@@ -114,6 +115,7 @@ def keys_create(  # noqa: PLR0913, one parameter an option
         key, token = keys.create(
             name, scopes=names, groups=groups or (), collections=collections or (), days=days
         )
+        record_audit(keys.database, COMMAND_LINE, "key.create", key.id)
         try:
             if as_json:
                 shared_options.print_json({**_key_as_json(key), "key": token})
@@ -148,6 +150,7 @@ def _create_publishable(  # noqa: PLR0913, one parameter an option
             daily_answers=daily_answers,
             days=days,
         )
+        record_audit(keys.database, COMMAND_LINE, "key.create", key.id)
     if call.json:
         shared_options.print_json(_publishable_as_json(key))
         return
@@ -217,6 +220,7 @@ def keys_revoke(call: shared_options.CliCall, *, name: str, as_json: bool) -> No
         else:
             key = keys.revoke(name)
             values, label = _key_as_json(key), key.name
+        record_audit(keys.database, COMMAND_LINE, "key.revoke", name)
     if as_json:
         shared_options.print_json(values)
         return

@@ -11,14 +11,17 @@ from indexes.errors import ModelMissing
 from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
+from ragdesk.errors import error_status
 from ragdesk.metrics import Metrics
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.sign_in.audit_log import AuditAction, record_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.support.sign_in.request_counts import RequestCounts
 from ragdesk.web import (
     answers,
+    audit_routes,
     collection_routes,
     document_access,
     documents,
@@ -43,6 +46,7 @@ from ragdesk.web.uploads import Uploads
 
 ROUTERS = (
     answers.router,
+    audit_routes.router,
     collection_routes.router,
     documents.router,
     health_routes.router,
@@ -65,12 +69,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
 
-    def run_job(job: DocumentJob) -> JobReport:
-        open_collections.volume.check()
-        admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
-        report = workspace.change_document(job.collection, job.uri, job.body, admit)
-        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
-        return report
+    run_job = _make_job_runner(workspace, open_collections, authenticator)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -104,6 +103,9 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             watcher = asyncio.create_task(open_collections.watch())
             ending.push_async_callback(_cancel_task, watcher)
+            days = workspace.settings.sign_in.audit_days
+            keeper = asyncio.create_task(audit_routes.keep_audit(keys.database, days))
+            ending.push_async_callback(_cancel_task, keeper)
             state.ready = True
             try:
                 yield
@@ -126,6 +128,28 @@ def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
     problems.install_error_handlers(app)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
+
+
+def _make_job_runner(
+    workspace: Workspace, open_collections: OpenCollections, gate: Authenticator
+) -> Callable[[DocumentJob], JobReport]:
+    """Make the function that puts or removes a document, and notes who did it. It blocks."""
+
+    def run_job(job: DocumentJob) -> JobReport:
+        action: AuditAction = "document.remove" if job.body is None else "document.put"
+        database, target = gate.identities.keys.database, f"{job.collection}/{job.uri}"
+        try:
+            open_collections.volume.check()
+            admit = document_access.make_admission(job, gate.reauthenticate(job.owner))
+            report = workspace.change_document(job.collection, job.uri, job.body, admit)
+        except Exception as error:
+            record_audit(database, job.owner, action, target, error_status(error).code)
+            raise
+        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
+        record_audit(database, job.owner, action, target)
+        return report
+
+    return run_job
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:
