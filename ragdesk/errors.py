@@ -151,12 +151,11 @@ class ProviderUnavailable(Refusal):
 
 
 class RateLimited(Refusal):
-    """More than a limit allows. limit: per ``period`` seconds; retry_after: seconds to wait."""
+    """More than a limit allows. kind: which one; retry_after: seconds to wait."""
 
-    def __init__(self, message: str, *, limit: int, period: int, retry_after: int) -> None:
+    def __init__(self, message: str, *, kind: str, retry_after: int) -> None:
         super().__init__(message)
-        self.limit = limit
-        self.period = period
+        self.kind = kind
         self.retry_after = retry_after
 
 

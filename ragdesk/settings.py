@@ -50,6 +50,7 @@ from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
 from ragdesk.support.sign_in.sign_in_options import SignInOptions
 from ragdesk.support.support_options import SupportOptions
+from ragdesk.web.limit_options import LimitOptions
 from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
@@ -84,6 +85,7 @@ class Settings:
     serve: ServeOptions = field(default_factory=ServeOptions)
     support: SupportOptions = field(default_factory=SupportOptions)
     sign_in: SignInOptions = field(default_factory=SignInOptions)
+    limits: LimitOptions = field(default_factory=LimitOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, exists, func, insert, select, update
@@ -102,12 +102,18 @@ class KeyStore:
             "created": now,
             "expires": key.expires,
         }
+        with self.write_key() as connection:
+            connection.execute(insert(KEYS).values(row))
+        return key, token
+
+    @contextlib.contextmanager
+    def write_key(self) -> Iterator[Connection]:
+        """Open a transaction that makes a key: with it the desk is closed to whoever has none."""
         with self._lock:
             _write_mark(self._mark)
             with self.database.write() as connection:
-                connection.execute(insert(KEYS).values(row))
+                yield connection
                 _note_keys(connection)
-        return key, token
 
     def list_keys(self) -> list[Key]:
         """List every key ever made, oldest first. Raises HomeUnusable."""

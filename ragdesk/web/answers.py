@@ -48,6 +48,8 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     if ask.conversation is not None:
         raise NotFound("No such conversation.")
     opened = await leases.lease_collection(ask.collection)
+    if state.writes_with_model:
+        await state.limits.count_answer(request.state.identity)
     question = Question(
         text=ask.question,
         history=tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history),

@@ -11,14 +11,18 @@ from indexes.errors import ModelMissing
 from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
+from ragdesk.errors import error_status
 from ragdesk.metrics import Metrics
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.sign_in.audit_log import AuditAction, record_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
+from ragdesk.support.sign_in.request_counts import RequestCounts
 from ragdesk.web import (
     admin_routes,
     answers,
+    audit_routes,
     case_routes,
     chunk_routes,
     collection_routes,
@@ -33,9 +37,12 @@ from ragdesk.web import (
     retrieval_routes,
     schemas,
     session_routes,
+    visitor_routes,
 )
-from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
+from ragdesk.web.auth import Authenticator, is_loopback
+from ragdesk.web.auth_middleware import AuthMiddleware
 from ragdesk.web.jobs import DocumentJob, JobQueue
+from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
@@ -47,6 +54,7 @@ from ragdesk.web.uploads import Uploads
 # A document's parts before the document: its uri may hold anything.
 ROUTERS = (
     answers.router,
+    audit_routes.router,
     collection_routes.router,
     chunk_routes.router,
     job_routes.router,
@@ -59,6 +67,7 @@ ROUTERS = (
     health_routes.router,
     oidc_routes.router,
     session_routes.router,
+    visitor_routes.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -76,15 +85,11 @@ def build_app(
     """
     options = workspace.settings.serve
     authenticator = _make_authenticator(workspace.settings, keys)
+    limits = _make_limits(workspace.settings, keys, authenticator)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
 
-    def run_job(job: DocumentJob) -> JobReport:
-        open_collections.volume.check()
-        admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
-        report = workspace.change_document(job.collection, job.uri, job.body, admit)
-        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
-        return report
+    run_job = _make_job_runner(workspace, open_collections, authenticator)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -101,6 +106,8 @@ def build_app(
             remove_collection=_make_removal(workspace, open_collections),
             workspace=workspace,
             origins=origins or {},
+            limits=limits,
+            writes_with_model=workspace.engine is not None,
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
         )
         app.state.desk = state
@@ -118,6 +125,9 @@ def build_app(
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             watcher = asyncio.create_task(open_collections.watch())
             ending.push_async_callback(_cancel_task, watcher)
+            days = workspace.settings.sign_in.audit_days
+            keeper = asyncio.create_task(audit_routes.keep_audit(keys.database, days))
+            ending.push_async_callback(_cancel_task, keeper)
             state.ready = True
             try:
                 yield
@@ -125,23 +135,43 @@ def build_app(
                 state.ready = False
 
     app = _make_app(lifespan)
-    app.state.options = options
     app.state.gate = authenticator
-    problems.install_error_handlers(app)
-    _add_middleware(app, options, authenticator, metrics)
+    _add_middleware(app, options)
+    app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 
 
-def _add_middleware(
-    app: FastAPI, options: ServeOptions, authenticator: Authenticator, metrics: Metrics
-) -> None:
-    """Add what stands around every request, the innermost first."""
+def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
+    """Add what is around the routes, inside the gate."""
+    app.state.options = options
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
+    problems.install_error_handlers(app)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
-    app.add_middleware(AuthMiddleware, gate=authenticator)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
+
+
+def _make_job_runner(
+    workspace: Workspace, open_collections: OpenCollections, gate: Authenticator
+) -> Callable[[DocumentJob], JobReport]:
+    """Make the function that puts or removes a document, and notes who did it. It blocks."""
+
+    def run_job(job: DocumentJob) -> JobReport:
+        action: AuditAction = "document.remove" if job.body is None else "document.put"
+        database, target = gate.identities.keys.database, f"{job.collection}/{job.uri}"
+        try:
+            open_collections.volume.check()
+            admit = document_access.make_admission(job, gate.reauthenticate(job.owner))
+            report = workspace.change_document(job.collection, job.uri, job.body, admit)
+        except Exception as error:
+            record_audit(database, job.owner, action, target, error_status(error).code)
+            raise
+        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
+        record_audit(database, job.owner, action, target)
+        return report
+
+    return run_job
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:
@@ -164,6 +194,11 @@ def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
         options.trusted_proxies,
         options.max_unauthenticated,
     )
+
+
+def _make_limits(settings: Settings, keys: KeyStore, gate: Authenticator) -> RequestLimits:
+    counts = RequestCounts(keys.database)
+    return RequestLimits(settings.limits, counts, gate.threads, shared=keys.database.is_shared)
 
 
 def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:

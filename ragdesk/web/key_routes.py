@@ -14,6 +14,7 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import ROLE_SCOPES, Key, Principal, find_role
 from ragdesk.web import admin_schemas, cursors
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
@@ -95,7 +96,9 @@ async def make_key(ask: admin_schemas.KeyIn, request: Request, who: KeyKeeper) -
         return {**describe_key(key, who), "key": token}
 
     async def build_response() -> Response:
-        return JSONResponse(await run_in_thread(create), 201)
+        made = await run_in_thread(create)
+        await audit_request(request, who, "key.create", made["id"])
+        return JSONResponse(made, 201)
 
     digest = ask.model_dump_json().encode()
     return await state.idempotency.get_or_make(request, who, digest, build_response)
@@ -135,4 +138,5 @@ async def revoke_key(
     if key == who.name and confirm != key:
         raise Invalid("This is your own key. To revoke it all the same, send its id as confirm.")
     revoked = await run_in_thread(state.gate.identities.keys.revoke, key)
+    await audit_request(request, who, "key.revoke", key)
     return JSONResponse(describe_key(revoked, who))

@@ -10,6 +10,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import NotFound, ProviderUnavailable, SignInFailed
+from ragdesk.support.access import STAFF_PREFIX
+from ragdesk.support.sign_in.account_store import Account
+from ragdesk.support.sign_in.audit_log import record_audit
+from ragdesk.support.sign_in.identity import IdentityStore
 from ragdesk.web.credentials import read_cookie
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
@@ -73,12 +77,19 @@ async def callback(request: Request) -> Response:
         fields = {"reason": reason, "cause": cause, "repeats": ("sign-in", reason)}
         log.warning("a sign-in failed", extra=fields)
         raise
-    sessions = state.gate.identities.sessions
-    cookie, _ = await run_in_thread(lambda: sessions.create(account=account.id))
+    cookie = await run_in_thread(_open_session, state.gate.identities, account)
     response = RedirectResponse(PAGE_PATHS.get(page, "/"), SEE_OTHER)
     response.delete_cookie(SIGN_IN_COOKIE, path=SIGN_IN_PATH)
     set_session_cookie(response, request, cookie)
     return response
+
+
+def _open_session(identities: IdentityStore, account: Account) -> str:
+    """Open a session of an account, and note that they signed in; gives the cookie's value."""
+    cookie, _ = identities.sessions.create(account=account.id)
+    name = f"{STAFF_PREFIX}{account.id}"
+    record_audit(identities.keys.database, name, "session.create", "oidc")
+    return cookie
 
 
 def _require_provider(request: Request) -> ServerState:

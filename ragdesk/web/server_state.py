@@ -13,6 +13,7 @@ from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
+from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import OpenCollections
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.uploads import Uploads
@@ -22,8 +23,9 @@ from ragdesk.web.uploads import Uploads
 class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
-    remove_collection: removes one by its name, and blocks until it answers no more. origins: where
-    each setting that is no default came from. started: when it was made, in Unix time.
+    remove_collection: removes one by its name, and blocks until it answers no more.
+    writes_with_model: whether a language model writes the answers, which costs. origins: where each
+    setting that is no default came from. started: when it was made, in Unix time.
     """
 
     options: ServeOptions
@@ -35,6 +37,8 @@ class ServerState:
     secret: bytes
     remove_collection: Callable[[str], None]
     workspace: Workspace
+    limits: RequestLimits
+    writes_with_model: bool
     oidc: OidcSignIn
     origins: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)

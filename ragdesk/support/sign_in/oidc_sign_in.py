@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 REQUEST_SECONDS: Final = 600
 MOST_REQUESTS: Final = 10_000  # on their way at a time: each is a row that a stranger can make
-LONGEST_NAME: Final = 200
-LONGEST_CODE: Final = 4_000
+LONGEST_ACCOUNT_NAME: Final = 200
+LONGEST_SIGN_IN_CODE: Final = 4_000
 
 
 class OidcSignIn:
@@ -83,7 +83,7 @@ class OidcSignIn:
         if reply.get("iss", self._options.oidc_issuer) != self._options.oidc_issuer:
             raise SignInFailed("issuer")
         code = reply.get("code", "")
-        if "error" in reply or not 0 < len(code) <= LONGEST_CODE:
+        if "error" in reply or not 0 < len(code) <= LONGEST_SIGN_IN_CODE:
             raise SignInFailed("refused")
         claims = self._provider.read_claims(code, request["nonce"], request["verifier"])
         groups = self._known_groups(claims)
@@ -92,7 +92,9 @@ class OidcSignIn:
                 "Your account is in no group that may use this desk. Ask its operator to add one "
                 "of your groups: sign_in.oidc_roles"
             )
-        name = str(claims.get("name") or claims.get("email") or claims["sub"])[:LONGEST_NAME]
+        name = str(claims.get("name") or claims.get("email") or claims["sub"])[
+            :LONGEST_ACCOUNT_NAME
+        ]
         return self._accounts.save(self._options.oidc_issuer, claims["sub"], name, groups)
 
     def _take_request(self, state: str, browser: str) -> Mapping[str, Any]:

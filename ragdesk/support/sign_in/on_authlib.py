@@ -29,10 +29,10 @@ except ModuleNotFoundError as error:
 ALGORITHMS: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384")
 DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
 ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-TIMEOUT_SECONDS: Final = 10.0
+PROVIDER_TIMEOUT: Final = 10.0
 METADATA_SECONDS: Final = 3_600.0
 KEYS_SECONDS: Final = 60.0  # between two looks at the provider's keys for one that is not known
-LEEWAY_SECONDS: Final = 60  # that the provider's clock may differ from ours
+CLOCK_LEEWAY: Final = 60  # that the provider's clock may differ from ours
 
 
 class OidcProvider:
@@ -94,7 +94,7 @@ class OidcProvider:
                     "access_token": access_token,
                 },
             )
-            claims.validate(leeway=LEEWAY_SECONDS)
+            claims.validate(leeway=CLOCK_LEEWAY)
         except (JoseError, ValueError, TypeError) as error:
             raise SignInFailed("id_token") from error
         return claims
@@ -145,5 +145,5 @@ class OidcProvider:
             scope="openid profile email",
             redirect_uri=options.oidc_redirect,
             code_challenge_method="S256",
-            timeout=TIMEOUT_SECONDS,
+            timeout=PROVIDER_TIMEOUT,
         )
