@@ -37,6 +37,7 @@ from ragdesk.web import (
     retrieval_routes,
     schemas,
     session_routes,
+    site_routes,
     visitor_routes,
 )
 from ragdesk.web.auth import Authenticator, is_loopback
@@ -63,6 +64,7 @@ ROUTERS = (
     retrieval_routes.router,
     case_routes.router,
     key_routes.router,
+    site_routes.router,
     admin_routes.router,
     health_routes.router,
     oidc_routes.router,

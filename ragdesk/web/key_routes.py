@@ -4,6 +4,7 @@ An administrator whose key is limited to some collections makes and sees no key 
 """
 
 import time
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
@@ -46,7 +47,8 @@ async def list_keys(
         own, cursor, limit, scope=f"keys\0{who.name}", secret=state.secret
     )
     roles = {role: sorted(scopes) for role, scopes in ROLE_SCOPES.items()}
-    limits = {name: getattr(state.options, name) for name in SHOWN_LIMITS}
+    limits = {f"serve.{name}": getattr(state.options, name) for name in SHOWN_LIMITS}
+    limits |= {f"limits.{n}": v for n, v in asdict(state.workspace.settings.limits).items()}
     listed = [describe_key(key, who) for key in page]
     reply = {"keys": listed, "roles": roles, "limits": limits, "open": state.gate.is_open}
     return JSONResponse({**reply, "next": following})

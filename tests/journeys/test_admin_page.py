@@ -27,7 +27,7 @@ DROP = """([name, text]) => {
     zone.dispatchEvent(new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }));
   }
 }"""
-SECTIONS = ("documents", "test", "jobs", "generations", "keys", "settings", "health")
+SECTIONS = ("documents", "test", "jobs", "generations", "keys", "audit", "settings", "health")
 FAULTS_ABOVE_MINOR = {"moderate", "serious", "critical"}
 
 
@@ -102,8 +102,8 @@ def test_documents_are_found_while_one_types(page):
 
 def test_the_first_key_is_made_used_and_another_revoked(page, home):
     open_section(page, "keys")
-    page.get_by_label("Name").fill("me")
-    page.get_by_role("button", name="Make key").click()
+    page.locator("[name=name]").fill("me")
+    page.get_by_role("button", name="Make key", exact=True).click()
     token = page.locator(".token")
     expect(token).to_be_visible()
     mine = token.input_value()
@@ -112,9 +112,9 @@ def test_the_first_key_is_made_used_and_another_revoked(page, home):
     assert mine not in page.content()
     assert page.evaluate("sessionStorage.getItem('ragdesk.key') || ''") == ""
 
-    page.get_by_label("Name").fill("agents")
-    page.get_by_label("Role").select_option("agent")
-    page.get_by_role("button", name="Make key").click()
+    page.locator("[name=name]").fill("agents")
+    page.locator("[name=role]").select_option("agent")
+    page.get_by_role("button", name="Make key", exact=True).click()
     expect(page.locator(".token")).to_be_visible()
     page.get_by_role("button", name="Revoke agents").click()
     page.locator("#ask .danger").click()
@@ -198,3 +198,13 @@ def test_every_section_is_accessible_and_fits_its_window(page):
             "['.room', 'html'].every((name) => {"
             "const node = document.querySelector(name); return node.scrollWidth <= node.clientWidth })"
         ), name
+
+
+def test_the_first_document_of_an_empty_home_makes_its_collection(browser, tmp_path):
+    with served(tmp_path) as (port, _):
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/admin")
+        expect(page.locator(".nothing")).to_contain_text("no documents yet")
+        page.evaluate(DROP, ["tea.md", TEA])
+        expect(page.locator(".grid tbody tr")).to_contain_text("tea.md", timeout=20_000)
+        page.close()

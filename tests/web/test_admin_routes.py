@@ -315,3 +315,33 @@ def test_the_page_is_given_without_a_key_under_the_strict_policy(desk):
     reply = client.get("/admin")
     assert reply.status_code == 200
     assert reply.headers["content-security-policy"] == CONTENT_POLICY
+
+
+def test_a_website_gets_a_publishable_key_within_its_administrators_collections(desk, admin):
+    client, keys, _ = desk
+    body = {"name": "shop", "origins": ["https://Shop.example/"], "collections": ["default"]}
+    made = client.post("/v1/sites", json=body, headers=admin)
+    assert (made.status_code, made.json()["origins"]) == (201, ["https://shop.example"])
+    site = made.json()["id"]
+    there = bearer(keys.create("there", scopes=["admin"], collections=["other"])[1])
+    assert client.post("/v1/sites", json=body, headers=there).status_code == 403
+    assert client.get("/v1/sites", headers=there).json()["sites"] == []
+    assert client.delete(f"/v1/sites/{site}", headers=there).status_code == 404
+    visitor = {**bearer(made.json()["key"]), "Origin": "https://shop.example"}
+    assert client.post("/v1/visitors", json={}, headers=visitor).status_code == 201
+    assert client.delete(f"/v1/sites/{site}", headers=admin).json()["state"] == "revoked"
+    assert client.post("/v1/visitors", json={}, headers=visitor).status_code == 401
+    for origins in ([], ["shop.example"], ["https://shop.example/path"]):
+        wrong = {**body, "origins": origins}
+        assert client.post("/v1/sites", json=wrong, headers=admin).status_code == 422
+
+
+def test_what_administrators_change_stands_in_the_audit_log(desk, admin):
+    client, _, _ = desk
+    made = client.post("/v1/keys", json={"name": "noted", "role": "asker"}, headers=admin).json()
+    client.delete(f"/v1/keys/{made['id']}", headers=admin)
+    entries = client.get("/v1/audit?limit=2", headers=admin).json()["entries"]
+    assert [(one["action"], one["target"]) for one in entries] == [
+        ("key.revoke", made["id"]),
+        ("key.create", made["id"]),
+    ]

@@ -87,7 +87,9 @@ async function show() {
   const desk = { collection: picker.value, collections, rest, hear, renew, alive: () => mine === turn };
   try {
     if (!isOpen(section)) throw new wire.Problem(403, "forbidden", say("forbidden"));
-    const end = await section.draw(room, desk);
+    const { draw } = await section.load();
+    if (mine !== turn) return;
+    const end = await draw(room, desk);
     if (mine === turn) leave = end ?? null;
     else end?.();
   } catch (problem) {

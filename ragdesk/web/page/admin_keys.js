@@ -4,6 +4,7 @@ import { el } from "./dom.js";
 import * as parts from "./admin_parts.js";
 import { say } from "./admin_words.js";
 import * as server from "./admin_wire.js";
+import * as sites from "./admin_sites.js";
 import * as session from "./session.js";
 
 export async function draw(place, desk) {
@@ -19,7 +20,10 @@ export async function draw(place, desk) {
   };
   const form = makeForm(made, desk, show);
   await show(); // first: what the form asks for depends on it
-  place.append(form.node, made, list, extra);
+  place.append(form.node, made, list);
+  const websites = el("section", { class: "list" });
+  place.append(websites, extra);
+  await sites.draw(websites, desk, form.isOpen());
 }
 
 function makeForm(made, desk, show) {
@@ -68,7 +72,7 @@ function makeForm(made, desk, show) {
     if (open) role.value = "admin";
     groupField.hidden = role.value === "admin";
   };
-  return { node, tell };
+  return { node, tell, isOpen: () => !first.hidden };
 }
 
 function shown(key, wasOpen) {
@@ -101,18 +105,10 @@ function fill(list, page, show) {
   ];
   const table = parts.table(say("keys"), heads, page.keys.map(row));
   list.replaceChildren(el("h2", {}, say("keys")), page.keys.length ? table : parts.empty(say(page.open ? "noKeysOpen" : "noKeys")));
-  const follow = (next) => {
-    if (!next) return;
-    const press = async (event) => {
-      const pressed = event.currentTarget;
-      const following = await server.json(`/v1/keys${server.query({ cursor: next })}`);
-      table.tBodies[0].append(...following.keys.map((one) => parts.row(heads, row(one))));
-      pressed.remove();
-      follow(following.next);
-    };
-    list.append(parts.more(press));
-  };
-  follow(page.next);
+  parts.pages(list, table, heads, row, page.next, async (cursor) => {
+    const following = await server.json(`/v1/keys${server.query({ cursor })}`);
+    return [following.keys, following.next];
+  });
 }
 
 async function revoke(one, list, show) {
@@ -126,7 +122,7 @@ async function revoke(one, list, show) {
 
 function roles(page) {
   const rows = Object.entries(page.roles).map(([name, scopes]) => [say(`role_${name}`), say(`may_${name}`), el("code", {}, scopes.join(", "))]);
-  const limits = Object.entries(page.limits).map(([name, value]) => [el("code", {}, `serve.${name}`), value]);
+  const limits = Object.entries(page.limits).map(([name, value]) => [el("code", {}, name), value]);
   return [
     el("h2", {}, say("roles")),
     parts.table(say("roles"), [say("role"), say("may"), say("scopes")], rows),
