@@ -51,7 +51,9 @@ from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
 from ragdesk.support.insight.surge import SurgeOptions
 from ragdesk.support.learning.approval import LearningOptions
+from ragdesk.support.sign_in.sign_in_options import SignInOptions
 from ragdesk.support.support_options import SupportOptions
+from ragdesk.web.limit_options import LimitOptions
 from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
@@ -88,6 +90,8 @@ class Settings:
     surge: SurgeOptions = field(default_factory=SurgeOptions)
     learning: LearningOptions = field(default_factory=LearningOptions)
     support: SupportOptions = field(default_factory=SupportOptions)
+    sign_in: SignInOptions = field(default_factory=SignInOptions)
+    limits: LimitOptions = field(default_factory=LimitOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,8 +73,12 @@ def publish(
 
 
 @contextlib.contextmanager
-def serving(home: Path, keys: KeyStore, **options: Any) -> Iterator[TestClient]:
-    settings = replace(Settings(), serve=ServeOptions(**{"poll_seconds": 0.05, **options}))
+def serving(
+    home: Path, keys: KeyStore, *, tables: dict[str, Any] | None = None, **options: Any
+) -> Iterator[TestClient]:
+    """Serve a home. tables: options of other tables of the settings, by their names."""
+    serve = ServeOptions(**{"poll_seconds": 0.05, **options})
+    settings = replace(Settings(), serve=serve, **(tables or {}))
     app = api.build_app(Workspace(home, settings, HashEmbedder()), keys)
     with TestClient(app, base_url="http://localhost:8080", raise_server_exceptions=False) as client:
         yield client

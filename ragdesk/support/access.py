@@ -27,6 +27,8 @@ ROLE_SCOPES: Final[Mapping[StaffRole, frozenset[Scope]]] = {
     "admin": frozenset(SCOPES),
 }
 PrincipalKind = Literal["local", "key", "staff", "visitor"]
+STAFF_PREFIX: Final = "staff:"  # of the names and persons of accounts
+VISITOR_PREFIX: Final = "visitor:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,58 @@ def make_principal(key: Key) -> Principal:
         kind="key",
         person=f"key:{key.id}",
     )
+
+
+def make_account_principal(account: str, role: StaffRole, groups: frozenset[str]) -> Principal:
+    """Return the rights of somebody who signed in by OpenID Connect, by the role they have now.
+
+    account: its id. groups: the document groups that they may see; an administrator sees all.
+    """
+    person = f"{STAFF_PREFIX}{account}"
+    return Principal(
+        name=person,
+        scopes=ROLE_SCOPES[role],
+        groups=None if role == "admin" else groups,
+        kind="staff",
+        person=person,
+    )
+
+
+def make_visitor_principal(
+    key: str,
+    visitor: str,
+    collections: frozenset[str],
+    *,
+    groups: frozenset[str] = frozenset(),
+    attributes: Mapping[str, str] | None = None,
+) -> Principal:
+    """Return the rights of a visitor of a website: to ask, and to see their own conversations.
+
+    key: id of the publishable key. visitor: who it is within that key. groups: the document groups
+    that a signed token opens; without one a visitor sees what everybody may see.
+    """
+    person = f"{VISITOR_PREFIX}{key}:{visitor}"
+    return Principal(
+        name=person,
+        scopes=ROLE_SCOPES["asker"],
+        groups=groups,
+        collections=collections,
+        kind="visitor",
+        person=person,
+        attributes=attributes or {},
+    )
+
+
+def find_role(scopes: frozenset[str]) -> StaffRole | None:
+    """Return the role whose scopes these are; None where they are those of no role.
+
+    >>> find_role(frozenset({"ask", "agent"})), find_role(frozenset({"admin"}))
+    ('agent', 'admin')
+    >>> find_role(frozenset({"write"}))
+    """
+    if "admin" in scopes:
+        return "admin"
+    return next((role for role, names in ROLE_SCOPES.items() if names == scopes), None)
 
 
 def authorize(

@@ -8,19 +8,23 @@ from fastapi import FastAPI
 
 import ragdesk
 from indexes.errors import ModelMissing
-from indexes.text.redaction.redaction import find_personal_data
 from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
+from ragdesk.errors import error_status
 from ragdesk.metrics import Metrics
-from ragdesk.support.insight.surge_watch import SurgeWatch
+from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
-from ragdesk.support.learning.draft_answers import FindPersonalData
 from ragdesk.support.learning.learning_desk import LearningDesk
+from ragdesk.support.sign_in.audit_log import AuditAction, record_audit
+from ragdesk.support.sign_in.identity import open_identities
+from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
+from ragdesk.support.sign_in.request_counts import RequestCounts
 from ragdesk.web import (
     admin_routes,
     answers,
+    audit_routes,
     case_routes,
     chunk_routes,
     collection_routes,
@@ -33,13 +37,20 @@ from ragdesk.web import (
     job_routes,
     key_routes,
     learning,
+    oidc_routes,
     person_routes,
     problems,
     retrieval_routes,
     schemas,
+    session_routes,
+    site_routes,
+    visitor_routes,
 )
-from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
+from ragdesk.web.auth import Authenticator, is_loopback
+from ragdesk.web.auth_middleware import AuthMiddleware
 from ragdesk.web.jobs import DocumentJob, JobQueue
+from ragdesk.web.learning_state import make_learning_state
+from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
@@ -52,6 +63,7 @@ from ragdesk.web.uploads import Uploads
 # A document's parts before the document: its uri may hold anything.
 ROUTERS = (
     answers.router,
+    audit_routes.router,
     collection_routes.router,
     chunk_routes.router,
     job_routes.router,
@@ -60,12 +72,16 @@ ROUTERS = (
     retrieval_routes.router,
     case_routes.router,
     key_routes.router,
+    site_routes.router,
     admin_routes.router,
     health_routes.router,
     conversations.router,
     insight.router,
     learning.router,
     person_routes.router,
+    oidc_routes.router,
+    session_routes.router,
+    visitor_routes.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -82,26 +98,13 @@ def build_app(
     origins: where each setting that is no default came from, to be shown.
     """
     options = workspace.settings.serve
-    authenticator = _make_authenticator(options, keys)
+    authenticator = _make_authenticator(workspace.settings, keys)
+    limits = _make_limits(workspace.settings, keys, authenticator)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
     support = make_support_state(workspace.settings, keys.database, open_collections, metrics)
-    learning_desk = LearningDesk(
-        keys.database,
-        support.cipher,
-        workspace.settings.learning,
-        find_personal=_make_finder(workspace),
-        redact=support.recorder.redact,
-    )
-
-    def run_job(job: DocumentJob) -> JobReport:
-        open_collections.volume.check()
-        admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
-        report = workspace.change_document(job.collection, job.uri, job.body, admit, job.source)
-        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
-        if job.source == APPROVED_SOURCE and job.body is not None:
-            learning_desk.note_published(job.uri, workspace.collection_folder(job.collection))
-        return report
+    learning_state = make_learning_state(workspace, support)
+    run_job = _make_job_runner(workspace, open_collections, authenticator, learning_state.desk)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -117,17 +120,20 @@ def build_app(
             secret=keys.get_secret("cursor"),
             support=support,
             remove_collection=_make_removal(workspace, open_collections),
-            learning=learning_desk,
-            surges=SurgeWatch(keys.database, workspace.settings.surge),
+            learning_state=learning_state,
             redacts_documents=workspace.settings.redaction.ingest,
             workspace=workspace,
             origins=origins or {},
+            limits=limits,
+            writes_with_model=workspace.engine is not None,
+            oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
             ending.push_async_callback(workspace.close)
             ending.callback(open_collections.close)
             ending.callback(uploads.close)
+            ending.callback(authenticator.threads.shutdown)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
             ending.push_async_callback(support.close, options.drain_seconds)
             try:
@@ -139,6 +145,9 @@ def build_app(
             watcher = asyncio.create_task(open_collections.watch())
             ending.push_async_callback(_cancel_task, watcher)
             support.upkeep.start()
+            days = workspace.settings.sign_in.audit_days
+            keeper = asyncio.create_task(audit_routes.keep_audit(keys.database, days))
+            ending.push_async_callback(_cancel_task, keeper)
             state.ready = True
             try:
                 yield
@@ -146,33 +155,48 @@ def build_app(
                 state.ready = False
 
     app = _make_app(lifespan)
-    app.state.options = options
     app.state.gate = authenticator
-    problems.install_error_handlers(app)
-    _add_middleware(app, options, authenticator, metrics)
+    _add_middleware(app, options)
+    app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 
 
-def _add_middleware(
-    app: FastAPI, options: ServeOptions, authenticator: Authenticator, metrics: Metrics
-) -> None:
-    """Add what stands around every request, the innermost first."""
+def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
+    """Add what is around the routes, inside the gate."""
+    app.state.options = options
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
+    problems.install_error_handlers(app)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
-    app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
 
 
-def _make_finder(workspace: Workspace) -> FindPersonalData:
-    """Make the function that names the kinds of personal data in a text."""
-    options = workspace.settings.redaction
+def _make_job_runner(
+    workspace: Workspace,
+    open_collections: OpenCollections,
+    gate: Authenticator,
+    learning: LearningDesk,
+) -> Callable[[DocumentJob], JobReport]:
+    """Make the function that puts or removes a document, and notes who did it. It blocks."""
 
-    def find_kinds(text: str) -> list[str]:
-        return sorted({span.kind for span in find_personal_data(text, options)})
+    def run_job(job: DocumentJob) -> JobReport:
+        action: AuditAction = "document.remove" if job.body is None else "document.put"
+        database, target = gate.identities.keys.database, f"{job.collection}/{job.uri}"
+        try:
+            open_collections.volume.check()
+            admit = document_access.make_admission(job, gate.reauthenticate(job.owner))
+            report = workspace.change_document(job.collection, job.uri, job.body, admit, job.source)
+        except Exception as error:
+            record_audit(database, job.owner, action, target, error_status(error).code)
+            raise
+        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
+        record_audit(database, job.owner, action, target)
+        if job.source == APPROVED_SOURCE and job.body is not None:
+            learning.note_published(job.uri, workspace.collection_folder(job.collection))
+        return report
 
-    return find_kinds
+    return run_job
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:
@@ -186,9 +210,20 @@ def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Ca
     return remove_collection
 
 
-def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:
-    hosts = frozenset(options.allowed_hosts)
-    return Authenticator(keys, is_loopback(options.host), hosts, options.trusted_proxies)
+def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
+    options = settings.serve
+    return Authenticator(
+        open_identities(keys, settings.sign_in),
+        is_loopback(options.host),
+        frozenset(options.allowed_hosts),
+        options.trusted_proxies,
+        options.max_unauthenticated,
+    )
+
+
+def _make_limits(settings: Settings, keys: KeyStore, gate: Authenticator) -> RequestLimits:
+    counts = RequestCounts(keys.database)
+    return RequestLimits(settings.limits, counts, gate.threads, shared=keys.database.is_shared)
 
 
 def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:

@@ -1,4 +1,4 @@
-"""Authentication of requests: their host, their key, and the scope that a route needs.
+"""Authentication of requests: their host, their key or session, and the scope that a route needs.
 
 A desk on loopback that never had a key is open to the local user; from its first key on every
 request needs one. While it is open, pages of other sites must not reach it: host and origin of a
@@ -9,33 +9,31 @@ on, as behind a proxy everybody comes from loopback.
 import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Annotated, Any
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Annotated, Any, cast
 from urllib.parse import urlsplit
 
 from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ragdesk.errors import (
-    Forbidden,
-    HomeUnusable,
-    Overloaded,
-    Refusal,
-    Unauthenticated,
-    WrongHost,
-)
+from ragdesk.errors import Forbidden, Overloaded, Unauthenticated, WrongHost
 from ragdesk.support import access
-from ragdesk.support.access import LOCAL_PRINCIPAL, Principal, authorize, make_principal
-from ragdesk.support.key_store import KeyStore
-from ragdesk.web import problems
+from ragdesk.support.access import LOCAL_PRINCIPAL, Principal, authorize
+from ragdesk.support.sign_in.identity import Identity, IdentityStore
+from ragdesk.support.sign_in.publishable_keys import PUBLISHABLE_PREFIX
 from ragdesk.web.connections import RateLimit
+from ragdesk.web.credentials import (
+    Credentials,
+    check_forgery,
+    check_site,
+    read_credentials,
+)
 
-BEARER_SCHEME = "bearer"
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key: rd_…")  # for OpenAPI
-LONGEST_TOKEN = 200
+DATABASE_THREADS = 8  # that look up keys in a database on another machine
 # Headers in which proxies name the client that they speak for.
 PROXY_HEADERS = frozenset(
     [
@@ -50,8 +48,7 @@ PROXY_HEADERS = frozenset(
     ]
 )
 PROXY_HEADER_PREFIX = "x-forwarded-"
-KEYLESS_PATHS = ("/", "/admin", "/healthz", "/readyz", "/openapi.json")  # answered without a key
-KEYLESS_FOLDER = "/page/"
+FORWARDED_HEADER = "x-forwarded-for"
 
 
 def is_loopback(host: str) -> bool:
@@ -70,35 +67,77 @@ def is_loopback(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """Checks keys, and whether the desk is open to the local user."""
+    """Checks keys and sessions, and whether the desk is open to the local user.
 
-    keys: KeyStore
+    waiting: requests without a valid key that wait to be refused, at most.
+    """
+
+    identities: IdentityStore
     loopback: bool
     allowed_hosts: frozenset[str] = frozenset()
     trusted_proxies: tuple[str, ...] = ()
+    waiting: int = 64
+    pace: RateLimit = field(default_factory=RateLimit)
+    threads: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(DATABASE_THREADS, "sign-in")
+    )
 
     @property
     def is_open(self) -> bool:
         """Tell whether requests need no key. Read at each request: the first key closes a desk."""
-        return self.loopback and not self.keys.has_had_keys()
+        return self.loopback and not self.identities.keys.has_had_keys()
 
-    def authenticate(self, authorization: str | None) -> Principal:
-        """Return who asks. Raises Unauthenticated, the same for every reason."""
+    def authenticate(self, shown: Credentials) -> Identity:
+        """Return who asks. Raises Unauthenticated, the same for every reason; Forbidden.
+
+        A key that is shown counts, and the session beside it does not.
+        """
         if self.is_open:
-            return LOCAL_PRINCIPAL
-        scheme, _, token = (authorization or "").partition(" ")
-        key = self.keys.find_by_token(token.strip()[:LONGEST_TOKEN])
-        if scheme.lower() != BEARER_SCHEME or key is None:
+            return Identity(who=LOCAL_PRINCIPAL, label=LOCAL_PRINCIPAL.name)
+        token = shown.bearer_token or ""
+        if shown.authorization is None and shown.cookie is not None:
+            identity = self.identities.find_by_session(shown.cookie)
+        elif shown.authorization is not None and token.startswith(PUBLISHABLE_PREFIX):
+            identity = self.identities.find_by_site(token, shown.visitor)
+        else:  # where nothing is shown, too: keys that cannot be read are another matter
+            identity = self.identities.find_by_key(token)
+        if identity is None:
             raise Unauthenticated
-        return make_principal(key)
+        check_forgery(shown, identity, self.identities.sessions)
+        check_site(shown, identity)
+        return identity
+
+    async def identify(self, shown: Credentials) -> Identity:
+        """Return who asks, as ``authenticate`` does, and let nobody else wait for it.
+
+        A file beside us answers in a fifth of a millisecond, before a thread has begun; a database
+        of several servers may take its time.
+        """
+        if not self.identities.keys.database.is_shared:
+            return self.authenticate(shown)
+        return await asyncio.get_running_loop().run_in_executor(
+            self.threads, self.authenticate, shown
+        )
+
+    async def refuse_slowly(self, peer: Any) -> None:
+        """Wait until a request without a valid key may be refused. Raises Overloaded.
+
+        peer: its connection, hung up on where too many wait.
+        """
+        wait_seconds = self.pace.take_turn(self.waiting * self.pace.interval)
+        if wait_seconds is None:
+            if peer is not None:
+                peer.hang_up()
+            raise Overloaded("Too many requests come without a valid key.") from None
+        await asyncio.sleep(wait_seconds)
 
     def reauthenticate(self, name: str) -> Principal:
         """Return the principal of a job's owner as of now. Raises Forbidden for a lapsed key."""
         if name == LOCAL_PRINCIPAL.name and self.is_open:
             return LOCAL_PRINCIPAL
-        if (key := self.keys.find_valid(name)) is None:
+        if (who := self.identities.find_by_name(name)) is None:
             raise Forbidden("Whoever asked for this may no longer do it: the key lapsed.")
-        return make_principal(key)
+        return who
 
     def check_host(self, headers: Headers) -> None:
         """Refuse names that are not ours, and pages of other sites. Raises Refusal."""
@@ -122,6 +161,16 @@ class Authenticator:
                 "comes in: serve.trusted_proxies"
             )
 
+    def client_address(self, headers: Headers, address: str) -> str:
+        """Return where a request comes from: past the proxies that the settings name.
+
+        address: of the connection. What any other proxy, or a client, says of it is not believed.
+        """
+        hops = ",".join(headers.getlist(FORWARDED_HEADER)).split(",")
+        while hops and self._trusts(address):
+            address = hops.pop().strip() or address
+        return address
+
     def _trusts(self, address: str) -> bool:
         try:
             ip = ipaddress.ip_address(address)
@@ -131,69 +180,32 @@ class Authenticator:
         return any(ip in network for network in networks)
 
 
-class AuthMiddleware:
-    """ASGI middleware: host, proxy and key of every request are checked before anything is read.
-
-    Requests without a valid key are refused at a limited rate; ``waiting`` wait at most.
-    """
-
-    def __init__(self, app: ASGIApp, gate: Authenticator, waiting: int) -> None:
-        self.app = app
-        self.gate = gate
-        self.pace = RateLimit()
-        self.longest = waiting * self.pace.interval
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        headers = Headers(scope=scope)
-        peer = scope.get("state", {}).get("connection")
-        try:
-            self.gate.check_host(headers)
-            self.gate.check_proxy(headers, (scope.get("client") or ("", 0))[0])
-            await self._check_key(scope["path"], headers, peer)
-        except ValueError:  # urlsplit refuses half an IPv6 address
-            return await problems.error_response(WrongHost("No such host."))(scope, receive, send)
-        except (Refusal, HomeUnusable) as error:
-            return await problems.error_response(error)(scope, receive, send)
-        return await self.app(scope, receive, send)
-
-    async def _check_key(self, path: str, headers: Headers, peer: Any) -> None:
-        keyless = path in KEYLESS_PATHS or path.startswith(KEYLESS_FOLDER)
-        shown = headers.get("authorization")
-        try:
-            if keyless and shown is None and not self.gate.is_open:
-                return  # most of those who come and go: nothing is looked up for them
-            who = self.gate.authenticate(shown)
-        except HomeUnusable:  # whoever may come in cannot be told: the server is alive all the same
-            if keyless:
-                return
-            raise
-        except Unauthenticated:
-            if keyless:
-                return
-            wait_seconds = self.pace.take_turn(self.longest)
-            if wait_seconds is None:
-                if peer is not None:
-                    peer.hang_up()
-                raise Overloaded("Too many requests come without a valid key.") from None
-            await asyncio.sleep(wait_seconds)
-            raise
-        if peer is not None:
-            peer.trusted = True
-            peer.owner = who.name
-
-
 def require_scope(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:
     """Make a dependency that lets only who holds ``scope`` pass, in their collections."""
 
     async def check(
         request: Request, _shown: Annotated[object, Depends(BEARER)] = None
     ) -> Principal:
-        gate: Authenticator = request.app.state.gate
-        who = gate.authenticate(request.headers.get("authorization"))
-        request.state.who = who.name
+        who = (await identify_request(request)).who
         authorize(who, scope, request.path_params.get("collection"))
         return who
 
     return check
+
+
+async def require_identity(
+    request: Request, _shown: Annotated[object, Depends(BEARER)] = None
+) -> Identity:
+    """Let whoever is known pass, whatever they may do. Raises Unauthenticated, Forbidden."""
+    return await identify_request(request)
+
+
+async def identify_request(request: Request) -> Identity:
+    """Return who asks, whatever they may do: as of now, as a body may have taken its time.
+
+    Raises Unauthenticated, Forbidden.
+    """
+    gate = cast("Authenticator", request.app.state.gate)
+    identity = await gate.identify(read_credentials(request.headers, request.method))
+    request.state.who = identity.who.name
+    return identity

@@ -19,7 +19,7 @@ from ragdesk.errors import (
 )
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
-from ragdesk.web.auth import require_scope
+from ragdesk.web.auth import identify_request, require_scope
 from ragdesk.web.server_state import server_state
 
 router = APIRouter(tags=["server"])
@@ -116,11 +116,11 @@ async def readyz(request: Request) -> Response:
     administrators alone, as nobody knows who may see them now. degraded: collections that answer
     by their vectors alone, as another version wrote their words, and what writes them anew.
     """
-    body = describe_readiness(request)
+    body = await describe_readiness(request)
     return JSONResponse(body, 200 if body["ready"] else 503)
 
 
-def describe_readiness(request: Request) -> dict[str, Any]:
+async def describe_readiness(request: Request) -> dict[str, Any]:
     """Write whether questions can be asked as JSON values, and what is not served."""
     state = server_state(request)
     status = state.open_collections.status()
@@ -130,7 +130,7 @@ def describe_readiness(request: Request) -> dict[str, Any]:
     listing = state.open_collections.listing
     ready = state.ready and (served > 0 or not (status or listing))
     try:
-        sees_names = _sees_all_collections(request)
+        sees_names = await _sees_all_collections(request)
     except HomeUnusable:  # nobody's key can be read, so nobody can ask
         sees_names = False
         ready = False
@@ -161,10 +161,10 @@ def describe_readiness(request: Request) -> dict[str, Any]:
     }
 
 
-def _sees_all_collections(request: Request) -> bool:
+async def _sees_all_collections(request: Request) -> bool:
     """Tell whether the asker shows a key of an administrator, or is the local user."""
     try:
-        who = server_state(request).gate.authenticate(request.headers.get("authorization"))
+        who = (await identify_request(request)).who
     except Refusal:
         return False
     return "admin" in who.scopes and not who.collections

@@ -14,9 +14,12 @@ from ragdesk.support.conversations.feedback_store import FeedbackStore
 from ragdesk.support.database import Database
 from ragdesk.support.insight.surge_watch import SurgeWatch
 from ragdesk.support.learning.learning_desk import LearningDesk
+from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
+from ragdesk.web.learning_state import LearningState
+from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import OpenCollections
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.support_state import SupportState
@@ -28,8 +31,9 @@ from ragdesk.web.uploads import Uploads
 class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
-    remove_collection: removes one by its name, and blocks until it answers no more. origins: where
-    each setting that is no default came from. started: when it was made, in Unix time.
+    remove_collection: removes one by its name, and blocks until it answers no more.
+    writes_with_model: whether a language model writes the answers, which costs. origins: where each
+    setting that is no default came from. started: when it was made, in Unix time.
     redacts_documents: personal data is to be taken out of documents, so no original is served.
     """
 
@@ -43,13 +47,25 @@ class ServerState:
     support: SupportState
     remove_collection: Callable[[str], None]
     workspace: Workspace
-    learning: LearningDesk
-    surges: SurgeWatch
+    learning_state: LearningState
+    limits: RequestLimits
+    writes_with_model: bool
+    oidc: OidcSignIn
     origins: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
+
+    @property
+    def learning(self) -> LearningDesk:
+        """Return the gaps and drafts."""
+        return self.learning_state.desk
+
+    @property
+    def surges(self) -> SurgeWatch:
+        """Return the surges of refusals and anger."""
+        return self.learning_state.surges
 
     @property
     def database(self) -> Database:

@@ -15,6 +15,8 @@ from ragdesk.web.request_middleware import SlotMiddleware
 from ragdesk.web.serve_options import ServeOptions
 
 OPEN = {"/", "/admin", "/page/{name}", "/healthz", "/readyz"}
+OPEN |= {"/v1/sign-in", "/v1/oidc/start", "/v1/oidc/callback"}  # the ways in
+OPEN_CHANGES = {("POST", "/v1/session")}  # the key is in the body
 DOCUMENTS = "/v1/collections/default/documents"
 NEEDED = {
     ("POST", "/v1/answers"): "ask",
@@ -42,11 +44,13 @@ def send(client, method: str, path: str, **headers: str):
 
 
 def test_every_route_asks_for_a_scope_or_is_known_to_be_open():
+    checks = {"require_scope.<locals>.check", "require_identity"}
     for router in ROUTERS:
         for route in router.routes:
             assert isinstance(route, APIRoute)
-            asks = [d.call.__qualname__ for d in route.dependant.dependencies if d.call]
-            assert ("require_scope.<locals>.check" in asks) != (route.path in OPEN), route.path
+            is_open = route.path in OPEN or (*route.methods, route.path) in OPEN_CHANGES
+            asks = {d.call.__qualname__ for d in route.dependant.dependencies if d.call}
+            assert bool(checks & asks) != is_open, route.path
 
 
 def test_without_a_key_the_desk_is_open_and_the_first_key_closes_it_for_good(client, keys):
