@@ -76,7 +76,7 @@ def port(home: Path, tokens: dict[str, str]) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def window(
+def window(  # noqa: PLR0913, as a browser is opened
     browser: Browser,
     port: int,
     path: str,
@@ -154,7 +154,7 @@ def test_a_customer_is_answered_from_the_inbox_without_reloading_and_rates_it(
         ann.screenshot(path=tmp_path / "rating.png")
         ann.get_by_label("Very well").check()
         ann.get_by_label("Anything to add").fill("Quick!")
-        ann.get_by_role("button", name="Send", exact=True).last.click()
+        ann.locator("#handoff").get_by_role("button", name="Send", exact=True).click()
         expect(ann.locator("#handoff")).to_contain_text("Thank you for telling us")
         expect(ann.locator(".agent-reply")).to_have_count(1)
 

@@ -95,7 +95,7 @@ function entry(one) {
   const row = el(
     "button",
     { type: "button", class: urgent ? "entry urgent" : "entry", "data-case": one.id, "aria-current": one.id === chosen ? "true" : null, on: { click: press } },
-    el("span", { class: "entry-title" }, one.question || one.text || tell(one.reason)),
+    el("span", { class: "entry-title" }, one.text || one.question || tell(one.reason)),
     el("span", { class: "where" }, facts.join(" · ")),
   );
   return el("li", {}, row);

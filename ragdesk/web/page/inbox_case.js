@@ -66,7 +66,7 @@ function head(one) {
   ].filter(([, value]) => value);
   const marks = [tell(one.reason), tell(one.state), one.agent_name, one.reopened ? tell("reopened", one.reopened) : null, one.rating ? tell("rated", one.rating) : null, one.comment].filter(Boolean);
   return [
-    el("h2", { class: "asked" }, one.question || one.text || tell(one.reason)),
+    el("h2", { class: "asked" }, one.text || one.question || tell(one.reason)),
     el("p", { class: "marks-of" }, ...marks.map((mark) => el("span", { class: "note" }, mark))),
     el("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
     el("details", { class: "summary" }, el("summary", {}, tell("summary")), el("p", { class: "words" }, payload.summary), looked(payload)),
