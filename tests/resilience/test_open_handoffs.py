@@ -53,7 +53,10 @@ def test_a_stopped_server_loses_no_open_hand_off_and_no_letter(tmp_path: Path):
             process.send_signal(signal.SIGTERM)  # the others are on their way
             for thread in threads:
                 thread.join()
-            assert process.wait(30) == 0
+            assert process.wait(30) in {
+                0,
+                -signal.SIGTERM,
+            }  # uvicorn passes the signal on at its end
         receiver.failures = 0
         told = len(receiver.requests)
         assert len(opened) >= COUNT // 2
