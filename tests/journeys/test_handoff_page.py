@@ -157,6 +157,7 @@ def test_a_customer_is_answered_from_the_inbox_without_reloading_and_rates_it(
         anna.locator("#theme").click()
         check_with_axe(anna)
         anna.screenshot(path=tmp_path / "dark.png")
+        expect(anna.locator("#cited .chip")).to_have_count(1)
         anna.get_by_role("button", name="Send", exact=True).click()
         expect(ann.locator(".agent-reply")).to_have_text(
             "I found it: it comes tomorrow. Refunds are quick, too. [1]"

@@ -50,10 +50,17 @@ export function redrawCase() {
 }
 
 export function drawCase() {
-  const typed = byId("question")?.value ?? "";
+  const field = byId("question"); // what is being typed stays, with its place
+  const { value = "", selectionStart: from, selectionEnd: to } = field ?? {};
+  const writes = field && document.activeElement === field;
   byId("case-head").replaceChildren(...head(current));
   byId("case-foot").replaceChildren(...foot(current));
-  if (byId("question")) byId("question").value = typed;
+  if (!byId("question")) return;
+  byId("question").value = value;
+  cite();
+  if (!writes) return;
+  byId("question").focus();
+  byId("question").setSelectionRange(from, to);
 }
 
 function head(one) {
@@ -140,7 +147,12 @@ async function write() {
   if (answer.outcome !== "answered") return cited.replaceChildren(el("p", { class: "hint", role: "status" }, tell("noDraft")));
   byId("question").value = answer.text;
   byId("question").focus();
-  cited.replaceChildren(...answer.citations.map((place) => chip(answer, place)));
+  cite();
+}
+
+// The citations of the draft, to be read before they are sent.
+function cite() {
+  if (draft) byId("cited").replaceChildren(...draft.answer.citations.map((place) => chip(draft.answer, place)));
 }
 
 const chip = (answer, place) =>
