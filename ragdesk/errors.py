@@ -9,6 +9,7 @@
     ├── CheckFailed          a check found something wrong
     ├── TooManyErrors        too many cases went unanswered to judge a build
     ├── EngineFailed         the language model did not write an answer
+    ├── DeliveryFailed       the other side did not take what was sent to it
     └── Refusal              a request that is turned down
         ├── BadRequest       it is not what its media type says
         ├── Unauthenticated  no key, or none that is valid: one body for every reason
@@ -22,7 +23,7 @@
         ├── LongHeaders      its headers are over the limit
         ├── WrongMedia       its media type or encoding is not read here
         ├── Invalid          well formed, but not a thing this route takes
-        ├── Conflict         it may not be done in the state that the thing is in
+        ├── WrongState       it cannot be done in the state that the thing is in
         ├── WrongHost        asked for under a name that is not ours
         ├── DiskFull         no room on the disk for what was sent
         ├── TooManyCollections  no further one may be made over HTTP
@@ -95,6 +96,17 @@ class EngineFailed(RagdeskError):
         super().__init__(message)
         self.reason = reason
         self.can_retry = can_retry
+        self.retry_after = retry_after
+
+
+class DeliveryFailed(RagdeskError):
+    """A hand-off could not be told to the other side now; it is kept and tried again.
+
+    retry_after: seconds for which it asked to be left alone; 0 where it did not.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message)
         self.retry_after = retry_after
 
 
@@ -185,8 +197,8 @@ class Invalid(Refusal):
     """Well formed, but not something this route takes."""
 
 
-class Conflict(Refusal):
-    """Not in the state that the thing is in now: its message names that state."""
+class WrongState(Refusal):
+    """It cannot be done now: the thing is in another state, which the message names."""
 
 
 class WrongHost(Refusal):
@@ -248,6 +260,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     ProviderUnavailable: ErrorStatus("sign_in_provider", 502, 5),
     RateLimited: ErrorStatus("rate_limited", 429, 2),
     EngineFailed: ErrorStatus("generator_failed", 502, 5),
+    DeliveryFailed: ErrorStatus("delivery_failed", 502, 1),
     BadRequest: ErrorStatus("bad_request", 400, 2),
     Unauthenticated: ErrorStatus("unauthenticated", 401, 2),
     Forbidden: ErrorStatus("forbidden", 403, 2),
@@ -256,7 +269,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     TooLarge: ErrorStatus("too_large", 413, 2),
     WrongMedia: ErrorStatus("unsupported_media_type", 415, 2),
     Invalid: ErrorStatus("invalid", 422, 2),
-    Conflict: ErrorStatus("conflict", 409, 2),
+    WrongState: ErrorStatus("wrong_state", 409, 2),
     WrongHost: ErrorStatus("wrong_host", 421, 2),
     LongHeaders: ErrorStatus("headers_too_large", 431, 2),
     TooManyCollections: ErrorStatus("too_many_collections", 429, 2),

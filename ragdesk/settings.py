@@ -49,6 +49,13 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
+from ragdesk.support.handoff.handoff_options import (
+    ChatwootOptions,
+    HandoffMailOptions,
+    HandoffOptions,
+    HandoffWebhookOptions,
+    ZendeskOptions,
+)
 from ragdesk.support.insight.surge import SurgeOptions
 from ragdesk.support.learning.approval import LearningOptions
 from ragdesk.support.sign_in.sign_in_options import SignInOptions
@@ -92,6 +99,11 @@ class Settings:
     support: SupportOptions = field(default_factory=SupportOptions)
     sign_in: SignInOptions = field(default_factory=SignInOptions)
     limits: LimitOptions = field(default_factory=LimitOptions)
+    handoff: HandoffOptions = field(default_factory=HandoffOptions)
+    handoff_webhook: HandoffWebhookOptions = field(default_factory=HandoffWebhookOptions)
+    handoff_zendesk: ZendeskOptions = field(default_factory=ZendeskOptions)
+    handoff_chatwoot: ChatwootOptions = field(default_factory=ChatwootOptions)
+    handoff_mail: HandoffMailOptions = field(default_factory=HandoffMailOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """What holds for every test, and what is too dear to make for each."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from postgresql_process import find_programs, run_postgresql
 
 from indexes.embedding.embedder import Embedder, EmbedOptions, open_embedder
 from ragdesk.assemble import OpenCollection
@@ -27,6 +29,15 @@ def user_cache(cache: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache.parent))
         yield
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """Run a PostgreSQL server; gives the address of its first database."""
+    if find_programs() is None and os.environ.get("CI") != "true":
+        pytest.skip("no PostgreSQL server: make test-deps")
+    with run_postgresql() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """``python slow_server.py HOME PORT SECONDS [HANDLES]``: serve HOME, each answer taking so long."""
 
+import os
 import resource
 import sys
 import time
@@ -14,7 +15,7 @@ from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
-from ragdesk.support.key_store import KeyStore
+from ragdesk.support.key_store import KeyStore, open_home_database
 from ragdesk.web import api, server
 from ragdesk.web.serve_options import ServeOptions
 
@@ -28,10 +29,11 @@ def main(home: Path, port: int, seconds: float) -> None:
 
     Retriever.__call__ = slowly  # type: ignore[method-assign]
     options = ServeOptions(port=port, keep_alive_seconds=1, read_seconds=1.0, drain_seconds=15)
-    keys = KeyStore(home)
+    database = open_home_database(home, os.environ.get("RAGDESK_SUPPORT__DATABASE"))
+    keys = KeyStore(home, database)
     desks = Workspace(home, replace(Settings(), serve=options), HashEmbedder())
     server.run_server(api.build_app(desks, keys), options)
-    keys.close()
+    database.close()
 
 
 if __name__ == "__main__":

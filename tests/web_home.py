@@ -74,11 +74,16 @@ def publish(
 
 @contextlib.contextmanager
 def serving(
-    home: Path, keys: KeyStore, *, tables: dict[str, Any] | None = None, **options: Any
+    home: Path,
+    keys: KeyStore,
+    *,
+    tables: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
+    **options: Any,
 ) -> Iterator[TestClient]:
-    """Serve a home. tables: options of other tables of the settings, by their names."""
+    """Serve a home. options: of ``[serve]``; tables, settings: other tables, by their names."""
     serve = ServeOptions(**{"poll_seconds": 0.05, **options})
-    settings = replace(Settings(), serve=serve, **(tables or {}))
-    app = api.build_app(Workspace(home, settings, HashEmbedder()), keys)
+    chosen = replace(Settings(), serve=serve, **(tables or {}), **(settings or {}))
+    app = api.build_app(Workspace(home, chosen, HashEmbedder()), keys)
     with TestClient(app, base_url="http://localhost:8080", raise_server_exceptions=False) as client:
         yield client

@@ -27,6 +27,12 @@ from ragdesk.web import schemas, stream
 from ragdesk.web.auth import require_scope
 from ragdesk.web.conversation_access import AnswerView, open_conversation, read_history
 from ragdesk.web.disconnect import cancel_on_disconnect
+from ragdesk.web.handoff_answers import (
+    finish_answer,
+    finish_events,
+    pass_on_question,
+    stream_notice,
+)
 from ragdesk.web.leases import Leases
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
@@ -52,6 +58,10 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     collection = conversation.collection if conversation else ask.collection
     authorize(who, "ask", collection)
     _check_question_length(ask.question, state)
+    if conversation is not None and conversation.state == "with_person":
+        notice = await pass_on_question(state, conversation, who, ask.question)
+        if notice is not None:
+            return await _respond_with_notice(ask, request, leases, notice)
     opened = await leases.lease_collection(collection)
     history = tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history)
     if conversation is not None:
@@ -67,27 +77,38 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
         send=ask.verify,
     )
 
-    def record_result(result: Answer) -> None:
-        state.metrics.record_answer(result)
-        if conversation is not None:
-            state.recorder.record(conversation, ask.question, result)
-
     if ask.stream:
+        events = opened.desk.stream(question)
+        if conversation is not None:
+            events = finish_events(events, state, conversation, who, ask.question)
         return await stream.respond_with_events(
-            request, leases, opened.desk.stream(question), record_result
+            request, leases, events, state.metrics.record_answer
         )
 
     async def build_response() -> Response:
         # A lease of its own: it may outlast its request, for others that wait for the same answer.
         async with state.open_collections.use_collection(collection) as opened:
             result = await cancel_on_disconnect(request, opened.desk.ask(question))
-        record_result(result)
+        if conversation is not None:
+            result = await finish_answer(state, conversation, who, ask.question, result)
+        state.metrics.record_answer(result)
         return JSONResponse(to_json_object(result))
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
         request, who, digest, build_response, basis=_answer_basis(opened, who)
     )
+
+
+async def _respond_with_notice(
+    ask: schemas.Ask, request: Request, leases: Leases, notice: Answer
+) -> Response:
+    """Say that a person has the conversation."""
+    record = server_state(request).metrics.record_answer
+    if ask.stream:
+        return await stream.respond_with_events(request, leases, stream_notice(notice), record)
+    record(notice)
+    return JSONResponse(to_json_object(notice))
 
 
 async def _find_conversation(

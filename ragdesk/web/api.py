@@ -28,10 +28,13 @@ from ragdesk.web import (
     case_routes,
     chunk_routes,
     collection_routes,
+    conversation_events,
     conversations,
     document_access,
     documents,
     generation_routes,
+    handoff_hooks,
+    handoffs,
     health_routes,
     insight,
     job_routes,
@@ -57,7 +60,7 @@ from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.server_state import ServerState
-from ragdesk.web.support_state import make_support_state
+from ragdesk.web.support_state import make_support_state, make_text_cipher
 from ragdesk.web.uploads import Uploads
 
 # A document's parts before the document: its uri may hold anything.
@@ -75,7 +78,10 @@ ROUTERS = (
     site_routes.router,
     admin_routes.router,
     health_routes.router,
+    conversation_events.router,
     conversations.router,
+    handoff_hooks.router,
+    handoffs.router,
     insight.router,
     learning.router,
     person_routes.router,
@@ -102,13 +108,17 @@ def build_app(
     limits = _make_limits(workspace.settings, keys, authenticator)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
-    support = make_support_state(workspace.settings, keys.database, open_collections, metrics)
-    learning_state = make_learning_state(workspace, support)
+    cipher = make_text_cipher(workspace.settings.support)
+    learning_state = make_learning_state(workspace, keys.database, cipher)
     run_job = _make_job_runner(workspace, open_collections, authenticator, learning_state.desk)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         uploads = Uploads(workspace.home)
+        support = make_support_state(
+            workspace.settings, keys.database, cipher, open_collections, metrics
+        )
+        app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
         state = ServerState(
             options=options,
@@ -144,7 +154,7 @@ def build_app(
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             watcher = asyncio.create_task(open_collections.watch())
             ending.push_async_callback(_cancel_task, watcher)
-            support.upkeep.start()
+            support.start()
             days = workspace.settings.sign_in.audit_days
             keeper = asyncio.create_task(audit_routes.keep_audit(keys.database, days))
             ending.push_async_callback(_cancel_task, keeper)

@@ -16,9 +16,12 @@ from ragdesk.web.cross_origin import KnownOrigins, allow_origin, is_preflight
 from ragdesk.web.limits import Admission, RequestLimits
 
 # Answered without a key.
-KEYLESS_PATHS: Final = ("/", "/admin", "/healthz", "/readyz", "/openapi.json", "/v1/sign-in")
+KEYLESS_PATHS: Final = (
+    *("/", "/admin", "/inbox"),
+    *("/healthz", "/readyz", "/openapi.json", "/v1/sign-in"),
+)
 KEYLESS_FOLDERS: Final = ("/page/", "/v1/oidc/")
-KEYLESS_POSTS: Final = ("/v1/session",)  # what they bring is looked at by their route
+KEYLESS_POSTS: Final = ("/v1/session", "/v1/hooks/chatwoot")  # their routes look at what they bring
 SIGN_IN_PATHS: Final = ("/v1/session", "/v1/oidc/")  # limited by the network they come from
 
 

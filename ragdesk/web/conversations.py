@@ -14,7 +14,6 @@ from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.conversation import (
     HANDED_OVER_STATES,
     Conversation,
-    ConversationTurn,
     Feedback,
 )
 from ragdesk.support.conversations.conversation_store import (
@@ -26,10 +25,14 @@ from ragdesk.web import conversation_schemas as shapes
 from ragdesk.web import cursors
 from ragdesk.web.auth import require_scope
 from ragdesk.web.conversation_access import (
-    AnswerView,
     authorize_conversation,
     open_conversation,
     use_answer_view,
+)
+from ragdesk.web.conversation_turns import (
+    describe_conversation,
+    describe_feedback,
+    describe_turn,
 )
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
@@ -123,7 +126,7 @@ async def delete_conversation(conversation: str, request: Request, who: Speaker)
 
 
 @router.get("/v1/conversations/{conversation}/turns", response_model=shapes.TurnsOut)
-async def list_turns(
+async def list_conversation_turns(
     conversation: str,
     request: Request,
     who: Speaker,
@@ -179,53 +182,17 @@ async def show_shared(
 
 
 @router.post("/v1/feedback", response_model=shapes.FeedbackOut)
-async def give_feedback(said: shapes.FeedbackIn, request: Request, who: Speaker) -> Response:
+async def give_feedback(judgement: shapes.FeedbackIn, request: Request, who: Speaker) -> Response:
     """Say what one thinks of an answer in a conversation; again changes it."""
     state = server_state(request)
     await state.recorder.settle_person(who.person)
 
     async def keep() -> Response:
-        feedback = await run_in_thread(_keep_feedback, state, said, who)
+        feedback = await run_in_thread(_keep_feedback, state, judgement, who)
         return JSONResponse(describe_feedback(feedback))
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(request, who, digest, keep)
-
-
-def describe_conversation(conversation: Conversation, who: Principal) -> JsonObject:
-    """Return a conversation as it is sent to somebody."""
-    names = ("id", "collection", "title", "language", "state", "origin", "created", "updated")
-    facts = {name: getattr(conversation, name) for name in names}
-    is_own = conversation.person == who.person
-    return {**facts, "shared": conversation.is_shared and is_own, "own": is_own}
-
-
-def describe_feedback(feedback: Feedback) -> JsonObject:
-    """Return a judgement as it is sent to whoever gave it."""
-    return {
-        "answer": feedback.turn,
-        "verdict": feedback.verdict,
-        "reasons": list(feedback.reasons),
-        "comment": feedback.comment,
-        "created": feedback.created,
-    }
-
-
-def describe_turn(
-    turn: ConversationTurn, view: AnswerView, feedback: Feedback | None
-) -> JsonObject:
-    """Return a turn as its reader may see it. Blocks."""
-    answer = view.show(turn)
-    return {
-        "id": turn.id,
-        "number": turn.number,
-        "author": turn.author,
-        "question": turn.question,
-        "answer": answer if answer is None else {"question": turn.question, **answer},
-        "hidden": answer is None and turn.answer is not None,
-        "created": turn.created,
-        "feedback": None if feedback is None else describe_feedback(feedback),
-    }
 
 
 async def _respond_with_turns(
@@ -252,20 +219,20 @@ async def _respond_with_turns(
     return JSONResponse(body)
 
 
-def _keep_feedback(state: ServerState, said: shapes.FeedbackIn, who: Principal) -> Feedback:
+def _keep_feedback(state: ServerState, judgement: shapes.FeedbackIn, who: Principal) -> Feedback:
     """Keep a judgement by whoever may open the conversation. Raises NotFound. Blocks."""
-    turn = state.conversations.get_turn(said.answer)
+    turn = state.conversations.get_turn(judgement.answer)
     conversation = state.conversations.get(turn.conversation)
     authorize_conversation(who, conversation)
-    comment = state.recorder.redact(said.comment) if said.comment else None
+    comment = state.recorder.redact(judgement.comment) if judgement.comment else None
     return state.feedback.put(
         Feedback(
             id="",
             turn=turn.id,
             person=who.person,
             role=_judge_role(conversation, who),
-            verdict=said.verdict,
-            reasons=tuple(dict.fromkeys(said.reasons)),
+            verdict=judgement.verdict,
+            reasons=tuple(dict.fromkeys(judgement.reasons)),
             comment=comment,
         )
     )

@@ -63,10 +63,20 @@ async def page(name: str) -> Response:
     return _page_response(name)
 
 
+@router.get("/inbox", include_in_schema=False)
+async def inbox() -> Response:
+    """Give the page on which agents answer what was handed over."""
+    return _page_response("inbox.html")
+
+
 def _find_files() -> dict[str, tuple[BaseRoute, list[tuple[bytes, bytes]], bytes]]:
     """List the page's files by their paths: route, headers and body of each answer."""
-    index_route, admin_route, part_route = router.routes[:3]
-    paths = {"/": (index_route, "index.html"), "/admin": (admin_route, "admin.html")}
+    index_route, admin_route, part_route, inbox_route = router.routes[:4]
+    paths = {
+        "/": (index_route, "index.html"),
+        "/admin": (admin_route, "admin.html"),
+        "/inbox": (inbox_route, "inbox.html"),
+    }
     paths |= {f"/page/{name}": (part_route, name) for name in PAGE_FILES}
     return {
         path: (route, _page_response(name).raw_headers, PAGE_FILES[name][0])

@@ -15,7 +15,7 @@ from indexes.text.scripts import detect_language
 from ragdesk.answering.answer import Question, rank_passages
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
-from ragdesk.errors import Conflict, Invalid
+from ragdesk.errors import Invalid, WrongState
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.learning.approval import APPROVED_SOURCE, approved_uri, format_faq_document
 from ragdesk.support.learning.draft import LONGEST_QUESTION, Draft, DraftSource, DraftState
@@ -191,7 +191,7 @@ async def approve_draft(
     state = server_state(request)
     target = await find_draft(state, draft, who)
     if who.groups is not None and target.groups - who.groups:
-        raise Conflict("This entry is for groups that are not yours: their editors approve it.")
+        raise WrongState("This entry is for groups that are not yours: their editors approve it.")
     review = DraftReview(person=who.person, personal_checked=body.personal_checked)
     approved = await run_in_thread(state.learning.approve, draft, review)
     if approved.state != "approved":

@@ -10,7 +10,7 @@ from indexes.errors import IndexesError
 from indexes.index import Index
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
-from ragdesk.errors import Conflict, NotFound
+from ragdesk.errors import NotFound, WrongState
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import HANDED_OVER_STATES, ConversationTurn
 from ragdesk.support.conversations.kept_answer import has_readable_sources
@@ -117,7 +117,7 @@ def limit_readers(draft: Draft, index: Index | None, who: Principal) -> Draft:
     """Give a draft the groups of who may read it: of its documents, and of a limited author.
 
     Who may not see one of the documents may not read its words in the entry; and what a limited
-    key brings in is not for everybody. Raises Conflict where that leaves nobody.
+    key brings in is not for everybody. Raises WrongState where that leaves nobody.
     """
     groups = who.groups or None
     for uri in {source.uri for source in draft.sources if source.uri}:
@@ -125,7 +125,7 @@ def limit_readers(draft: Draft, index: Index | None, who: Principal) -> Draft:
             if document.groups and is_visible(document, who):
                 groups = document.groups if groups is None else groups & document.groups
     if groups is not None and not groups:
-        raise Conflict(
+        raise WrongState(
             "The nearest documents are for groups that have nobody in common. Write the entry "
             "by hand: POST /v1/drafts"
         )

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from indexes.text.redaction.redaction import find_personal_data
+from indexes.text.redaction.redaction import find_personal_data, redact_text
 from ragdesk.assemble import Workspace
+from ragdesk.support.database import Database
+from ragdesk.support.encryption import TextCipher
 from ragdesk.support.insight.surge_watch import SurgeWatch
 from ragdesk.support.learning.learning_desk import LearningDesk
-from ragdesk.web.support_state import SupportState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,18 +18,18 @@ class LearningState:
     surges: SurgeWatch
 
 
-def make_learning_state(workspace: Workspace, support: SupportState) -> LearningState:
+def make_learning_state(
+    workspace: Workspace, database: Database, cipher: TextCipher
+) -> LearningState:
     """Make what a server learns by, from its settings."""
     settings = workspace.settings
-
-    def find_kinds(text: str) -> list[str]:
-        return sorted({span.kind for span in find_personal_data(text, settings.redaction)})
-
     desk = LearningDesk(
-        support.database,
-        support.cipher,
+        database,
+        cipher,
         settings.learning,
-        find_personal=find_kinds,
-        redact=support.recorder.redact,
+        find_personal=lambda text: [
+            span.kind for span in find_personal_data(text, settings.redaction)
+        ],
+        redact=lambda text: redact_text(text, settings.redaction).text,
     )
-    return LearningState(desk=desk, surges=SurgeWatch(support.database, settings.surge))
+    return LearningState(desk=desk, surges=SurgeWatch(database, settings.surge))

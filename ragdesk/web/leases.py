@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -10,6 +10,8 @@ from starlette.requests import Request
 from ragdesk.assemble import OpenCollection
 from ragdesk.web.open_collections import OpenCollections
 from ragdesk.web.server_state import server_state
+
+T = TypeVar("T")
 
 
 class RequestLeases:
@@ -22,6 +24,10 @@ class RequestLeases:
     async def lease_collection(self, name: str) -> OpenCollection:
         """Return the open collection that answers. Raises NotFound, or why it cannot be opened."""
         return await self._ending.enter_async_context(self._collections.use_collection(name))
+
+    def enter(self, context: contextlib.AbstractContextManager[T]) -> T:
+        """Enter a context that is left at the end."""
+        return self._ending.enter_context(context)
 
     def on_close(self, close: Callable[[], Awaitable[object]]) -> None:
         """Await ``close`` at the end, before what was opened earlier is closed."""

@@ -202,8 +202,9 @@ def _unsent_bytes(transport: asyncio.Transport) -> int:
 class AnnouncingServer(uvicorn.Server):
     """A server that announces its address once it listens: also a port that the system chose."""
 
-    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+    def __init__(self, config: uvicorn.Config, connections: Connections, app: FastAPI) -> None:
         super().__init__(config)
+        self._app = app
         self.ledger = connections
         self._acceptors: list[Acceptor] = []
 
@@ -233,6 +234,7 @@ class AnnouncingServer(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let running requests end, and wait for no client that neither sends nor reads."""
         self.ledger.draining = True
+        self._app.state.end_streams()
         for acceptor in self._acceptors:
             acceptor.close()
         await super().shutdown(sockets)
@@ -279,6 +281,6 @@ def run_server(app: FastAPI, options: ServeOptions) -> None:
     )
     app.state.failed = None
     try:
-        AnnouncingServer(config, connections).run()
+        AnnouncingServer(config, connections, app).run()
     except SystemExit as ended:  # how uvicorn says that the app did not start
         raise app.state.failed or ended from None

@@ -1,23 +1,13 @@
 """The databases that every test of ``support`` runs on: SQLite, and with -m real PostgreSQL."""
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from postgresql_process import find_programs, new_database, run_postgresql
+from postgresql_process import new_database
 
 from ragdesk.support.database import Database
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[str]:
-    """Run a PostgreSQL server; gives the address of its first database."""
-    if find_programs() is None and os.environ.get("CI") != "true":
-        pytest.skip("no PostgreSQL server: make test-deps")
-    with run_postgresql() as address:
-        yield address
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])

@@ -54,7 +54,11 @@ def test_what_is_erased_is_gone_from_every_table(store):
     judge(store, mine, "bob")
     judge(store, other, "ann")
 
-    assert erase_person(store.database, "ann") == {"feedback": 1, "conversations": 2}
+    assert erase_person(store.database, "ann") == {
+        "handoffs": 0,
+        "feedback": 1,
+        "conversations": 2,
+    }
     with store.database.read() as connection:
         left = {
             name: connection.exec_driver_sql(f"SELECT * FROM {name}").all()  # noqa: S608

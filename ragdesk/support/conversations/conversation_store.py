@@ -7,6 +7,7 @@ import hashlib
 import json
 import secrets
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ from ragdesk.support.conversations.turn_words import (
 )
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.notices import announce_change
 
 TITLE_CHARACTERS: Final = 120
 NO_CONVERSATION: Final = "No such conversation."
@@ -61,12 +63,19 @@ class ConversationFilter:
 class ConversationStore:
     """The conversations of a desk. Safe to share between threads.
 
-    cipher: seals what people wrote and read; none given keeps it as it is.
+    cipher: seals what people wrote and read; none given keeps it as it is. on_change: called with
+    the id of a conversation that has a new turn or state, once that is committed.
     """
 
-    def __init__(self, database: Database, cipher: TextCipher | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        cipher: TextCipher | None = None,
+        on_change: Callable[[str], None] | None = None,
+    ) -> None:
         self.database = database
         self.cipher = cipher or TextCipher()
+        self._on_change = on_change or _ignore_change
 
     def create(
         self,
@@ -141,6 +150,8 @@ class ConversationStore:
         """Move a conversation to another state; it is the latest then. Raises NotFound."""
         with self.database.write() as connection:
             self._update(connection, name, state=state, updated=int(time.time()))
+            announce_change(connection, name)
+        self._on_change(name)
 
     def share(self, name: str) -> str:
         """Make the token that opens a conversation to others of the house; the former ends.
@@ -180,24 +191,31 @@ class ConversationStore:
         conversation that is gone.
         """
         with self.database.write() as connection:
-            self._update(connection, turn.conversation, updated=turn.created // 1000)
-            of_id = CONVERSATIONS.c.id == turn.conversation
-            row = connection.execute(select(CONVERSATIONS).where(of_id)).mappings().one()
-            conversation = self._read_conversation(row)
-            last = select(func.max(TURNS.c.number)).where(TURNS.c.conversation == conversation.id)
-            number = (connection.execute(last).scalar() or 0) + 1
-            numbered = replace(turn, number=number)
-            connection.execute(insert(TURNS).values(self._turn_row(numbered)))
-            texts = (numbered.question, numbered.text)
-            write_turn_words(connection, (conversation.row_key, number), texts, self.cipher)
-            if not conversation.title and turn.question:
-                title = " ".join(turn.question.split())[:TITLE_CHARACTERS]
-                self._update(
-                    connection,
-                    conversation.id,
-                    title=self.cipher.seal(title),
-                    language=turn.language or "",
-                )
+            numbered = self.write_turn(connection, turn)
+        self._on_change(turn.conversation)
+        return numbered
+
+    def write_turn(self, connection: Connection, turn: ConversationTurn) -> ConversationTurn:
+        """Write a turn as ``append_turn`` does, within a transaction of the caller."""
+        self._update(connection, turn.conversation, updated=turn.created // 1000)
+        of_id = CONVERSATIONS.c.id == turn.conversation
+        row = connection.execute(select(CONVERSATIONS).where(of_id)).mappings().one()
+        conversation = self._read_conversation(row)
+        last = select(func.max(TURNS.c.number)).where(TURNS.c.conversation == conversation.id)
+        number = (connection.execute(last).scalar() or 0) + 1
+        numbered = replace(turn, number=number)
+        connection.execute(insert(TURNS).values(self._turn_row(numbered)))
+        texts = (numbered.question, numbered.text)
+        write_turn_words(connection, (conversation.row_key, number), texts, self.cipher)
+        if not conversation.title and turn.question:
+            title = " ".join(turn.question.split())[:TITLE_CHARACTERS]
+            self._update(
+                connection,
+                conversation.id,
+                title=self.cipher.seal(title),
+                language=turn.language or "",
+            )
+        announce_change(connection, conversation.id)
         return numbered
 
     def list_turns(
@@ -292,6 +310,10 @@ class ConversationStore:
         row["question"] = None if turn.question is None else seal(turn.question)
         row["answer"] = None if answer is None else seal(answer)
         return row
+
+
+def _ignore_change(_conversation: str) -> None:
+    """Tell nobody."""
 
 
 def _share_digest(token: str) -> str:

@@ -12,7 +12,7 @@ from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from ragdesk.answering.answer import Answer, JsonObject, RankedPassage, to_json_object
 
-CONTEXT_CHARACTERS: Final = 500  # on each side of a quote
+CONTEXT_SIDE_CHARACTERS: Final = 500  # on each side of a quote
 # Passages are most of an answer, and no more than what was read for it; signals are for fits.
 FIELDS_LEFT_OUT: Final = ("passages", "signals", "signal_versions", "question")
 SOURCE_FIELDS: Final = ("chunk", "uri", "title", "path", "page", "rank", "score")
@@ -108,16 +108,16 @@ def _read_context(
     start, end = citation["start"], citation["end"]
     text = index.read_text_of(document) if index and document else None
     if text is not None and text[start:end] == citation["quote"]:
-        first = max(0, start - CONTEXT_CHARACTERS)
-        return {"start": first, "text": text[first : end + CONTEXT_CHARACTERS]}
+        first = max(0, start - CONTEXT_SIDE_CHARACTERS)
+        return {"start": first, "text": text[first : end + CONTEXT_SIDE_CHARACTERS]}
     for passage in passages:
         if (
             passage.chunk == citation["chunk"]
             and passage.start <= start
             and end <= passage.start + len(passage.text)
         ):
-            first = max(0, start - passage.start - CONTEXT_CHARACTERS)
-            last = end - passage.start + CONTEXT_CHARACTERS
+            first = max(0, start - passage.start - CONTEXT_SIDE_CHARACTERS)
+            last = end - passage.start + CONTEXT_SIDE_CHARACTERS
             return {"start": passage.start + first, "text": passage.text[first:last]}
     return {"start": start, "text": citation["quote"]}
 

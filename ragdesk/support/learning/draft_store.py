@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
-from ragdesk.errors import Conflict, NotFound
+from ragdesk.errors import NotFound, WrongState
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.learning.draft import Draft, DraftSource, DraftState, check_draft_texts
@@ -70,7 +70,7 @@ class DraftStore:
     ) -> Draft:
         """Change the texts of an open draft. Who approved the former words approved no others.
 
-        Raises NotFound, Conflict for one that is published or rejected, Invalid.
+        Raises NotFound, WrongState for one that is published or rejected, Invalid.
         """
         check_draft_texts(question, answer, similar)
         with self._database.write() as connection:
@@ -93,26 +93,26 @@ class DraftStore:
 
         The same person counts once, and where two are needed the author is none of them. Personal
         data that was found in it has to be looked at: it would be shown to everybody. Raises
-        NotFound, Conflict.
+        NotFound, WrongState.
         """
         with self._database.write() as connection:
             draft = self._find(connection, name)
             _check_open(draft)
             if draft.personal and not personal_checked:
                 kinds = ", ".join(draft.personal)
-                raise Conflict(
+                raise WrongState(
                     f"This draft may hold personal data ({kinds}). Take it out, or send "
                     '"personal_checked": true if it is none.'
                 )
             if needed > 1 and person == draft.author:
-                raise Conflict("Somebody else than its author has to approve this draft.")
+                raise WrongState("Somebody else than its author has to approve this draft.")
             approvals = tuple(dict.fromkeys((*draft.approvals, person)))
             state: DraftState = "approved" if len(approvals) >= needed else "open"
             changed = replace(draft, approvals=approvals, state=state, updated=int(time.time()))
             return self._save(connection, changed)
 
     def reject(self, name: str, reason: str) -> Draft:
-        """Reject an open draft. Raises NotFound, Conflict."""
+        """Reject an open draft. Raises NotFound, WrongState."""
         with self._database.write() as connection:
             draft = self._find(connection, name)
             _check_open(draft)
@@ -120,11 +120,11 @@ class DraftStore:
             return self._save(connection, changed)
 
     def mark_published(self, name: str, uri: str) -> Draft:
-        """Note the document that an approved draft became. Raises NotFound, Conflict."""
+        """Note the document that an approved draft became. Raises NotFound, WrongState."""
         with self._database.write() as connection:
             draft = self._find(connection, name)
             if draft.state not in {"approved", "published"}:
-                raise Conflict("Only an approved draft is published.")
+                raise WrongState("Only an approved draft is published.")
             changed = replace(draft, state="published", uri=uri, updated=int(time.time()))
             return self._save(connection, changed)
 
@@ -175,4 +175,4 @@ class DraftStore:
 
 def _check_open(draft: Draft) -> None:
     if draft.state in {"published", "rejected"}:
-        raise Conflict(f"This draft is {draft.state}; it changes no more.")
+        raise WrongState(f"This draft is {draft.state}; it changes no more.")

@@ -149,7 +149,7 @@ class LearningDesk:
         raise NotFound("No such gap in this period. It may have been answered meanwhile.")
 
     def approve(self, name: str, review: DraftReview) -> Draft:
-        """Approve a draft. Raises NotFound, Conflict."""
+        """Approve a draft. Raises NotFound, WrongState."""
         return self.drafts.approve(
             name,
             review.person,

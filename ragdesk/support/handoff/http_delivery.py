@@ -1,0 +1,93 @@
+"""HTTP to the other systems that hear of hand-offs: addresses of the settings alone.
+
+No redirect is followed and no proxy of the environment is asked: what the settings name is what is
+spoken to. Replies are read to a bound.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+
+from ragdesk.errors import DeliveryFailed
+
+TIMEOUT_SECONDS: Final = 15.0
+LARGEST_REPLY: Final = 1_000_000
+OK_STATUS: Final = range(200, 300)
+
+
+class HttpSender:
+    """Sends JSON to one system. Safe to share between threads.
+
+    name: of the system, for messages. address: begins every path. headers: of every request.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        headers: Mapping[str, str] | None = None,
+        login: tuple[str, str] | None = None,
+    ) -> None:
+        self._name = name
+        self._address = address.rstrip("/")
+        self._client = httpx.Client(
+            timeout=TIMEOUT_SECONDS,
+            follow_redirects=False,
+            trust_env=False,
+            headers={"User-Agent": "ragdesk", **(headers or {})},
+            auth=httpx.BasicAuth(*login) if login else None,
+        )
+
+    def send_json(
+        self, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """Send a JSON body, and return the JSON of the reply; None where it is none.
+
+        Raises DeliveryFailed, which tells no word of either.
+        """
+        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        return self.send_text(method, path, text, headers)
+
+    def send_text(
+        self, method: str, path: str, text: str, headers: Mapping[str, str] | None = None
+    ) -> Any:
+        """Send JSON that is written already, byte for byte: a signature is over these."""
+        more = {"Content-Type": "application/json", **(headers or {})}
+        address, content = f"{self._address}{path}", text.encode()
+        try:
+            with self._client.stream(method, address, content=content, headers=more) as reply:
+                status = reply.status_code
+                if status not in OK_STATUS:
+                    wait = _read_seconds(reply.headers.get("retry-after", ""))
+                    raise DeliveryFailed(f"{self._name} answered {status}.", retry_after=wait)
+                return _parse_reply(_read_bounded(reply))
+        except httpx.HTTPError as error:
+            reason = type(error).__name__
+            raise DeliveryFailed(f"{self._name} cannot be reached: {reason}.") from error
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()
+
+
+def _read_bounded(reply: httpx.Response) -> bytes:
+    body = bytearray()
+    for piece in reply.iter_bytes(65_536):
+        body += piece
+        if len(body) > LARGEST_REPLY:
+            raise DeliveryFailed("The reply is longer than any that is expected.")
+    return bytes(body)
+
+
+def _parse_reply(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _read_seconds(text: str) -> float:
+    """Read a Retry-After in seconds, an hour at most; a date counts as none."""
+    return min(3_600.0, float(text)) if text.isdecimal() else 0.0

@@ -1,0 +1,127 @@
+"""The changes of a conversation as Server-Sent Events: new turns, and its state."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from ragdesk.answering.answer import JsonObject
+from ragdesk.answering.thread_offload import run_in_thread
+from ragdesk.errors import RagdeskError
+from ragdesk.support.access import Principal
+from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
+from ragdesk.web.auth import require_scope
+from ragdesk.web.conversation_access import open_conversation, use_answer_view
+from ragdesk.web.conversation_turns import describe_turn
+from ragdesk.web.leases import Leases
+from ragdesk.web.request_body import StrictRoute
+from ragdesk.web.server_state import ServerState, server_state
+from ragdesk.web.stream import STREAM_MEDIA_TYPE, format_event
+
+router = APIRouter(route_class=StrictRoute, tags=["conversations"])
+Follower = Annotated[Principal, Depends(require_scope("ask"))]
+RETRY_MILLISECONDS: Final = 1_000  # after which a page comes again
+HEARTBEAT_SECONDS: Final = 15.0  # a proxy ends a stream that is silent for longer
+RETRY_LINE: Final = f"retry: {RETRY_MILLISECONDS}\n\n".encode()
+EVENT_CONTENT: Final = {
+    "text/event-stream": {
+        "schema": {"type": "string"},
+        "example": 'event: state\ndata: {"state":"with_person"}\n\n',
+    }
+}
+
+
+@router.get("/v1/conversations/{conversation}/events", responses={200: {"content": EVENT_CONTENT}})
+async def follow_conversation(
+    conversation: str,
+    request: Request,
+    who: Follower,
+    leases: Leases,
+    after: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+) -> Response:
+    """Follow a conversation: ``turn`` for each new turn, ``state`` first and at each change.
+
+    after: number of the last turn that is known; without it, only turns from now on. A page that
+    comes again sends ``Last-Event-ID``. ``deleted`` ends it.
+    """
+    state = server_state(request)
+    opened = await open_conversation(state, conversation, who)
+    last = _last_number(request, after)
+    if last is None:
+        turns = await run_in_thread(state.conversations.list_last_turns, opened.id, 1)
+        last = turns[0].number if turns else 0
+    changed = leases.enter(state.support.streams.follow(opened.id, who.person))
+    request.state.slot.give_back()  # it waits far longer than it works
+    events = _write_events(state, opened, last, changed, _make_check(request))
+    leases.on_close(events.aclose)
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingResponse(events, media_type=STREAM_MEDIA_TYPE, headers=headers)
+
+
+async def _write_events(
+    state: ServerState,
+    conversation: Conversation,
+    last: int,
+    changed: asyncio.Event,
+    check: Callable[[], Awaitable[Principal]],
+) -> AsyncGenerator[bytes, None]:
+    """Write what changes, to the end of the server or of the right to see it."""
+    yield RETRY_LINE
+    known_state = ""
+    while not state.support.streams.is_ended:
+        changed.clear()
+        try:
+            who = await check()  # a key that was revoked sees nothing more
+            conversation = await open_conversation(state, conversation.id, who)
+        except RagdeskError:
+            yield format_event("deleted", {})
+            return
+        if conversation.state != known_state:
+            known_state = conversation.state
+            yield format_event("state", {"state": known_state})
+        for number, shown in await _read_fresh(state, conversation, who, last):
+            last = number
+            yield f"id: {number}\n".encode() + format_event("turn", shown)
+        try:
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await changed.wait()
+        except TimeoutError:
+            yield b": \n\n"
+    yield RETRY_LINE
+
+
+async def _read_fresh(
+    state: ServerState, conversation: Conversation, who: Principal, last: int
+) -> list[tuple[int, JsonObject]]:
+    turns = await run_in_thread(lambda: state.conversations.list_turns(conversation.id, after=last))
+    if not turns:
+        return []
+    async with use_answer_view(state, conversation.collection, who) as view:
+        is_agent = "agent" in who.scopes and conversation.person != who.person
+
+        def show(turn: ConversationTurn) -> JsonObject:
+            return describe_turn(turn, view, None)
+
+        return [
+            (turn.number, await run_in_thread(show, turn))
+            for turn in turns
+            if turn.author != "note" or is_agent
+        ]
+
+
+def _last_number(request: Request, after: int | None) -> int | None:
+    sent = request.headers.get("last-event-id", "")
+    return int(sent) if sent.isdecimal() and len(sent) < 10 else after  # noqa: PLR2004, of 32 bits
+
+
+def _make_check(request: Request) -> Callable[[], Awaitable[Principal]]:
+    """Make what tells who follows, as of now. Raises a Refusal once they may not."""
+    check = require_scope("ask")
+
+    async def authenticate() -> Principal:
+        return await check(request)
+
+    return authenticate

@@ -1,0 +1,121 @@
+"""Who may see and do what with a hand-off, and how it is shown to each."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from ragdesk.answering.answer import JsonObject
+from ragdesk.errors import Forbidden, NotFound
+from ragdesk.support.access import Principal, authorize
+from ragdesk.support.handoff.handoff import Handoff
+from ragdesk.support.handoff.handoff_desk import HandoffDesk
+from ragdesk.support.handoff.handoff_payload import IsVisible, hide_sources
+from ragdesk.support.handoff.handoff_rules import describe_waiting
+from ragdesk.support.handoff.handoff_states import HandoffState, list_actions
+from ragdesk.web.conversation_access import AnswerView
+
+NO_HANDOFF = "No such hand-off."
+PUBLIC_FIELDS = ("id", "conversation", "collection", "created", "updated", "taken", "closed")
+HandoffRole = Literal["agent", "customer"]
+
+
+def authorize_handoff(who: Principal, handoff: Handoff, role: HandoffRole | None) -> HandoffRole:
+    """Return as what somebody deals with a hand-off. Raises NotFound where they may not.
+
+    role: as what they want to; None takes what they may be, an agent first.
+    """
+    if role != "customer" and _may(lambda: authorize(who, "agent", handoff.collection)):
+        return "agent"
+    if role != "agent" and _may(
+        lambda: authorize(who, "ask", handoff.collection, owner=handoff.person)
+    ):
+        return "customer"
+    raise NotFound(NO_HANDOFF)
+
+
+def _may(check: Callable[[], None]) -> bool:
+    try:
+        check()
+    except (Forbidden, NotFound):
+        return False
+    return True
+
+
+def describe_handoff(
+    handoff: Handoff, desk: HandoffDesk, who: Principal, role: HandoffRole
+) -> JsonObject:
+    """Return a hand-off as it is listed for somebody."""
+    waits = handoff.state is HandoffState.WAITING
+    now = datetime.now(UTC)
+    shown: JsonObject = {name: getattr(handoff, name) for name in PUBLIC_FIELDS}
+    shown |= {
+        "state": str(handoff.state),
+        "reason": str(handoff.reason),
+        "reopened": handoff.reopened,
+        "rating": handoff.rating,
+        "agent_name": handoff.agent_name,
+        "actions": [str(action) for action in list_actions(handoff.state)],
+        "message": describe_waiting(desk.options, now, handoff.language) if waits else None,
+    }
+    if role == "agent":
+        shown |= {
+            "question": handoff.payload["question"],
+            "text": handoff.text,
+            "contact": {n: getattr(handoff.contact, n) for n in ("name", "email", "phone")},
+            "language": handoff.language,
+            "sentiment": handoff.sentiment,
+            "mine": handoff.state is HandoffState.WITH_PERSON and handoff.agent == who.person,
+            "comment": handoff.comment,
+        }
+    return shown
+
+
+def describe_whole(
+    handoff: Handoff, desk: HandoffDesk, who: Principal, role: HandoffRole, view: AnswerView
+) -> JsonObject:
+    """Return a hand-off with all that somebody may see of it. Blocks."""
+    shown = describe_handoff(handoff, desk, who, role)
+    if role != "agent":
+        return shown
+    events = [
+        {
+            "action": str(event.action),
+            "actor": event.actor,
+            "created": event.created,
+            "text": event.detail.get("text", ""),
+        }
+        for event in desk.store.list_events(handoff.id)
+    ]
+    return {
+        **shown,
+        "payload": hide_sources(handoff.payload, _make_visibility(view)),
+        "events": events,
+        "troubles": desk.outbox.list_troubles(handoff.id),
+    }
+
+
+def _make_visibility(view: AnswerView) -> IsVisible:
+    """Make the rule by which sources of a payload are shown: by their groups as of today."""
+
+    def is_visible(source: Mapping[str, Any]) -> bool:
+        if view.index is not None and (
+            today := view.index.documents.list_by_uri(str(source["uri"]))
+        ):
+            return any(view.may_read(document.groups) for document in today)
+        groups = source["groups"]
+        return view.groups is None or (groups is not None and view.may_read(frozenset(groups)))
+
+    return is_visible
+
+
+def common_groups(
+    agent: frozenset[str] | None, customer: frozenset[str] | None
+) -> frozenset[str] | None:
+    """Return the groups whose documents both an agent and a customer may see.
+
+    >>> common_groups(None, frozenset({"staff"})), common_groups(frozenset(), None)
+    (frozenset({'staff'}), frozenset())
+    """
+    if agent is None:
+        return customer
+    return agent if customer is None else agent & customer

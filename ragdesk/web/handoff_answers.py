@@ -1,0 +1,132 @@
+"""Answers that end with a person: what hands over, and what is said while a person has it."""
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from ragdesk.answering.answer import (
+    Answer,
+    AnswerEvent,
+    AnswerReason,
+    Done,
+    NextStep,
+    Outcome,
+    PassagesReady,
+    TextDelta,
+)
+from ragdesk.answering.thread_offload import run_in_thread
+from ragdesk.errors import WrongState
+from ragdesk.support.access import Principal
+from ragdesk.support.conversations.conversation import Conversation
+from ragdesk.support.handoff.handoff_desk import HandoffRequest
+from ragdesk.support.handoff.handoff_rules import WITH_PERSON_TEXTS, describe_waiting
+from ragdesk.support.handoff.handoff_states import HandoffState
+from ragdesk.web.server_state import ServerState
+
+
+async def finish_answer(
+    state: ServerState, conversation: Conversation, who: Principal, question: str, answer: Answer
+) -> Answer:
+    """Keep the turn of an answer, and hand the conversation over if a rule says so.
+
+    Returns the answer as it goes out: ``handed_over`` where a hand-off was really opened.
+    """
+    handoffs = state.support.handoffs
+    reason = await run_in_thread(handoffs.find_reason, conversation, answer)
+    if reason is None:
+        state.recorder.record(conversation, question, answer)
+        return answer
+    waiting = describe_waiting(handoffs.options, datetime.now(UTC), answer.language)
+    passed_on = _mark_handed_over(answer, waiting)
+    state.recorder.record(conversation, question, passed_on)
+    await state.recorder.settle(conversation.id)  # what the person reads holds this turn
+    request = HandoffRequest(reason=reason, groups=who.groups)
+    try:
+        await run_in_thread(handoffs.open, conversation, request, who.person)
+    except WrongState:  # somebody handed it over meanwhile: it is so, all the same
+        return passed_on
+    return passed_on
+
+
+def _mark_handed_over(answer: Answer, waiting: str) -> Answer:
+    """Say of an answer that a person was called.
+
+    Advice in an accident stands first, and such an answer stays one where the documents help.
+    """
+    step = answer.next_step
+    is_safety = answer.reason is AnswerReason.SAFETY
+    texts = [step.text, waiting] if step and is_safety else [waiting]
+    links = tuple(link for link in step.links if is_safety or link.href) if step else ()
+    next_step = NextStep(text=("" if answer.language == "zh" else " ").join(texts), links=links)
+    if is_safety and answer.outcome is Outcome.ANSWERED:
+        return replace(answer, next_step=next_step)
+    return replace(answer, outcome=Outcome.HANDED_OVER, next_step=next_step)
+
+
+async def pass_on_question(
+    state: ServerState, conversation: Conversation, who: Principal, question: str
+) -> Answer | None:
+    """Give a question to the person who has the conversation; None where nobody has it.
+
+    The documents are not asked: two who answer at once contradict each other.
+    """
+    if conversation.state != HandoffState.WITH_PERSON:
+        return None
+    handoff = await run_in_thread(state.support.handoffs.store.find_handoff, conversation.id)
+    if handoff is None or handoff.state is not HandoffState.WITH_PERSON:
+        return None
+    answer = _make_notice(conversation, question, handoff.language)
+    text = state.recorder.redact(question)
+    await run_in_thread(state.support.handoffs.write, handoff, text, who.person)
+    return answer
+
+
+def _make_notice(conversation: Conversation, question: str, language: str) -> Answer:
+    spoken = "zh" if language == "zh" else "en"
+    return Answer(
+        id=secrets.token_hex(16),
+        question=question,
+        language=language,
+        outcome=Outcome.HANDED_OVER,
+        text=WITH_PERSON_TEXTS[spoken],
+        claims=(),
+        citations=(),
+        passages=(),
+        choices=(),
+        reason=None,
+        next_step=None,
+        collection=conversation.collection,
+        generation=0,
+        generator="extractive",
+        model="",
+        degraded=False,
+        degraded_reason=None,
+        withheld=0,
+        confidence=None,
+        seconds={"total": 0.0},
+    )
+
+
+async def stream_notice(answer: Answer) -> AsyncGenerator[AnswerEvent, None]:
+    """Tell an answer that was not looked for as events."""
+    yield PassagesReady(())
+    yield TextDelta(answer.text)
+    yield Done(answer)
+
+
+async def finish_events(
+    events: AsyncGenerator[AnswerEvent, None],
+    state: ServerState,
+    conversation: Conversation,
+    who: Principal,
+    question: str,
+) -> AsyncGenerator[AnswerEvent, None]:
+    """Pass events on, the last of them as ``finish_answer`` makes it."""
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Done):
+                yield Done(await finish_answer(state, conversation, who, question, event.answer))
+            else:
+                yield event

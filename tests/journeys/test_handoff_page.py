@@ -1,0 +1,246 @@
+"""A customer asks for a person on the page, and is answered from the inbox, in Chromium."""
+
+import contextlib
+import importlib.resources
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from server_process import served
+from web_home import publish
+
+from ragdesk.support.key_store import KeyStore
+
+pytestmark = pytest.mark.real
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+TEXTS = {
+    "refunds.md": "# Refunds\nA refund reaches a bank account within 5 working days.\n",
+    "退款.md": "退款说明\n退款会在三个工作日内到账。\n",
+}
+MOUNT = """async (question) => {
+  const { mountHandoff } = await import("/page/handoff.js");
+  const { el } = await import("/page/dom.js");
+  const { call } = await import("/page/wire.js");
+  const send = async (path, body) => (await call(path, { method: "POST", body: JSON.stringify(body),
+    headers: { "Content-Type": "application/json" } })).json();
+  document.body.classList.add("talking");
+  const link = el("link", { rel: "stylesheet", href: "/page/handoff.css" });
+  document.head.append(link);
+  const place = el("div", { id: "handoff" });
+  document.getElementById("composer").prepend(place);
+  const { id } = await send("/v1/conversations", {});
+  const draw = (turn) => document.getElementById("turns").append(el("p", { class: "agent-reply" }, turn.answer.text));
+  const handoff = mountHandoff(place, { ensure: async () => id, draw });
+  await handoff.follow(id);
+  window.say = async (text) => {
+    const answer = await send("/v1/answers", { conversation: id, question: text });
+    await handoff.follow(id);
+    return answer.outcome;
+  };
+  return id;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("handoff")
+    publish(home, "default", TEXTS)
+    return home
+
+
+@pytest.fixture(scope="module")
+def tokens(home: Path) -> dict[str, str]:
+    with contextlib.closing(KeyStore(home)) as keys:
+        agent = ("ask", "agent")
+        return {
+            "ann": keys.create("Ann")[1],
+            "anna": keys.create("Anna", scopes=agent)[1],
+            "ben": keys.create("Ben", scopes=agent)[1],
+        }
+
+
+@pytest.fixture(scope="module")
+def port(home: Path, tokens: dict[str, str]) -> Iterator[int]:
+    with served(home) as (port, _):
+        yield port
+
+
+@contextlib.contextmanager
+def window(  # noqa: PLR0913, as a browser is opened
+    browser: Browser,
+    port: int,
+    path: str,
+    *,
+    locale: str = "en-US",
+    key: str = "",
+    width: int = 1280,
+) -> Iterator[Page]:
+    """Open a page in a browser of its own, and hold its script to no error."""
+    context: BrowserContext = browser.new_context(
+        locale=locale, viewport={"width": width, "height": 800}
+    )
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
+    if key:
+        page.add_init_script(f"sessionStorage.setItem('ragdesk.key', {key!r})")
+    page.goto(f"http://127.0.0.1:{port}{path}")
+    yield page
+    context.close()
+    expected = ("401", "409")  # the browser's own words for what tests provoke
+    assert [line for line in wrong if not any(word in line for word in expected)] == []
+
+
+@contextlib.contextmanager
+def inbox(browser: Browser, port: int, token: str, **more: object) -> Iterator[Page]:
+    with window(browser, port, "/inbox", **more) as page:  # type: ignore[arg-type]
+        page.locator("#key-value").fill(token)
+        page.keyboard.press("Enter")
+        expect(page.locator("#key")).to_be_hidden()
+        yield page
+
+
+def check_with_axe(page: Page, part: str = "html") -> None:
+    """Have axe look at a page as it is now: nothing above minor."""
+    axe = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text()
+    page.evaluate(f"() => {{ {axe} }}")
+    issues = page.evaluate("(part) => axe.run(part).then((result) => result.violations)", part)
+    grave = [(one["id"], one["nodes"][0]["html"]) for one in issues if one["impact"] != "minor"]
+    assert grave == []
+
+
+def test_a_customer_is_answered_from_the_inbox_without_reloading_and_rates_it(
+    browser, port, tokens, tmp_path
+):
+    with (
+        window(browser, port, "/", key=tokens["ann"]) as ann,
+        inbox(browser, port, tokens["anna"]) as anna,
+    ):
+        ann.evaluate(MOUNT)
+        ann.evaluate("say('When does a refund reach a bank account?')")
+        ann.get_by_role("button", name="Talk to a person").click()
+        check_with_axe(ann, "#handoff")
+        ann.get_by_label("What is it about").fill("My parcel is lost.")
+        ann.get_by_label("E-mail").fill("ann@example.org")
+        ann.get_by_role("button", name="Ask for a person").click()
+        expect(ann.locator("#handoff")).to_contain_text("passed on to a person")
+
+        entry = anna.locator(".entry")
+        expect(entry).to_contain_text("asked for a person")
+        entry.click()
+        expect(anna.locator("#case-head")).to_contain_text("ann@example.org")
+        expect(anna.locator(".speech.desk")).to_contain_text("within 5 working days")
+        anna.locator(".speech.desk .mark").click()
+        expect(anna.locator("mark.main")).to_contain_text("5 working days")
+        anna.keyboard.press("Escape")
+        anna.get_by_role("button", name="Take", exact=True).click()
+        expect(ann.locator("#handoff")).to_contain_text("Anna is helping you")
+        anna.get_by_role("button", name="Draft from the documents").click()
+        expect(anna.locator("#question")).to_have_value(
+            "A refund reaches a bank account within 5 working days. [1]"
+        )
+        anna.locator("#question").fill("I found it: it comes tomorrow. Refunds are quick, too. [1]")
+        anna.screenshot(path=tmp_path / "inbox.png")
+        check_with_axe(anna)
+        anna.locator("#theme").click()
+        check_with_axe(anna)
+        anna.screenshot(path=tmp_path / "dark.png")
+        expect(anna.locator("#cited .chip")).to_have_count(1)
+        anna.get_by_role("button", name="Send", exact=True).click()
+        expect(ann.locator(".agent-reply")).to_have_text(
+            "I found it: it comes tomorrow. Refunds are quick, too. [1]"
+        )
+        assert ann.evaluate("say('Thank you! And when?')") == "handed_over"
+        expect(anna.locator(".speech.customer").last).to_have_text("CustomerThank you! And when?")
+        expect(anna.locator(".speech.agent .mark")).to_have_count(1)
+        anna.get_by_role("button", name="Close", exact=True).first.click()
+        expect(ann.get_by_text("How were you helped?")).to_be_visible()
+        ann.screenshot(path=tmp_path / "rating.png")
+        check_with_axe(ann, "#handoff")
+        ann.get_by_label("Very well").check()
+        ann.get_by_label("Anything to add").fill("Quick!")
+        ann.locator("#handoff").get_by_role("button", name="Send", exact=True).click()
+        expect(ann.locator("#handoff")).to_contain_text("Thank you for telling us")
+        expect(ann.locator(".agent-reply")).to_have_count(1)
+
+
+def test_of_two_agents_the_second_is_told_and_a_transfer_comes_back_to_the_queue(
+    browser, port, tokens
+):
+    with (
+        window(browser, port, "/", key=tokens["ann"]) as ann,
+        inbox(browser, port, tokens["anna"]) as anna,
+        inbox(browser, port, tokens["ben"]) as ben,
+    ):
+        ann.evaluate(MOUNT)
+        assert ann.evaluate("say('I want to talk to a human being, please.')") == "handed_over"
+        for page in (anna, ben):
+            page.locator(".entry", has_text="human being").click()
+        anna.get_by_role("button", name="Take", exact=True).click()
+        expect(anna.locator("#question")).to_be_focused()
+        expect(ben.locator("#case-head")).to_contain_text("Being helped")
+        expect(ben.get_by_role("button", name="Take", exact=True)).to_have_count(0)
+        anna.get_by_role("button", name="Transfer", exact=True).click()
+        anna.get_by_label("To whom").fill("Ben")
+        anna.get_by_role("button", name="Put back").click()
+        ben.get_by_role("button", name="Take", exact=True).click()
+        expect(ben.locator("#question")).to_be_visible()
+        expect(ann.locator("#handoff")).to_contain_text("Ben is helping you")
+        ann.get_by_role("button", name="That is all").click()
+        expect(ben.locator("#case-head")).to_contain_text("Closed")
+
+
+def test_a_key_without_the_scope_does_not_open_the_inbox(browser, port, tokens):
+    with window(browser, port, "/inbox") as page:
+        page.locator("#key-value").fill(tokens["ann"])
+        page.keyboard.press("Enter")
+        expect(page.locator("#key-wrong")).to_be_visible()
+        expect(page.locator(".entry")).to_have_count(0)
+
+
+def test_a_chinese_phone_shows_the_queue_and_one_case_and_goes_back_by_the_keyboard(
+    browser, port, tokens, tmp_path
+):
+    with (
+        window(browser, port, "/", key=tokens["ann"], locale="zh-CN") as ann,
+        inbox(browser, port, tokens["anna"], locale="zh-CN", width=360) as anna,
+    ):
+        ann.evaluate(MOUNT)
+        ann.get_by_role("button", name="联系人工").click()
+        ann.get_by_label("想咨询什么").fill("我的包裹在哪里？")
+        ann.get_by_role("button", name="转人工").click()
+        expect(ann.locator("#handoff")).to_contain_text("转交人工")
+        anna.locator(".entry", has_text="我的包裹").focus()
+        anna.keyboard.press("Enter")
+        expect(anna.locator("#case-head h2")).to_have_text("我的包裹在哪里？")
+        expect(anna.locator("#queue")).to_be_hidden()
+        anna.screenshot(path=tmp_path / "phone.png")
+        assert anna.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        check_with_axe(anna)
+        anna.locator("#to-queue").click()
+        expect(anna.locator("#queue")).to_be_visible()
+        anna.keyboard.press("Enter")  # the entry has the keyboard again
+        expect(anna.locator("#queue")).to_be_hidden()
+        anna.keyboard.press("Escape")
+        expect(anna.locator("#queue")).to_be_visible()
+        check_with_axe(anna)
+        check_with_axe(ann, "#handoff")
+        assert anna.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_signing_out_ends_the_session(browser, port, tokens):
+    with inbox(browser, port, tokens["anna"]) as page:
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.locator("#key")).to_be_visible()
