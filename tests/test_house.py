@@ -20,6 +20,7 @@ OPEN_TO_EVAL = "indexes.text."  # pure: verifying and measuring share it
 DOORS = {
     "comrak": {"ingest/parse/markup/markdown.py"},
     "alembic": {"ragdesk/support/migrations"},
+    "authlib": {"ragdesk/support/sign_in/on_authlib.py"},
     "cryptography": {"ragdesk/support/encryption.py"},
     "cv2": {"ingest/parse/pdf/on_rapidocr.py"},
     "faiss": {"indexes/vectors/faiss_index.py"},
@@ -32,6 +33,9 @@ DOORS = {
         "ragdesk/support/handoff/http_delivery.py",
         "eval/targets.py",
     },
+    "httpx2": {"ragdesk/support/sign_in/on_authlib.py"},
+    "joserfc": {"ragdesk/support/sign_in/on_authlib.py"},
+    "jwt": {"ragdesk/support/sign_in/on_pyjwt.py"},
     "langchain_text_splitters": {"ingest/split.py"},
     "lxml": {"ingest/parse"},
     "marisa_trie": {"indexes/embedding/unigram_tokenizer.py"},

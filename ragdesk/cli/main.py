@@ -33,7 +33,7 @@ VERBS = {
     "support": "Export or erase a person's data; rotate encryption keys.",
     "eval": "Measure answers, and fail a build that got worse.",
     "tune": "Train the reader further, on your own cases.",
-    "insight": "Train what questions are about, on your own examples.",
+    "insight": "List what was not answered; learn from past tickets, and from your own intents.",
     "bench": "Measure how fast this machine ingests, searches and serves.",
     "doctor": "Say what is missing, and how to get it.",
     "settings": "Show every setting, and where its value comes from.",

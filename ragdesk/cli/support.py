@@ -63,10 +63,8 @@ def support_erase(call: shared_options.CliCall, *, person: str, as_json: bool) -
     """Delete all that is kept of PERSON. Backups that were made before still hold it."""
     with open_support(call) as (database, _):
         erased = erase_person(database, person)
-        folders = (load_settings(home=call.home, config=call.config).home / "collections").glob(
-            "*/"
-        )
-        erased["cases"] = remove_orphan_cases(database, folders)
+        home = load_settings(home=call.home, config=call.config).home
+        erased["cases"] = remove_orphan_cases(database, (home / "collections").glob("*/"))
     if as_json:
         shared_options.print_json({"person": person, "erased": erased})
         return

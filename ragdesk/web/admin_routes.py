@@ -14,6 +14,7 @@ from ragdesk.home_check import check_open_home
 from ragdesk.settings import list_settings
 from ragdesk.support.access import Principal
 from ragdesk.web import admin_schemas
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.health_routes import describe_readiness
 from ragdesk.web.request_body import StrictRoute
@@ -34,6 +35,7 @@ async def settings(request: Request, who: DeskKeeper) -> Response:
     """List every setting as it holds, and where it came from. Secrets are masked."""
     _require_whole_desk(who)
     state = server_state(request)
+    await audit_request(request, who, "settings.read", "")
     rows = list_settings(state.workspace.settings, state.origins)
     listed = [
         {

@@ -214,6 +214,36 @@ class KeysOut(BaseModel):
     next: NextCursor
 
 
+class SiteIn(StrictModel):
+    name: ShortName
+    origins: Annotated[list[Annotated[str, Field(max_length=300)]], Field(max_length=50)] = Field(
+        description="Where its pages come from, as in `https://shop.example`."
+    )
+    collections: Annotated[list[Collection], Field(min_length=1, max_length=100)]
+    daily_answers: Annotated[int, Field(ge=0, le=10_000_000)] | None = Field(
+        default=None, description="Answers by a language model a day; null: as the settings say."
+    )
+    days: Annotated[int, Field(ge=1, le=3_650)] | None = None
+
+
+class SiteOut(BaseModel):
+    id: str
+    name: str
+    key: str = Field(description="No secret: it stands in the website's pages.")
+    origins: list[str]
+    collections: list[str]
+    daily_answers: int | None
+    created: int
+    expires: int | None
+    revoked: int | None
+    state: Literal["valid", "expired", "revoked"]
+
+
+class SitesOut(BaseModel):
+    sites: list[SiteOut]
+    next: NextCursor
+
+
 class SettingOut(BaseModel):
     name: str
     value: Any

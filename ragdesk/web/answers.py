@@ -67,6 +67,8 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     if conversation is not None:
         view = AnswerView(groups=who.groups, index=opened.index)
         history = await run_in_thread(read_history, state.conversations, view, conversation)
+    if state.writes_with_model:
+        await state.limits.count_answer(request.state.identity)
     question = Question(
         text=ask.question,
         history=history,

@@ -17,6 +17,7 @@ from ragdesk.errors import Invalid, NotFound
 from ragdesk.kept_cases import format_case_lines, keep_case, read_kept_cases, remove_kept_case
 from ragdesk.support.access import Principal
 from ragdesk.web import admin_schemas, cursors
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.leases import Leases
 from ragdesk.web.request_body import StrictRoute
@@ -67,6 +68,7 @@ async def keep(
     async def build_response() -> Response:
         case = await run_in_thread(_make_case, opened.index, ask)
         await run_in_thread(keep_case, opened.folder, case)
+        await audit_request(request, who, "case.create", f"{collection}/{case.id}")
         return JSONResponse(_case_json(case), 201)
 
     digest = ask.model_dump_json().encode()
@@ -114,9 +116,11 @@ async def download_cases(collection: str, who: CaseKeeper, leases: Leases) -> Re
 
 
 @router.delete(f"{CASES_PATH}/{{case}}", status_code=204)
-async def remove_case(collection: str, case: str, who: CaseKeeper, leases: Leases) -> Response:
+async def remove_case(
+    collection: str, case: str, request: Request, who: CaseKeeper, leases: Leases
+) -> Response:
     """Remove a case that was kept."""
-    del who
     folder: Path = (await leases.lease_collection(collection)).folder
     await run_in_thread(remove_kept_case, folder, case)
+    await audit_request(request, who, "case.remove", f"{collection}/{case}")
     return Response(status_code=204)

@@ -13,6 +13,7 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.access import Principal
 from ragdesk.web import cursors, schemas
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_list import name_source
 from ragdesk.web.leases import Leases
@@ -67,7 +68,6 @@ async def remove(
 
     Its name has to be sent twice: in the path, and as ``confirm``.
     """
-    del who
     state = server_state(request)
     if not COLLECTION_NAME.fullmatch(collection):
         raise NotFound("No such collection.")
@@ -76,4 +76,5 @@ async def remove(
     if collection in state.jobs.collections():
         raise CollectionBusy(f"Documents wait to be taken into {collection!r}.")
     await asyncio.to_thread(state.remove_collection, collection)
+    await audit_request(request, who, "collection.remove", collection)
     return Response(status_code=204)

@@ -25,6 +25,7 @@ from ragdesk.assemble import EXTRA_FILES
 from ragdesk.errors import Invalid, NotFound, error_status, public_words
 from ragdesk.support.access import Principal
 from ragdesk.web import admin_schemas, cursors
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_list import name_source
 from ragdesk.web.open_collections import COLLECTION_NAME
@@ -214,7 +215,6 @@ async def roll_back_collection(
 
     Texts go back, and who may see them does not. The collection's name has to be sent as `confirm`.
     """
-    del who
     state = server_state(request)
     folder = _find_folder(state, collection)
     if ask.confirm != collection:
@@ -228,4 +228,5 @@ async def roll_back_collection(
     except IndexNotFound as error:
         raise NotFound(f"Generation {target} is not kept.") from error
     await asyncio.to_thread(state.open_collections.refresh, collection)
+    await audit_request(request, who, "generation.rollback", f"{collection}/{target}")
     return JSONResponse({"collection": collection, "generation": number, "content_of": target})

@@ -31,6 +31,9 @@ class HandoffIn(StrictModel):
     reason: HandoffReason = HandoffReason.CUSTOMER_ASKED
     text: FreeText = ""
     contact: HandoffContactIn = HandoffContactIn()
+    language: Literal["en", "zh"] | None = Field(
+        default=None, description="In which to speak to somebody who has asked nothing yet."
+    )
 
 
 class HandoffReplyIn(StrictModel):

@@ -55,8 +55,14 @@ async def open_handoff(body: shapes.HandoffIn, request: Request, identity: Parti
         known = handoffs.store.find_handoff(conversation.id)
         if known is not None and known.state in OPEN_STATES:
             return handoffs.add_contact(known.id, contact, text, who.person)
-        asked = HandoffRequest(reason=body.reason, groups=who.groups, text=text, contact=contact)
-        return handoffs.open(conversation, asked, who.person)
+        wish = HandoffRequest(
+            reason=body.reason,
+            groups=who.groups,
+            text=text,
+            contact=contact,
+            language=body.language,
+        )
+        return handoffs.open(conversation, wish, who.person)
 
     return await _change(request, who, write, role="customer", status=201)
 

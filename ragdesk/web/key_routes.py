@@ -4,6 +4,7 @@ An administrator whose key is limited to some collections makes and sees no key 
 """
 
 import time
+from dataclasses import asdict
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query
@@ -12,8 +13,9 @@ from starlette.responses import JSONResponse, Response
 
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import Forbidden, Invalid, NotFound
-from ragdesk.support.access import ROLE_SCOPES, Key, Principal
+from ragdesk.support.access import ROLE_SCOPES, Key, Principal, find_role
 from ragdesk.web import admin_schemas, cursors
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
@@ -39,13 +41,14 @@ async def list_keys(
 ) -> Response:
     """List keys, newest first: never a token. With the roles, and the limits of them all."""
     state = server_state(request)
-    keys = await run_in_thread(state.gate.keys.list_keys)
+    keys = await run_in_thread(state.gate.identities.keys.list_keys)
     own = [key for key in reversed(keys) if _may_keep(key, who)]
     page, following = cursors.cut_page(
         own, cursor, limit, scope=f"keys\0{who.name}", secret=state.secret
     )
     roles = {role: sorted(scopes) for role, scopes in ROLE_SCOPES.items()}
-    limits = {name: getattr(state.options, name) for name in SHOWN_LIMITS}
+    limits = {f"serve.{name}": getattr(state.options, name) for name in SHOWN_LIMITS}
+    limits |= {f"limits.{n}": v for n, v in asdict(state.workspace.settings.limits).items()}
     listed = [describe_key(key, who) for key in page]
     reply = {"keys": listed, "roles": roles, "limits": limits, "open": state.gate.is_open}
     return JSONResponse({**reply, "next": following})
@@ -59,14 +62,11 @@ def _may_keep(key: Key, who: Principal) -> bool:
 def describe_key(key: Key, who: Principal) -> dict[str, Any]:
     """Write a key as JSON values, without its token, which nobody knows."""
     state = "valid" if key.is_valid(time.time()) else "revoked" if key.revoked else "expired"
-    role = next((name for name, scopes in ROLE_SCOPES.items() if scopes == key.scopes), None)
-    if "admin" in key.scopes:
-        role = "admin"
     return {
         "id": key.id,
         "name": key.name,
         "scopes": sorted(key.scopes),
-        "role": role,
+        "role": find_role(key.scopes),
         "groups": sorted(key.groups),
         "collections": sorted(key.collections),
         "created": key.created,
@@ -88,7 +88,7 @@ async def make_key(ask: admin_schemas.KeyIn, request: Request, who: KeyKeeper) -
     _check_key(ask, scopes, who, state)
 
     def create() -> dict[str, Any]:
-        key, token = state.gate.keys.create(
+        key, token = state.gate.identities.keys.create(
             ask.name,
             scopes=scopes,
             groups=ask.groups,
@@ -98,7 +98,9 @@ async def make_key(ask: admin_schemas.KeyIn, request: Request, who: KeyKeeper) -
         return {**describe_key(key, who), "key": token}
 
     async def build_response() -> Response:
-        return JSONResponse(await run_in_thread(create), 201)
+        made = await run_in_thread(create)
+        await audit_request(request, who, "key.create", made["id"])
+        return JSONResponse(made, 201)
 
     digest = ask.model_dump_json().encode()
     return await state.idempotency.get_or_make(request, who, digest, build_response)
@@ -132,10 +134,11 @@ async def revoke_key(
 ) -> Response:
     """Revoke a key for good. One's own key has to be named twice."""
     state = server_state(request)
-    keys = await run_in_thread(state.gate.keys.list_keys)
+    keys = await run_in_thread(state.gate.identities.keys.list_keys)
     if not any(other.id == key and _may_keep(other, who) for other in keys):
         raise NotFound("No such key.")
     if key == who.name and confirm != key:
         raise Invalid("This is your own key. To revoke it all the same, send its id as confirm.")
-    revoked = await run_in_thread(state.gate.keys.revoke, key)
+    revoked = await run_in_thread(state.gate.identities.keys.revoke, key)
+    await audit_request(request, who, "key.revoke", key)
     return JSONResponse(describe_key(revoked, who))

@@ -2,9 +2,8 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from functools import partial
 
-from indexes.text.redaction.redaction import RedactionOptions, find_personal_data, redact_text
+from indexes.text.redaction.redaction import redact_text
 from ragdesk.metrics import Metrics
 from ragdesk.settings import Settings
 from ragdesk.support.conversations.conversation_store import ConversationStore
@@ -17,8 +16,6 @@ from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.support.handoff.handoff_desk import HandoffDesk
 from ragdesk.support.handoff.handoff_store import HandoffStore
 from ragdesk.support.handoff.outbox import Outbox
-from ragdesk.support.insight.surge_watch import SurgeWatch
-from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.support.notices import NoticeListener
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.web.event_streams import EventStreams
@@ -41,8 +38,6 @@ class SupportState:
     listener: NoticeListener
     handoffs: HandoffDesk
     deliverer: Deliverer
-    learning: LearningDesk
-    surges: SurgeWatch
     chatwoot_secret: str = field(repr=False)
 
     def start(self) -> None:
@@ -86,32 +81,19 @@ def make_support_state(
         deliverer.wake()
 
     hooks = TurnHooks(redact=lambda text: redact_text(text, settings.redaction))
-    recorder = TurnRecorder(store, open_collections, metrics, hooks)
     return SupportState(
         database=database,
         cipher=cipher,
         conversations=store,
         feedback=FeedbackStore(database, cipher),
-        recorder=recorder,
+        recorder=TurnRecorder(store, open_collections, metrics, hooks),
         upkeep=SupportUpkeep(store, settings.support),
         streams=streams,
         listener=NoticeListener(database, streams.notify),
         handoffs=HandoffDesk(settings.handoff, handoffs, outbox, store, tell),
         deliverer=deliverer,
-        learning=LearningDesk(
-            database,
-            cipher,
-            settings.learning,
-            find_personal=partial(_list_personal_kinds, settings.redaction),
-            redact=recorder.redact,
-        ),
-        surges=SurgeWatch(database, settings.surge),
         chatwoot_secret=settings.handoff_chatwoot.webhook_secret,
     )
-
-
-def _list_personal_kinds(options: RedactionOptions, text: str) -> list[str]:
-    return sorted({span.kind for span in find_personal_data(text, options)})
 
 
 def _make_handoff_channels(settings: Settings) -> dict[str, Channel]:

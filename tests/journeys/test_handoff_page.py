@@ -1,6 +1,7 @@
 """A customer asks for a person on the page, and is answered from the inbox, in Chromium."""
 
 import contextlib
+import importlib.resources
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,7 +77,7 @@ def port(home: Path, tokens: dict[str, str]) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def window(
+def window(  # noqa: PLR0913, as a browser is opened
     browser: Browser,
     port: int,
     path: str,
@@ -111,6 +112,15 @@ def inbox(browser: Browser, port: int, token: str, **more: object) -> Iterator[P
         yield page
 
 
+def check_with_axe(page: Page, part: str = "html") -> None:
+    """Have axe look at a page as it is now: nothing above minor."""
+    axe = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text()
+    page.evaluate(f"() => {{ {axe} }}")
+    issues = page.evaluate("(part) => axe.run(part).then((result) => result.violations)", part)
+    grave = [(one["id"], one["nodes"][0]["html"]) for one in issues if one["impact"] != "minor"]
+    assert grave == []
+
+
 def test_a_customer_is_answered_from_the_inbox_without_reloading_and_rates_it(
     browser, port, tokens, tmp_path
 ):
@@ -121,6 +131,7 @@ def test_a_customer_is_answered_from_the_inbox_without_reloading_and_rates_it(
         ann.evaluate(MOUNT)
         ann.evaluate("say('When does a refund reach a bank account?')")
         ann.get_by_role("button", name="Talk to a person").click()
+        check_with_axe(ann, "#handoff")
         ann.get_by_label("What is it about").fill("My parcel is lost.")
         ann.get_by_label("E-mail").fill("ann@example.org")
         ann.get_by_role("button", name="Ask for a person").click()
@@ -142,6 +153,11 @@ def test_a_customer_is_answered_from_the_inbox_without_reloading_and_rates_it(
         )
         anna.locator("#question").fill("I found it: it comes tomorrow. Refunds are quick, too. [1]")
         anna.screenshot(path=tmp_path / "inbox.png")
+        check_with_axe(anna)
+        anna.locator("#theme").click()
+        check_with_axe(anna)
+        anna.screenshot(path=tmp_path / "dark.png")
+        expect(anna.locator("#cited .chip")).to_have_count(1)
         anna.get_by_role("button", name="Send", exact=True).click()
         expect(ann.locator(".agent-reply")).to_have_text(
             "I found it: it comes tomorrow. Refunds are quick, too. [1]"
@@ -152,9 +168,10 @@ def test_a_customer_is_answered_from_the_inbox_without_reloading_and_rates_it(
         anna.get_by_role("button", name="Close", exact=True).first.click()
         expect(ann.get_by_text("How were you helped?")).to_be_visible()
         ann.screenshot(path=tmp_path / "rating.png")
+        check_with_axe(ann, "#handoff")
         ann.get_by_label("Very well").check()
         ann.get_by_label("Anything to add").fill("Quick!")
-        ann.get_by_role("button", name="Send", exact=True).last.click()
+        ann.locator("#handoff").get_by_role("button", name="Send", exact=True).click()
         expect(ann.locator("#handoff")).to_contain_text("Thank you for telling us")
         expect(ann.locator(".agent-reply")).to_have_count(1)
 
@@ -211,8 +228,15 @@ def test_a_chinese_phone_shows_the_queue_and_one_case_and_goes_back_by_the_keybo
         expect(anna.locator("#queue")).to_be_hidden()
         anna.screenshot(path=tmp_path / "phone.png")
         assert anna.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        check_with_axe(anna)
+        anna.locator("#to-queue").click()
+        expect(anna.locator("#queue")).to_be_visible()
+        anna.keyboard.press("Enter")  # the entry has the keyboard again
+        expect(anna.locator("#queue")).to_be_hidden()
         anna.keyboard.press("Escape")
         expect(anna.locator("#queue")).to_be_visible()
+        check_with_axe(anna)
+        check_with_axe(ann, "#handoff")
         assert anna.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

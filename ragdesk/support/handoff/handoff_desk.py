@@ -29,11 +29,15 @@ BUSY_STATES: Final = ("waiting", "with_person")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandoffRequest:
-    """What is asked for with a hand-off. groups: what the asker may see; None sees all."""
+    """What is asked for with a hand-off. groups: what the asker may see; None sees all.
+
+    language: in which somebody is spoken to who has asked nothing yet.
+    """
 
     reason: HandoffReason
     groups: frozenset[str] | None
     text: str = ""
+    language: str | None = None
     contact: HandoffContact = field(default_factory=HandoffContact)
 
 
@@ -83,7 +87,8 @@ class HandoffDesk:
         customers = [turn for turn in turns if turn.author == "customer"]
         languages = [turn.language for turn in customers if turn.language]
         sentiments = [turn.sentiment for turn in customers if turn.sentiment]
-        language = languages[-1] if languages else conversation.language or "en"
+        spoken = conversation.language or request.language or "en"
+        language = languages[-1] if languages else spoken
         sentiment = sentiments[-1] if sentiments else None
         payload = build_payload(
             describe_turns(turns),

@@ -25,7 +25,7 @@ class GapOptions:
     """
 
     days: int = 30
-    floor: float = 0.6
+    floor: float = 0.45
     most: int = 200
 
 

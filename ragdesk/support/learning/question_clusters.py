@@ -10,7 +10,7 @@ MOST_ROUNDS = 4  # of assignment; questions rarely move after the second
 
 
 def cluster_questions(
-    vectors: Vectors, shared: Vectors | None = None, floor: float = 0.6
+    vectors: Vectors, shared: Vectors | None = None, floor: float = 0.45
 ) -> list[list[int]]:
     """Return groups of rows that lie near each other, the largest first.
 
@@ -56,13 +56,13 @@ def _subtract_shared(vectors: Vectors, shared: Vectors | None) -> Vectors:
 
 def _choose_leaders(rows: Vectors, floor: float) -> Vectors:
     """Choose the first question of each group, in the order in which they were asked."""
-    leaders: list[int] = []
-    matrix = np.zeros((0, rows.shape[1]), dtype=np.float32)
-    for number, row in enumerate(rows):
-        if not leaders or float(np.max(matrix @ row)) < floor:
-            leaders.append(number)
-            matrix = rows[leaders]
-    return matrix
+    matrix = np.empty_like(rows)
+    count = 0
+    for row in rows:
+        if not count or float(np.max(matrix[:count] @ row)) < floor:
+            matrix[count] = row
+            count += 1
+    return matrix[:count]
 
 
 def _nearest(rows: Vectors, means: Vectors) -> NDArray[np.int64]:

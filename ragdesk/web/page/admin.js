@@ -4,6 +4,7 @@ import { byId, el } from "./dom.js";
 import { admin_sections } from "./admin_sections.js";
 import { hear, note, words } from "./admin_parts.js";
 import { language, say, speak } from "./admin_words.js";
+import * as session from "./session.js";
 import * as wire from "./wire.js";
 
 const picker = byId("collection");
@@ -11,14 +12,18 @@ const place = byId("section");
 let leave = null; // what the section that stands has to end
 let turn = 0; // a section that was overtaken by another must not draw
 let collections = [];
+let scopes = []; // of who is signed in
 
 speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
 dress(localStorage.getItem("ragdesk.theme"));
 begin();
 
 async function begin() {
-  drawRooms();
   try {
+    const who = await session.current();
+    scopes = who.scopes;
+    byId("change-key").hidden = who.kind === "local";
+    drawRooms();
     collections = await wire.collections();
   } catch (problem) {
     if (problem.status === 401) return askKey(begin);
@@ -41,9 +46,14 @@ function fillPicker() {
 
 function drawRooms() {
   const items = admin_sections
-    .filter((one) => !one.hidden)
+    .filter((one) => !one.hidden && isOpen(one))
     .map((one) => el("a", { href: `#${one.name}`, "data-name": one.name }, label(one)));
   byId("rooms").replaceChildren(...items);
+}
+
+// A section names the scope that it takes; without one it is for administrators.
+function isOpen(section) {
+  return scopes.includes(section.scope ?? "admin");
 }
 
 function label(section) {
@@ -53,7 +63,7 @@ function label(section) {
 // #section/rest: the rest is the section's own, a document's uri for instance.
 function address() {
   const [name, ...rest] = location.hash.slice(1).split("/");
-  const section = admin_sections.find((one) => one.name === name) ?? admin_sections[0];
+  const section = admin_sections.find((one) => one.name === name) ?? admin_sections.find(isOpen) ?? admin_sections[0];
   return { section, rest: rest.map(decodeURIComponent).join("/") };
 }
 
@@ -76,7 +86,10 @@ async function show() {
   place.replaceChildren(room);
   const desk = { collection: picker.value, collections, rest, hear, renew, alive: () => mine === turn };
   try {
-    const end = await section.draw(room, desk);
+    if (!isOpen(section)) throw new wire.Problem(403, "forbidden", say("forbidden"));
+    const { draw } = await section.load();
+    if (mine !== turn) return;
+    const end = await draw(room, desk);
     if (mine === turn) leave = end ?? null;
     else end?.();
   } catch (problem) {
@@ -93,16 +106,31 @@ async function renew() {
   fillPicker();
 }
 
-function askKey(then, wrong = Boolean(sessionStorage.getItem("ragdesk.key"))) {
+function askKey(then) {
   const dialog = byId("key");
-  byId("key-wrong").textContent = wrong ? say("keyWrong") : "";
-  byId("key-wrong").hidden = !wrong;
-  byId("key-form").onsubmit = () => {
-    wire.keep(byId("key-value").value.trim());
+  const wrong = byId("key-wrong");
+  wrong.hidden = true;
+  byId("key-form").onsubmit = async (event) => {
+    event.preventDefault();
+    const key = byId("key-value").value.trim();
+    if (!key) return;
+    try {
+      await session.signIn(key);
+    } catch (problem) {
+      wrong.textContent = problem.status === 401 ? say("keyWrong") : words(problem);
+      wrong.hidden = false;
+      byId("key-value").select();
+      return;
+    }
     byId("key-value").value = "";
+    dialog.close();
     then();
   };
   if (!dialog.open) dialog.showModal();
+  session.provider().then((path) => {
+    byId("key-provider").hidden = !path;
+    byId("key-provider").href = `${path}?page=admin`;
+  }, () => {});
 }
 
 function dress(theme) {
@@ -131,7 +159,10 @@ picker.addEventListener("change", () => {
   show();
 });
 
-byId("change-key").addEventListener("click", () => askKey(begin, false));
+byId("change-key").addEventListener("click", async () => {
+  await session.signOut();
+  askKey(begin);
+});
 byId("key-later").addEventListener("click", () => byId("key").close());
 
 byId("language").addEventListener("click", () => {

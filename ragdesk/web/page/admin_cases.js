@@ -63,19 +63,10 @@ export async function list(place, desk) {
     const head = el("div", { class: "toolbar" }, el("h2", {}, say("keptCases", page.total)), page.total > 0 && save);
     const table = parts.table(say("keptCases", page.total), heads, page.cases.map(row));
     place.replaceChildren(head, ...(page.total ? [el("p", {}, el("code", {}, `ragdesk eval run ${name} --target ${location.origin}`)), table] : [parts.empty(say("noCases"))]));
-    const follow = (next) => {
-      if (!next) return;
-      place.append(
-        parts.more(async (event) => {
-          const pressed = event.currentTarget;
-          const following = await load(next);
-          table.tBodies[0].append(...following.cases.map((one) => parts.row(heads, row(one))));
-          pressed.remove();
-          follow(following.next);
-        }),
-      );
-    };
-    follow(page.next);
+    parts.pages(place, table, heads, row, page.next, async (cursor) => {
+      const following = await load(cursor);
+      return [following.cases, following.next];
+    });
   });
 }
 

@@ -9,14 +9,15 @@ import * as wire from "./wire.js";
 const TYPING = 200; // milliseconds without a key until a search begins
 const HEADS = ["document", "state", "source", "type", "size", "chunksHead", "takenIn", "groups", ""];
 const PAGE = 50;
+let looks = 0; // an answer that was overtaken by another must not draw
 
 export async function draw(place, desk) {
   const list = el("div", { class: "list" });
   const filters = makeFilters(() => show());
-  const show = (again = false) => fill(list, desk, filters, show, again);
+  const show = () => fill(list, desk, filters, show);
   place.append(uploadBox(desk, async () => {
     if (!desk.collections.some((one) => one.name === desk.collection)) await desk.renew();
-    await show(true);
+    await show();
   }), filters.node, list);
   await show();
 }
@@ -72,6 +73,8 @@ function offer(select, counts, name = (value) => value) {
 
 async function fill(list, desk, filters, show) {
   if (filters.skipped()) return fillSkipped(list, desk);
+  looks += 1;
+  const mine = looks;
   return parts.attempt(list, async () => {
     const asked = { ...filters.values(), facets: true, limit: PAGE };
     let page;
@@ -82,7 +85,7 @@ async function fill(list, desk, filters, show) {
       filters.facets({ source: {}, language: {}, media_type: {}, state: {} });
       return list.replaceChildren(parts.empty(say("noDocuments")));
     }
-    if (!desk.alive()) return undefined;
+    if (!desk.alive() || mine !== looks) return undefined;
     filters.facets(page.facets);
     desk.hear(say("countDocuments", page.total));
     const heads = HEADS.map((name) => name && say(name));
@@ -91,24 +94,13 @@ async function fill(list, desk, filters, show) {
     const folders = Object.keys(page.facets.source).some((name) => name !== "api");
     const count = el("p", { class: "count" }, say("countDocuments", page.total), folders && ` ${say("ofFolders")}`);
     list.replaceChildren(count, page.total ? table : parts.empty(say("noneMatch")));
-    addMore(list, table, page, desk, filters, show, heads);
+    parts.pages(list, table, heads, (one) => cells(one, desk, show), page.next, async (cursor) => {
+      const asked = { ...filters.values(), cursor, limit: PAGE };
+      const next = await server.json(server.inside(desk.collection, `documents${server.query(asked)}`));
+      return [next.documents, next.next];
+    });
     return undefined;
   });
-}
-
-function addMore(list, table, page, desk, filters, show, heads) {
-  if (!page.next) return;
-  const press = async (event) => {
-    const pressed = event.currentTarget;
-    await parts.attempt(list, async () => {
-      const asked = { ...filters.values(), cursor: page.next, limit: PAGE };
-      const next = await server.json(server.inside(desk.collection, `documents${server.query(asked)}`));
-      table.tBodies[0].append(...next.documents.map((one) => parts.row(heads, cells(one, desk, show))));
-      pressed.remove();
-      addMore(list, table, next, desk, filters, show, heads);
-    });
-  };
-  list.append(parts.more(press));
 }
 
 function cells(one, desk, show) {
@@ -146,15 +138,10 @@ async function fillSkipped(list, desk) {
     const heads = [say("file"), say("reason"), say("source"), say("generation")];
     const table = parts.table(say("state_skipped"), heads, page.skipped.map(skip));
     list.replaceChildren(el("p", { class: "count" }, say("countSkipped", page.total)), page.total ? table : parts.empty(say("noneSkipped")));
-    let next = page.next;
-    const press = async (event) => {
-      const pressed = event.currentTarget;
-      const following = await wire.skipped(desk.collection, next);
-      table.tBodies[0].append(...following.skipped.map((one) => parts.row(heads, skip(one))));
-      next = following.next;
-      if (!next) pressed.remove();
-    };
-    if (next) list.append(parts.more(press));
+    parts.pages(list, table, heads, skip, page.next, async (cursor) => {
+      const following = await wire.skipped(desk.collection, cursor);
+      return [following.skipped, following.next];
+    });
   });
 }
 
@@ -168,7 +155,7 @@ async function reingest(event, one, desk, show) {
     place.append(line);
     const end = await server.follow(job.id, (now) => (line.textContent = say(`job_${now.state}`)), desk.alive);
     if (end?.state === "failed") throw new wire.Problem(0, end.error.code, end.error.message);
-    if (end) await show(true);
+    if (end) await show();
   });
 }
 
@@ -181,7 +168,7 @@ async function takeAway(one, desk, show) {
     desk.hear(say("removing"));
     const end = await server.follow(job.id, () => {}, desk.alive);
     if (end?.state === "failed") throw new wire.Problem(0, end.error.code, end.error.message);
-    if (end) await show(true);
+    if (end) await show();
   });
 }
 

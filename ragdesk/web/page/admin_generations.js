@@ -73,19 +73,10 @@ async function diff(result, desk, older, newer) {
     const grid = parts.table(say("diffTitle", older, newer), heads, page.changes.map(change));
     const counts = Object.entries(page.counts).filter(([, count]) => count);
     result.append(el("p", { class: "count" }, counts.map(([kind, count]) => say(`count_${kind}`, count)).join(", ")), grid);
-    const follow = (next) => {
-      if (!next) return;
-      result.append(
-        parts.more(async (event) => {
-          const pressed = event.currentTarget;
-          const following = await load(next);
-          grid.tBodies[0].append(...following.changes.map((one) => parts.row(heads, change(one))));
-          pressed.remove();
-          follow(following.next);
-        }),
-      );
-    };
-    return follow(page.next);
+    return parts.pages(result, grid, heads, change, page.next, async (cursor) => {
+      const following = await load(cursor);
+      return [following.changes, following.next];
+    });
   });
 }
 

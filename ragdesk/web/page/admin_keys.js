@@ -4,7 +4,8 @@ import { el } from "./dom.js";
 import * as parts from "./admin_parts.js";
 import { say } from "./admin_words.js";
 import * as server from "./admin_wire.js";
-import * as wire from "./wire.js";
+import * as sites from "./admin_sites.js";
+import * as session from "./session.js";
 
 export async function draw(place, desk) {
   const made = el("div", { class: "made" });
@@ -18,8 +19,11 @@ export async function draw(place, desk) {
     form.tell(page.open);
   };
   const form = makeForm(made, desk, show);
-  place.append(form.node, made, list, extra);
-  await show();
+  await show(); // first: what the form asks for depends on it
+  place.append(form.node, made, list);
+  const websites = el("section", { class: "list" });
+  place.append(websites, extra);
+  await sites.draw(websites, desk, form.isOpen());
 }
 
 function makeForm(made, desk, show) {
@@ -46,12 +50,13 @@ function makeForm(made, desk, show) {
     made.replaceChildren();
     await parts.attempt(made, async () => {
       const key = await server.send("POST", "/v1/keys", body);
-      if (wasOpen) wire.keep(key.key); // from now on this page needs one too
+      if (wasOpen) await session.signIn(key.key); // from now on this page needs one too
       made.replaceChildren(shown(key, wasOpen));
       made.querySelector("h2").focus();
       event.target.reset();
       groupField.hidden = false;
       await show();
+      document.getElementById("change-key").hidden = false;
     });
   };
   const node = el(
@@ -67,7 +72,7 @@ function makeForm(made, desk, show) {
     if (open) role.value = "admin";
     groupField.hidden = role.value === "admin";
   };
-  return { node, tell };
+  return { node, tell, isOpen: () => !first.hidden };
 }
 
 function shown(key, wasOpen) {
@@ -100,18 +105,10 @@ function fill(list, page, show) {
   ];
   const table = parts.table(say("keys"), heads, page.keys.map(row));
   list.replaceChildren(el("h2", {}, say("keys")), page.keys.length ? table : parts.empty(say(page.open ? "noKeysOpen" : "noKeys")));
-  const follow = (next) => {
-    if (!next) return;
-    const press = async (event) => {
-      const pressed = event.currentTarget;
-      const following = await server.json(`/v1/keys${server.query({ cursor: next })}`);
-      table.tBodies[0].append(...following.keys.map((one) => parts.row(heads, row(one))));
-      pressed.remove();
-      follow(following.next);
-    };
-    list.append(parts.more(press));
-  };
-  follow(page.next);
+  parts.pages(list, table, heads, row, page.next, async (cursor) => {
+    const following = await server.json(`/v1/keys${server.query({ cursor })}`);
+    return [following.keys, following.next];
+  });
 }
 
 async function revoke(one, list, show) {
@@ -125,7 +122,7 @@ async function revoke(one, list, show) {
 
 function roles(page) {
   const rows = Object.entries(page.roles).map(([name, scopes]) => [say(`role_${name}`), say(`may_${name}`), el("code", {}, scopes.join(", "))]);
-  const limits = Object.entries(page.limits).map(([name, value]) => [el("code", {}, `serve.${name}`), value]);
+  const limits = Object.entries(page.limits).map(([name, value]) => [el("code", {}, name), value]);
   return [
     el("h2", {}, say("roles")),
     parts.table(say("roles"), [say("role"), say("may"), say("scopes")], rows),

@@ -118,3 +118,18 @@ export const duration = (seconds) =>
     : `${Math.floor(seconds / 3600)}:${String(Math.floor(seconds / 60) % 60).padStart(2, "0")}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 
 export const more = (press) => button(say("more"), press, { class: "more" });
+
+// Further pages of a table, each by a press. load(cursor) gives its rows and the next cursor.
+export function pages(place, grid, heads, cells, next, load) {
+  if (!next) return;
+  const press = async (event) => {
+    const pressed = event.currentTarget;
+    await attempt(place, async () => {
+      const [rows, following] = await load(next);
+      grid.tBodies[0].append(...rows.map((one) => row(heads, cells(one))));
+      pressed.remove();
+      pages(place, grid, heads, cells, following, load);
+    });
+  };
+  place.append(more(press));
+}

@@ -1,13 +1,16 @@
 // What the administrator's page asks the server.
 
+import { change } from "./session.js";
 import { call } from "./wire.js";
 
-export const json = async (path, options) => (await call(path, options)).json();
+const request = (path, options) => (options?.method ? change(path, options) : call(path, options));
+
+export const json = async (path, options) => (await request(path, options)).json();
 
 export const send = (method, path, body) =>
   json(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-export const remove = (path) => call(path, { method: "DELETE" });
+export const remove = (path) => change(path, { method: "DELETE" });
 
 export const inside = (collection, rest = "") => `/v1/collections/${encodeURIComponent(collection)}/${rest}`;
 
@@ -37,7 +40,7 @@ export async function follow(id, hear, alive = () => true) {
 
 // Server-Sent Events of a POST, one after the other.
 export async function* events(path) {
-  const response = await call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
+  const response = await change(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { tell } from "./handoff_words.js";
+import { language } from "./words.js";
 import * as wire from "./handoff_wire.js";
 
 // place: where it is drawn. ensure(): the conversation's id, begun if there is none yet. draw(turn):
@@ -92,7 +93,7 @@ export function mountHandoff(place, { ensure, draw, known = () => 0 }) {
         const id = await ensure();
         conversation = id;
         if (handoff?.state === "closed") await wire.act(handoff.id, "reopen", {});
-        await wire.request({ conversation: id, text, contact });
+        await wire.request({ conversation: id, text, contact, language: language() });
         form = false;
         await refresh();
       });

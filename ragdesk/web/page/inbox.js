@@ -95,7 +95,7 @@ function entry(one) {
   const row = el(
     "button",
     { type: "button", class: urgent ? "entry urgent" : "entry", "data-case": one.id, "aria-current": one.id === chosen ? "true" : null, on: { click: press } },
-    el("span", { class: "entry-title" }, one.question || one.text || tell(one.reason)),
+    el("span", { class: "entry-title" }, one.text || one.question || tell(one.reason)),
     el("span", { class: "where" }, facts.join(" · ")),
   );
   return el("li", {}, row);
@@ -114,10 +114,16 @@ function dress(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
 }
 
+function leaveCase() {
+  document.body.classList.remove("chosen");
+  byId("cases").querySelector(`[data-case="${chosen}"]`)?.focus();
+}
+
 which.addEventListener("change", look);
+byId("to-queue").addEventListener("click", leaveCase);
 document.addEventListener("visibilitychange", () => document.hidden || look());
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !byId("key").open && !sources.close()) document.body.classList.remove("chosen");
+  if (event.key === "Escape" && !byId("key").open && !sources.close()) leaveCase();
 });
 
 byId("leave").addEventListener("click", async () => {

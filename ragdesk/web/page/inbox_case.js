@@ -50,10 +50,17 @@ export function redrawCase() {
 }
 
 export function drawCase() {
-  const typed = byId("question")?.value ?? "";
+  const field = byId("question"); // what is being typed stays, with its place
+  const { value = "", selectionStart: from, selectionEnd: to } = field ?? {};
+  const writes = field && document.activeElement === field;
   byId("case-head").replaceChildren(...head(current));
   byId("case-foot").replaceChildren(...foot(current));
-  if (byId("question")) byId("question").value = typed;
+  if (!byId("question")) return;
+  byId("question").value = value;
+  cite();
+  if (!writes) return;
+  byId("question").focus();
+  byId("question").setSelectionRange(from, to);
 }
 
 function head(one) {
@@ -66,7 +73,7 @@ function head(one) {
   ].filter(([, value]) => value);
   const marks = [tell(one.reason), tell(one.state), one.agent_name, one.reopened ? tell("reopened", one.reopened) : null, one.rating ? tell("rated", one.rating) : null, one.comment].filter(Boolean);
   return [
-    el("h2", { class: "asked" }, one.question || one.text || tell(one.reason)),
+    el("h2", { class: "asked" }, one.text || one.question || tell(one.reason)),
     el("p", { class: "marks-of" }, ...marks.map((mark) => el("span", { class: "note" }, mark))),
     el("dl", { class: "facts" }, ...facts.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)])),
     el("details", { class: "summary" }, el("summary", {}, tell("summary")), el("p", { class: "words" }, payload.summary), looked(payload)),
@@ -140,7 +147,12 @@ async function write() {
   if (answer.outcome !== "answered") return cited.replaceChildren(el("p", { class: "hint", role: "status" }, tell("noDraft")));
   byId("question").value = answer.text;
   byId("question").focus();
-  cited.replaceChildren(...answer.citations.map((place) => chip(answer, place)));
+  cite();
+}
+
+// The citations of the draft, to be read before they are sent.
+function cite() {
+  if (draft) byId("cited").replaceChildren(...draft.answer.citations.map((place) => chip(draft.answer, place)));
 }
 
 const chip = (answer, place) =>
