@@ -136,7 +136,7 @@ class IdentityStore:
         """Find the rights that somebody has now, by the name of a principal of theirs."""
         if name.startswith(STAFF_PREFIX):
             identity = self._find_account(name.removeprefix(STAFF_PREFIX), None)
-            return identity and identity.who
+            return None if identity is None else identity.who
         key = self.keys.find_valid(name)
         return None if key is None else make_principal(key)
 
