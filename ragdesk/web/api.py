@@ -59,13 +59,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
     cipher = make_text_cipher(workspace.settings.support)
-
-    def run_job(job: DocumentJob) -> JobReport:
-        open_collections.volume.check()
-        admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
-        report = workspace.change_document(job.collection, job.uri, job.body, admit)
-        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
-        return report
+    run_job = _make_job_runner(workspace, authenticator, open_collections)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -127,6 +121,21 @@ def _add_middleware(
     app.add_middleware(health_routes.PageFiles)
     app.add_middleware(AuthMiddleware, gate=authenticator, waiting=options.max_unauthenticated)
     app.add_middleware(RequestMiddleware, metrics=metrics)
+
+
+def _make_job_runner(
+    workspace: Workspace, authenticator: Authenticator, open_collections: OpenCollections
+) -> Callable[[DocumentJob], JobReport]:
+    """Make the function that does a job, as far as its owner may now. It blocks."""
+
+    def run_job(job: DocumentJob) -> JobReport:
+        open_collections.volume.check()
+        admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
+        report = workspace.change_document(job.collection, job.uri, job.body, admit)
+        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
+        return report
+
+    return run_job
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:
