@@ -17,7 +17,7 @@ from ragdesk.support.database import Database
 from ragdesk.support.schema import load_schema
 from ragdesk.support.tables import SECRETS
 
-ROWS_AT_ONCE: Final = 500
+DUMPED_AT_ONCE: Final = 500
 SNAPSHOT: Final = "REPEATABLE READ"  # PostgreSQL's: every query sees the same moment
 
 
@@ -30,7 +30,7 @@ def dump_database(database: Database) -> Iterator[bytes]:
         for table in load_schema().sorted_tables:
             names = [column.name for column in table.columns]
             yield _encode_line({"table": table.name, "columns": names})
-            result = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(select(table))
+            result = connection.execution_options(yield_per=DUMPED_AT_ONCE).execute(select(table))
             for row in result:
                 yield _encode_line([_encode_value(value) for value in row])
 
@@ -77,7 +77,7 @@ def _read_rows(
         for line in lines:
             value = json.loads(line)
             is_head = isinstance(value, dict)
-            if table is not None and rows and (is_head or len(rows) >= ROWS_AT_ONCE):
+            if table is not None and rows and (is_head or len(rows) >= DUMPED_AT_ONCE):
                 yield table, rows
                 rows = []
             if is_head:

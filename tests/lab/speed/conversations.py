@@ -34,6 +34,7 @@ from ragdesk.support.conversations.conversation import (
 from ragdesk.support.conversations.conversation_store import ConversationFilter, ConversationStore
 from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, TURN_WORDS, TURNS
 from ragdesk.support.conversations.turn_words import TITLE_NUMBER, list_word_rows
+from ragdesk.support.conversations.word_rewriting import follow_tokens_version
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.key_store import KeyStore
@@ -97,6 +98,13 @@ def fill(store: ConversationStore, count: int) -> None:
     """Write conversations as the store does, many in a transaction."""
     dice = random.Random(15)  # noqa: S311, the same ones every time
     answers = [[draw_answer(dice, chinese=han) for _ in range(300)] for han in (False, True)]
+    said = {
+        id(answer): {
+            row["word"] for row in list_word_rows((0, 1), (answer["text"], None), store.cipher)
+        }
+        for drawn in answers
+        for answer in drawn
+    }
     now = int(time.time())
     for start in range(0, count, AT_ONCE):
         talks: list[dict[str, Any]] = []
@@ -122,7 +130,10 @@ def fill(store: ConversationStore, count: int) -> None:
             for turn in _draw_turns(made, dice, answers[chinese]):
                 turns.append(store.turn_row(turn))
                 place = (made.row_key, turn.number)
-                words += list_word_rows(place, (turn.question, turn.text), store.cipher)
+                asked = list_word_rows(place, (turn.question, None), store.cipher)
+                hashes = said[id(turn.answer)] - {row["word"] for row in asked}
+                words += asked
+                words += [{**asked[0], "word": h, "number": -turn.number} for h in hashes]
         with store.database.write() as connection:
             for table, rows in ((CONVERSATIONS, talks), (TURNS, turns), (TURN_WORDS, words)):
                 connection.execute(insert(table), rows)
@@ -238,6 +249,7 @@ def measure_database(home: Path, address: str | None, args: argparse.Namespace) 
         name += ", encrypted" if args.encrypt else ""
         store = ConversationStore(database, cipher)
         empty = database_bytes(database)
+        follow_tokens_version(database, cipher)  # as a desk does when it first starts
         fill(store, args.conversations)
         if database.is_shared:
             with database.write() as connection:
