@@ -30,6 +30,8 @@ VERBS = {
     "collections": "List and remove collections.",
     "indexes": "List, check, merge, back up and roll back what was published.",
     "keys": "Create, list and revoke keys of the HTTP API.",
+    "backup": "Write every collection and the database into one file.",
+    "restore": "Restore what backup wrote.",
     "support": "Export or erase a person's data; rotate encryption keys.",
     "eval": "Measure answers, and fail a build that got worse.",
     "tune": "Train the reader further, on your own cases.",
