@@ -54,7 +54,7 @@ NAMES_MET_WEIGHT: Final = 0.8
 NO_CODE_WEIGHT: Final = -2.0  # all codes that are asked about are unknown to what would be said
 ANSWER_FITS: Final = {
     "en": LikelihoodFit(
-        -5.14,
+        -5.15,
         {
             "answer": 0.33,
             "dense": 4.26,
