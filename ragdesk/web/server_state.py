@@ -23,6 +23,7 @@ class ServerState:
 
     remove_collection: removes one by its name, and blocks until it answers no more.
     writes_with_model: whether a language model writes the answers, which costs.
+    redacts_documents: personal data is to be taken out of documents, so no original is served.
     """
 
     options: ServeOptions
@@ -36,6 +37,7 @@ class ServerState:
     limits: RequestLimits
     writes_with_model: bool
     oidc: OidcSignIn
+    redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 
