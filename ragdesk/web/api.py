@@ -110,8 +110,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
-            watcher = asyncio.create_task(open_collections.watch())
-            ending.push_async_callback(_cancel_task, watcher)
+            ending.push_async_callback(_cancel_task, asyncio.create_task(open_collections.watch()))
             support.start()
             state.ready = True
             try:
@@ -120,9 +119,6 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
                 state.ready = False
 
     app = _make_app(lifespan)
-    app.state.options = options
-    app.state.gate = authenticator
-    problems.install_error_handlers(app)
     _add_middleware(app, options, authenticator, metrics)
     return app
 
@@ -131,6 +127,9 @@ def _add_middleware(
     app: FastAPI, options: ServeOptions, authenticator: Authenticator, metrics: Metrics
 ) -> None:
     """Add what stands around every request, the innermost first."""
+    app.state.options = options
+    app.state.gate = authenticator
+    problems.install_error_handlers(app)
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))

@@ -18,7 +18,7 @@ from ragdesk.support.handoff.handoff import Handoff, HandoffContact
 from ragdesk.support.handoff.handoff_desk import HandoffAgent, HandoffRequest
 from ragdesk.support.handoff.handoff_rules import is_staffed
 from ragdesk.support.handoff.handoff_states import HandoffAction, HandoffState
-from ragdesk.support.handoff.handoff_store import OPEN_STATES
+from ragdesk.support.handoff.handoff_store import OPEN_HANDOFF_STATES
 from ragdesk.support.sign_in.identity import Identity
 from ragdesk.web import handoff_schemas as shapes
 from ragdesk.web.auth import require_identity
@@ -53,7 +53,7 @@ async def open_handoff(body: shapes.HandoffIn, request: Request, identity: Parti
 
     def write() -> Handoff:
         known = handoffs.store.find_handoff(conversation.id)
-        if known is not None and known.state in OPEN_STATES:
+        if known is not None and known.state in OPEN_HANDOFF_STATES:
             return handoffs.add_contact(known.id, contact, text, who.person)
         wish = HandoffRequest(
             reason=body.reason,
@@ -267,7 +267,7 @@ async def _change(
 def _list_states(name: StateName) -> tuple[HandoffState, ...]:
     match name:
         case "open":
-            return OPEN_STATES
+            return OPEN_HANDOFF_STATES
         case "all":
-            return (*OPEN_STATES, HandoffState.CLOSED)
+            return (*OPEN_HANDOFF_STATES, HandoffState.CLOSED)
     return (HandoffState(name),)

@@ -253,9 +253,7 @@ def test_of_two_agents_one_has_it_and_may_put_it_back(client, keys, ann, agent):
     assert events[2]["text"] == "Yours"
 
 
-@pytest.mark.parametrize(
-    "body", [{"rating": 0}, {"rating": 6}, {"rating": 1.5}, {}]
-)
+@pytest.mark.parametrize("body", [{"rating": 0}, {"rating": 6}, {"rating": 1.5}, {}])
 def test_a_rating_is_1_to_5(ann, body):
     name = ann.hand_over()
     assert ann.act(name, "rate", **body).status_code == 422
@@ -269,8 +267,15 @@ def test_the_same_request_again_does_nothing_twice(client, keys, ann, agent):
     for _ in range(2):
         path = f"/v1/handoffs/{name}/reply"
         assert client.post(path, json={"text": "Hi"}, headers=headers).status_code == 200
+    shown = agent.get(f"/v1/handoffs/{name}").json()
+    body = {"conversation": shown["conversation"], "question": "Is it on its way?"}
+    for _ in range(2):
+        passed = client.post(
+            "/v1/answers", json=body, headers={**ann.headers, "Idempotency-Key": "again"}
+        )
+        assert passed.json()["outcome"] == "handed_over"
     actions = [event["action"] for event in agent.get(f"/v1/handoffs/{name}").json()["events"]]
-    assert actions.count("reply") == 1
+    assert (actions.count("reply"), actions.count("write")) == (1, 1)
 
 
 def test_outside_of_hours_it_is_said_when_somebody_is_there(home, keys):
