@@ -440,18 +440,18 @@ class Index:
         """Return the rows up to n before and after a row in its document, itself included."""
         return self._layout.list_neighbours(row, n)
 
+    def list_question_rows(self, mask: SearchMask, most: int) -> list[int]:
+        """Return the first rows of FAQ entries that a mask lets through."""
+        return self._layout.list_question_rows(mask, most)
+
     def document_rows(self, document: ListedDocument) -> range:
         """Return the rows of a document's chunks."""
-        start = (
-            int(self._layout.starts[self._layout.find_segment(document.segment)]) + document.first
-        )
+        segment = self._layout.find_segment(document.segment)
+        start = int(self._layout.starts[segment]) + document.first
         return range(start, start + document.count)
 
     def digest_content(self) -> str:
-        """Return a digest of the content, however it came to be: see ``content_digest``.
-
-        Reads all of it.
-        """
+        """Return a digest of all content, however it came to be: see ``content_digest``."""
         return content_digest.digest_documents(
             self._layout,
             ((listed, *self.read_document(listed)) for listed in self.iter_documents()),

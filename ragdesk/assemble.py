@@ -44,7 +44,7 @@ from ingest.job import IngestJob
 from ingest.job_report import JobReport
 from ingest.model_memory import MODEL_MEMORY_EXTRA_FILE
 from ingest.runners import RunnerFactory, RunnerKind
-from ingest.sources import SOURCES_EXTRA_FILE
+from ingest.sources import API, SOURCES_EXTRA_FILE
 from ingest.vector_replicas import replicate_vectors
 from ragdesk.answering import calibration as calibrated
 from ragdesk.answering.answer import Question
@@ -425,15 +425,16 @@ class Workspace:
         )
 
     def change_document(
-        self, collection: str, uri: str, body: Path | None, admit: AdmissionRule
+        self, collection: str, uri: str, body: Path | None, admit: AdmissionRule, source: str = API
     ) -> JobReport:
-        """Put one document of the source ``api``, or delete it, and report what changed.
+        """Put one document of a source that is no path, or delete it, and report what changed.
 
         admit: decides, once the collection is held, which documents of the uri this is about, and
-        who may see the new one. Raises what it raises, Unreadable with the reason, CollectionBusy.
+        who sees the new one. Raises what it raises, Unreadable with the reason, CollectionBusy.
         """
         job = self.make_job(collection)
-        report = job.put(uri, body, admit=admit) if body else job.delete(uri, admit=admit)
+        change = partial(job.put, uri, body) if body else partial(job.delete, uri)
+        report = change(source=source, admit=admit)
         self.replicate_collection(collection)
         if report.due:
             threading.Thread(

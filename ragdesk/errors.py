@@ -13,8 +13,11 @@
     └── Refusal              a request that is turned down
         ├── BadRequest       it is not what its media type says
         ├── Unauthenticated  no key, or none that is valid: one body for every reason
+        ├── SignInFailed     the provider's word on who somebody is does not hold
         ├── Forbidden        the key may not do this
         ├── NotFound         no such thing, or not for this key
+        ├── ProviderUnavailable  the sign-in provider cannot be reached
+        ├── RateLimited      more than its limit; come again later
         ├── Timeout          its body did not arrive in time
         ├── TooLarge         its body is over the limit of its route
         ├── LongHeaders      its headers are over the limit
@@ -140,12 +143,38 @@ class Unauthenticated(Refusal):
         super().__init__("Send a valid key: Authorization: Bearer rd_…")
 
 
+class SignInFailed(Refusal):
+    """A sign-in that did not succeed, the same for every reason; ``reason`` is for the log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("The sign-in did not succeed. Begin it again: /v1/oidc/start")
+        self.reason = reason
+
+
 class Forbidden(Refusal):
     """The key is valid, but may not do this."""
 
 
 class NotFound(Refusal):
     """No such thing, or none that this key may see: the two read the same."""
+
+
+class ProviderUnavailable(Refusal):
+    """The OpenID Connect provider cannot be reached, or says what it must not."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The sign-in provider cannot be reached now. Try again soon, or sign in with a key."
+        )
+
+
+class RateLimited(Refusal):
+    """More than a limit allows. kind: which one; retry_after: seconds to wait."""
+
+    def __init__(self, message: str, *, kind: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.retry_after = retry_after
 
 
 class Timeout(Refusal):
@@ -227,6 +256,9 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     CheckFailed: ErrorStatus("check_failed", 500, 1),
     TooManyErrors: ErrorStatus("too_many_errors", 500, 6),
     EvalError: ErrorStatus("eval", 500, 2),
+    SignInFailed: ErrorStatus("sign_in_failed", 401, 2),
+    ProviderUnavailable: ErrorStatus("sign_in_provider", 502, 5),
+    RateLimited: ErrorStatus("rate_limited", 429, 2),
     EngineFailed: ErrorStatus("generator_failed", 502, 5),
     DeliveryFailed: ErrorStatus("delivery_failed", 502, 1),
     BadRequest: ErrorStatus("bad_request", 400, 2),

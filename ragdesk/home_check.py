@@ -32,7 +32,7 @@ from ragdesk.assemble import Workspace
 from ragdesk.degradation import find_words_remedy
 from ragdesk.document_reader_check import check_document_readers
 from ragdesk.errors import WORDS_OUTDATED, SettingsError
-from ragdesk.installation_check import Finding, FindingState, run_checks
+from ragdesk.installation_check import Finding, FindingState, check_installation, run_checks
 from ragdesk.settings import load_settings
 from ragdesk.support.database import DATABASE_FILE
 from ragdesk.support.key_store import KeyStore, open_home_database
@@ -54,6 +54,15 @@ def check_home(
     stored = (test.collections, test.calibrations, test.keys)
     readers = partial(check_document_readers, loaded.settings.guard)
     return run_checks([readers, test.home, *steps, *models, *stored])
+
+
+def check_open_home(workspace: Workspace) -> Iterator[Finding]:
+    """Check the installation and the home of a running server, without loading a model for it."""
+    yield from check_installation()
+    test = SelfTest(workspace)
+    readers = partial(check_document_readers, workspace.settings.guard)
+    models = (test.model, test.packaged_models)
+    yield from run_checks([readers, test.home, *models, test.collections, test.calibrations])
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from ragdesk.outage import OUTAGE_CODES, Outage
 OTHER_LABEL = "other"
 SECONDS_BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24)
 LabelValues = tuple[str, ...]
+_SUMMED = ("outcome", "state", "status", "result")  # labels that a sum is told apart by
 Family = TypeVar("Family", bound=MetricWrapperBase)
 
 
@@ -182,6 +183,18 @@ class Metrics:
             since = [outage.since.timestamp() for outage in outages if outage.code == code]
             self.outages.labels(reason=code).set(len(since))
             self.outage_since.labels(reason=code).set(int(min(since, default=0)))
+
+    def sum_families(self) -> dict[str, float]:
+        """Sum the samples of each counter and gauge; a label of few values stands by itself."""
+        sums: dict[str, float] = {}
+        for family in CurrentValues(self.registry).collect():
+            if family.type not in {"counter", "gauge"}:
+                continue
+            for sample in family.samples:
+                label = next((f".{sample.labels[n]}" for n in _SUMMED if n in sample.labels), "")
+                name = f"{sample.name}{label}"
+                sums[name] = sums.get(name, 0.0) + sample.value
+        return sums
 
     def format_metrics(self) -> str:
         """Write every family in the text format of Prometheus."""

@@ -56,7 +56,12 @@ from ragdesk.support.handoff.handoff_options import (
     HandoffWebhookOptions,
     ZendeskOptions,
 )
+from ragdesk.support.insight.surge import SurgeOptions
+from ragdesk.support.learning.approval import LearningOptions
+from ragdesk.support.sign_in.sign_in_options import SignInOptions
 from ragdesk.support.support_options import SupportOptions
+from ragdesk.web.limit_options import LimitOptions
+from ragdesk.web.page_options import PageOptions
 from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
@@ -89,8 +94,13 @@ class Settings:
     vllm: VllmOptions = field(default_factory=VllmOptions)
     ground: GroundOptions = field(default_factory=GroundOptions)
     verify: VerifyOptions = field(default_factory=VerifyOptions)
+    page: PageOptions = field(default_factory=PageOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
+    surge: SurgeOptions = field(default_factory=SurgeOptions)
+    learning: LearningOptions = field(default_factory=LearningOptions)
     support: SupportOptions = field(default_factory=SupportOptions)
+    sign_in: SignInOptions = field(default_factory=SignInOptions)
+    limits: LimitOptions = field(default_factory=LimitOptions)
     handoff: HandoffOptions = field(default_factory=HandoffOptions)
     handoff_webhook: HandoffWebhookOptions = field(default_factory=HandoffWebhookOptions)
     handoff_zendesk: ZendeskOptions = field(default_factory=ZendeskOptions)

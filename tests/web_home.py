@@ -74,11 +74,16 @@ def publish(
 
 @contextlib.contextmanager
 def serving(
-    home: Path, keys: KeyStore, *, settings: dict[str, Any] | None = None, **options: Any
+    home: Path,
+    keys: KeyStore,
+    *,
+    tables: dict[str, Any] | None = None,
+    settings: dict[str, Any] | None = None,
+    **options: Any,
 ) -> Iterator[TestClient]:
-    """Serve a home. options: of ``[serve]``; settings: other tables."""
+    """Serve a home. options: of ``[serve]``; tables, settings: other tables, by their names."""
     serve = ServeOptions(**{"poll_seconds": 0.05, **options})
-    chosen = replace(Settings(), serve=serve, **(settings or {}))
+    chosen = replace(Settings(), serve=serve, **(tables or {}), **(settings or {}))
     app = api.build_app(Workspace(home, chosen, HashEmbedder()), keys)
     with TestClient(app, base_url="http://localhost:8080", raise_server_exceptions=False) as client:
         yield client

@@ -83,6 +83,15 @@ class RowLayout:
         """Keep of a mask the entries that are FAQ questions, per segment."""
         return [a & b for a, b in zip(mask.entries, self._questions, strict=True)]
 
+    def list_question_rows(self, mask: SearchMask, most: int) -> list[int]:
+        """Return the first rows, ``most`` at most, of FAQ entries that a mask lets through."""
+        rows: list[int] = []
+        pairs = zip(self.segments, self.starts, strict=False)
+        for flags, (segment, start) in zip(self.select_questions(mask), pairs, strict=True):
+            owners = np.unique(np.asarray(segment.owners)[flags])[: most - len(rows)]
+            rows += (owners + start).tolist()
+        return rows
+
     def split_rows(self, rows: Rows) -> Iterator[tuple[int, Rows, Rows]]:
         """Return, per segment, the places of its rows in ``rows``, and the rows counted within it.
 

@@ -174,6 +174,18 @@ def find_contradictions(
     ]
 
 
+def find_unmet_names(text: str, *known: str) -> list[str]:
+    """List the names and codes of a text that stand in none of some others.
+
+    >>> find_unmet_names("Do you ship to Iceland?", "We ship to Norway and Denmark.")
+    ['Iceland']
+    >>> find_unmet_names("报错 E99 怎么处理", "E17 水泵压力异常")
+    ['e99']
+    """
+    words = [read_words(other) for other in known]
+    return [found.words for found in (*_find_identifiers(text, words), *_find_names(text, words))]
+
+
 def _find_amounts(
     claimed: Sequence[Quantity], supported: Sequence[Quantity], text: str
 ) -> Iterator[Contradiction]:

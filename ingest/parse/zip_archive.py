@@ -47,6 +47,10 @@ class Archive:
         """The names of all entries, in the archive's order."""
         return self._zip.namelist()
 
+    def entry_size(self, name: str) -> int:
+        """Return the unpacked size of an entry in bytes, as the archive states it."""
+        return self._zip.getinfo(name).file_size
+
     def read_entry(self, name: str) -> bytes:
         """Unpack one entry, no more than its stated size. Raises Unreadable if there is none."""
         try:

@@ -12,6 +12,8 @@ from ragdesk.errors import HomeUnusable
 from ragdesk.settings import load_settings
 from ragdesk.support.access import ROLE_SCOPES, SCOPES, Key, StaffRole, find_role
 from ragdesk.support.key_store import KeyStore, open_home_database
+from ragdesk.support.sign_in.audit_log import COMMAND_LINE, record_audit
+from ragdesk.support.sign_in.publishable_keys import PublishableKey, PublishableKeyStore
 
 KEYS_EXAMPLES = """
 \b
@@ -20,6 +22,7 @@ Examples:
   ragdesk keys create intranet --groups staff,managers --days 90
   ragdesk keys create "Mia of support" --role agent --groups staff
   ragdesk keys create uploader --scope write --collections handbook
+  ragdesk keys create shop --publishable --origins https://shop.example
   ragdesk keys list
   ragdesk keys revoke 1f0c92ab
 """
@@ -58,6 +61,17 @@ def command() -> None:
 )
 @click.option("--collections", callback=shared_options.parse_names, help="Only these [all].")
 @click.option("--days", type=click.IntRange(min=1), help="Days until it expires [never].")
+@click.option(
+    "--publishable",
+    is_flag=True,
+    help="For the visitors of a website: may stand in its pages. Sees open documents alone.",
+)
+@click.option(
+    "--origins", callback=shared_options.parse_names, help="Of a website's pages: https://…"
+)
+@click.option(
+    "--daily-answers", type=click.IntRange(min=0), help="By the model, for a publishable key."
+)
 @shared_options.json_option
 @click.pass_obj
 def keys_create(  # noqa: PLR0913, one parameter an option
@@ -69,16 +83,39 @@ def keys_create(  # noqa: PLR0913, one parameter an option
     groups: frozenset[str] | None,
     collections: frozenset[str] | None,
     days: int | None,
+    publishable: bool,
+    origins: frozenset[str] | None,
+    daily_answers: int | None,
     as_json: bool,
 ) -> None:
-    """Create a key, and show it this once."""
+    """Create a key, and show it this once.
+
+    A publishable key is for one collection, default, unless --collections names others.
+    """
     if role is not None and scopes:
         raise click.UsageError("Name a role or scopes, not both: a role is a set of scopes.")
+    if publishable and (scopes or role or groups):
+        raise click.UsageError("A publishable key has no scopes, role or groups: it may only ask.")
+    if publishable and not origins:
+        raise click.UsageError("Name the origins of the website's pages: --origins https://…")
+    if not publishable and (origins or daily_answers is not None):
+        raise click.UsageError("--origins and --daily-answers are of publishable keys.")
+    if publishable:
+        _create_publishable(
+            call,
+            name=name,
+            origins=origins or frozenset(),
+            collections=collections,
+            daily_answers=daily_answers,
+            days=days,
+        )
+        return
     names = ROLE_SCOPES[role] if role else scopes or ("ask",)
     with open_keys(call) as keys:
         key, token = keys.create(
             name, scopes=names, groups=groups or (), collections=collections or (), days=days
         )
+        record_audit(keys.database, COMMAND_LINE, "key.create", key.id)
         try:
             if as_json:
                 shared_options.print_json({**_key_as_json(key), "key": token})
@@ -96,6 +133,32 @@ def keys_create(  # noqa: PLR0913, one parameter an option
     click.echo(f'  curl -H "Authorization: Bearer {token[:6]}…" …/v1/answers', err=True)
 
 
+def _create_publishable(  # noqa: PLR0913, one parameter an option
+    call: shared_options.CliCall,
+    *,
+    name: str,
+    origins: frozenset[str],
+    collections: frozenset[str] | None,
+    daily_answers: int | None,
+    days: int | None,
+) -> None:
+    with open_keys(call) as keys:
+        key = PublishableKeyStore(keys).create(
+            name,
+            origins=origins,
+            collections=collections or {shared_options.DEFAULT_COLLECTION},
+            daily_answers=daily_answers,
+            days=days,
+        )
+        record_audit(keys.database, COMMAND_LINE, "key.create", key.id)
+    if call.json:
+        shared_options.print_json(_publishable_as_json(key))
+        return
+    click.echo(key.token)
+    click.echo("It may stand in the pages of the website. A visitor is made with it:", err=True)
+    click.echo(f'  curl -X POST -H "Authorization: Bearer {key.token}" …/v1/visitors', err=True)
+
+
 @command.command("list")
 @shared_options.json_option
 @click.pass_obj
@@ -103,17 +166,22 @@ def keys_list(call: shared_options.CliCall, *, as_json: bool) -> None:
     """List every key ever made."""
     with open_keys(call) as keys:
         listed = keys.list_keys()
+        sites = PublishableKeyStore(keys).list_keys()
     if as_json:
-        shared_options.print_json({"keys": [_key_as_json(key) for key in listed]})
+        published = [_publishable_as_json(key) for key in sites]
+        shared_options.print_json(
+            {"keys": [_key_as_json(key) for key in listed], "publishable": published}
+        )
         return
-    if not listed:
+    if not listed and not sites:
         click.echo("No keys. Make one: ragdesk keys create NAME")
         return
-    heads = ("id", "name", "scopes", "groups", "collections", "created", "state")
+    heads = ("id", "name", "role", "scopes", "groups", "collections", "created", "state")
     lines = [
         (
             key.id,
             key.name,
+            str(find_role(key.scopes) or ""),
             _format_names(key.scopes),
             _format_names(key.groups),
             _format_names(key.collections) or "all",
@@ -121,6 +189,19 @@ def keys_list(call: shared_options.CliCall, *, as_json: bool) -> None:
             _key_state(key),
         )
         for key in listed
+    ]
+    lines += [
+        (
+            key.id,
+            key.name,
+            "visitors",
+            f"ask, from {_format_names(key.origins)}",
+            "",
+            _format_names(key.collections),
+            _format_day(key.created),
+            _key_state(key),
+        )
+        for key in sites
     ]
     terminal.print_table(terminal.open_console(), heads, lines)
 
@@ -130,13 +211,35 @@ def keys_list(call: shared_options.CliCall, *, as_json: bool) -> None:
 @shared_options.json_option
 @click.pass_obj
 def keys_revoke(call: shared_options.CliCall, *, name: str, as_json: bool) -> None:
-    """Revoke a key; it is refused from the next request on."""
+    """Revoke a key; it is refused from the next request on, and so are its sessions."""
     with open_keys(call) as keys:
-        key = keys.revoke(name)
+        sites = PublishableKeyStore(keys)
+        if any(key.id == name for key in sites.list_keys()):
+            site = sites.revoke(name)
+            values, label = _publishable_as_json(site), site.name
+        else:
+            key = keys.revoke(name)
+            values, label = _key_as_json(key), key.name
+        record_audit(keys.database, COMMAND_LINE, "key.revoke", name)
     if as_json:
-        shared_options.print_json(_key_as_json(key))
+        shared_options.print_json(values)
         return
-    click.echo(f"Revoked {key.id} ({key.name}).")
+    click.echo(f"Revoked {name} ({label}).")
+
+
+def _publishable_as_json(key: PublishableKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "key": key.token,
+        "origins": sorted(key.origins),
+        "collections": sorted(key.collections),
+        "daily_answers": key.daily_answers,
+        "created": key.created,
+        "expires": key.expires,
+        "revoked": key.revoked,
+        "state": _key_state(key),
+    }
 
 
 def _key_as_json(key: Key) -> dict[str, Any]:
@@ -154,7 +257,7 @@ def _key_as_json(key: Key) -> dict[str, Any]:
     }
 
 
-def _key_state(key: Key) -> str:
+def _key_state(key: Key | PublishableKey) -> str:
     if key.revoked is not None:
         return "revoked"
     return "valid" if key.is_valid(time.time()) else "expired"

@@ -41,4 +41,4 @@ def command(call: shared_options.CliCall, *, host: str | None, port: int | None,
         server.check_listen_address(options, keys)
         workspace = Workspace(loaded.home, loaded.settings)
         _ = workspace.engine  # what is wrong with its settings is said before anything listens
-        server.run_server(api.build_app(workspace, keys), options)
+        server.run_server(api.build_app(workspace, keys, loaded.origins), options)

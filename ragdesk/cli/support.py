@@ -13,6 +13,7 @@ from ragdesk.support.conversations.retention import delete_old_conversations
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher, read_encryption_keys
 from ragdesk.support.key_store import open_home_database
+from ragdesk.support.learning.learning_data import remove_orphan_cases
 from ragdesk.support.personal_data import erase_person, export_person
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.support.text_rotation import rotate_texts
@@ -62,6 +63,8 @@ def support_erase(call: shared_options.CliCall, *, person: str, as_json: bool) -
     """Delete all that is kept of PERSON. Backups that were made before still hold it."""
     with open_support(call) as (database, _):
         erased = erase_person(database, person)
+        home = load_settings(home=call.home, config=call.config).home
+        erased["cases"] = remove_orphan_cases(database, (home / "collections").glob("*/"))
     if as_json:
         shared_options.print_json({"person": person, "erased": erased})
         return

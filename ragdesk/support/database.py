@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -144,6 +145,13 @@ def _describe_reason(error: Exception) -> str:
     """Return what a driver says of an error, without the row that PostgreSQL adds to it."""
     origin = getattr(error, "orig", None) or error
     return getattr(getattr(origin, "diag", None), "message_primary", None) or str(origin)
+
+
+def upsert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Begin an insert that can say what becomes of a row that stands already."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
 
 
 def is_lost_file(home: Path) -> bool:

@@ -7,16 +7,15 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sqlalchemy import Connection, RowMapping, exists, func, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from indexes.store import durability
 from ragdesk.errors import HomeUnusable, Invalid, NotFound
 from ragdesk.support.access import SCOPES, Key
-from ragdesk.support.database import DATABASE_FILE, Database, is_lost_file
+from ragdesk.support.database import DATABASE_FILE, Database, is_lost_file, upsert
 from ragdesk.support.tables import KEYS, SECRETS
 
 TOKEN_PREFIX = "rd_"  # noqa: S105, how every token begins
@@ -103,12 +102,18 @@ class KeyStore:
             "created": now,
             "expires": key.expires,
         }
+        with self.write_key() as connection:
+            connection.execute(insert(KEYS).values(row))
+        return key, token
+
+    @contextlib.contextmanager
+    def write_key(self) -> Iterator[Connection]:
+        """Open a transaction that makes a key: with it the desk is closed to whoever has none."""
         with self._lock:
             _write_mark(self._mark)
             with self.database.write() as connection:
-                connection.execute(insert(KEYS).values(row))
+                yield connection
                 _note_keys(connection)
-        return key, token
 
     def list_keys(self) -> list[Key]:
         """List every key ever made, oldest first. Raises HomeUnusable."""
@@ -199,8 +204,7 @@ def _note_keys(connection: Connection) -> None:
 
 def _insert_secret(connection: Connection, name: str, value: bytes) -> None:
     """Insert a secret, unless there is one of its name."""
-    dialect = {"sqlite": sqlite, "postgresql": postgresql}[connection.dialect.name]
-    row = dialect.insert(SECRETS).values(name=name, value=value)
+    row = upsert(connection, SECRETS).values(name=name, value=value)
     connection.execute(row.on_conflict_do_nothing())
 
 

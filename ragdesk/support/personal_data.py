@@ -11,11 +11,13 @@ from ragdesk.support.conversations.conversation_export import CONVERSATION_DATA,
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.handoff.handoff_export import HANDOFF_DATA
+from ragdesk.support.learning.learning_data import DRAFT_DATA
 from ragdesk.support.personal_data_source import PersonalDataSource
 
 # Erased in this order: what refers to something before what it refers to.
 PERSONAL_DATA_SOURCES: Final[tuple[PersonalDataSource, ...]] = (
     HANDOFF_DATA,
+    DRAFT_DATA,
     FEEDBACK_DATA,
     CONVERSATION_DATA,
 )

@@ -10,9 +10,11 @@ from sqlalchemy import MetaData
 
 from ragdesk.support.conversations import conversation_tables
 from ragdesk.support.handoff import handoff_tables
+from ragdesk.support.insight import insight_tables
+from ragdesk.support.learning import learning_tables
 from ragdesk.support.tables import METADATA
 
-TABLE_MODULES: Final = (conversation_tables, handoff_tables)
+TABLE_MODULES: Final = (conversation_tables, handoff_tables, insight_tables, learning_tables)
 
 
 def load_schema() -> MetaData:

@@ -11,14 +11,17 @@ from typing import Final
 from sqlalchemy import Connection, Table, and_, delete, insert, or_, select, update
 
 from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, TURNS
-from ragdesk.support.conversations.word_rewriting import rewrite_title_words, rewrite_turn_words
+from ragdesk.support.conversations.word_rewriting import (
+    let_others_write,
+    rewrite_title_words,
+    rewrite_turn_words,
+)
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.schema import load_schema
 from ragdesk.support.tables import SECRETS
 
-ROWS_AT_ONCE: Final = 50
-PAUSE_SECONDS: Final = 0.02  # between two transactions, in which others write
+ROTATED_AT_ONCE: Final = 20  # rows of one transaction
 KEY_NOTE: Final = "encryption_key"  # a name among the secrets: the key that all was sealed with
 RewriteWords = Callable[[Connection, Sequence[str], TextCipher], None]
 # What else depends on the key, by table: given the ids of rows that were sealed anew.
@@ -48,11 +51,13 @@ def rotate_texts(
     total = 0
     for table in load_schema().sorted_tables:
         names = [column.name for column in table.columns if column.info.get("sealed")]
+        started = time.monotonic()
         while names and (count := _rotate_rows(database, cipher, table, names)):
             total += count
             if is_stopped():
                 return total
-            time.sleep(PAUSE_SECONDS)
+            let_others_write(started)
+            started = time.monotonic()
     with database.write() as connection:
         connection.execute(delete(SECRETS).where(SECRETS.c.name == KEY_NOTE))
         connection.execute(insert(SECRETS).values(name=KEY_NOTE, value=cipher.key_id.encode()))
@@ -65,7 +70,7 @@ def _rotate_rows(database: Database, cipher: TextCipher, table: Table, names: li
     is_older = or_(*(and_(c.is_not(None), c.not_like(f"{cipher.newest_mark}%")) for c in columns))
     (key,) = table.primary_key.columns
     with database.write() as connection:
-        query = select(key, *columns).where(is_older).limit(ROWS_AT_ONCE).with_for_update()
+        query = select(key, *columns).where(is_older).limit(ROTATED_AT_ONCE).with_for_update()
         rows = connection.execute(query).all()
         for row in rows:
             texts = zip(names, row[1:], strict=True)

@@ -22,11 +22,11 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.errors import Invalid
 from ragdesk.support.access import Principal, authorize
-from ragdesk.support.conversations.conversation import Conversation
+from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
 from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.web import schemas, stream
 from ragdesk.web.auth import require_scope
-from ragdesk.web.conversation_access import AnswerView, open_conversation, read_history
+from ragdesk.web.conversation_access import AnswerView, open_history
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.handoff_answers import (
     find_handoff_with_person,
@@ -56,7 +56,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     With ``conversation`` what was said in it is the history, and the turn is kept in it.
     """
     state = server_state(request)
-    conversation = await _find_conversation(ask, state, who)
+    conversation, turns = await _find_conversation(ask, state, who)
     collection = conversation.collection if conversation else ask.collection
     authorize(who, "ask", collection)
     _check_question_length(ask.question, state)
@@ -68,7 +68,9 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     history = tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history)
     if conversation is not None:
         view = AnswerView(groups=who.groups, index=opened.index)
-        history = await run_in_thread(read_history, state.conversations, view, conversation)
+        history = await run_in_thread(view.history, turns)
+    if state.writes_with_model:
+        await state.limits.count_answer(request.state.identity)
     question = Question(
         text=ask.question,
         history=history,
@@ -123,16 +125,19 @@ async def _pass_on(
 
 async def _find_conversation(
     ask: schemas.Ask, state: ServerState, who: Principal
-) -> Conversation | None:
-    """Return the conversation that a question goes on with. Raises Invalid, NotFound."""
+) -> tuple[Conversation | None, list[ConversationTurn]]:
+    """Return the conversation that a question goes on with, and its last turns.
+
+    Raises Invalid, NotFound.
+    """
     if ask.conversation is None:
-        return None
+        return None, []
     if ask.history:
         raise Invalid("A conversation has its own history: send `conversation` or `history`.")
-    conversation = await open_conversation(state, ask.conversation, who, as_owner=True)
+    conversation, turns = await open_history(state, ask.conversation, who)
     if "collection" in ask.model_fields_set and ask.collection != conversation.collection:
         raise Invalid(f"This conversation is about the collection {conversation.collection!r}.")
-    return conversation
+    return conversation, turns
 
 
 @router.post("/v1/search", response_model=SearchResult)

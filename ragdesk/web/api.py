@@ -2,8 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from functools import partial
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from fastapi import FastAPI
 
@@ -12,29 +11,54 @@ from indexes.errors import ModelMissing
 from ingest.job_report import JobReport
 from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
+from ragdesk.errors import error_status
 from ragdesk.metrics import Metrics
+from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
-from ragdesk.support.sign_in.identity import IdentityStore
-from ragdesk.support.sign_in.session_store import CSRF_SECRET, SessionStore
+from ragdesk.support.learning.approval import APPROVED_SOURCE
+from ragdesk.support.learning.learning_desk import LearningDesk
+from ragdesk.support.sign_in.audit_log import AuditAction, record_audit
+from ragdesk.support.sign_in.identity import open_identities
+from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
+from ragdesk.support.sign_in.request_counts import RequestCounts
 from ragdesk.web import (
+    admin_routes,
     answers,
+    audit_routes,
+    case_routes,
+    chunk_routes,
     collection_routes,
     conversation_events,
     conversations,
     document_access,
+    document_pages,
     documents,
+    generation_routes,
     handoff_hooks,
     handoffs,
     health_routes,
+    insight,
+    job_routes,
+    key_routes,
+    learning,
+    oidc_routes,
+    page_look,
     person_routes,
     problems,
+    retrieval_routes,
     schemas,
     session_routes,
+    site_routes,
+    visitor_routes,
 )
-from ragdesk.web.auth import Authenticator, AuthMiddleware, is_loopback
+from ragdesk.web.auth import Authenticator, is_loopback
+from ragdesk.web.auth_middleware import AuthMiddleware
 from ragdesk.web.jobs import DocumentJob, JobQueue
+from ragdesk.web.learning_state import make_learning_state
+from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
+from ragdesk.web.page_options import PageLook
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
@@ -42,17 +66,33 @@ from ragdesk.web.server_state import ServerState
 from ragdesk.web.support_state import make_support_state, make_text_cipher
 from ragdesk.web.uploads import Uploads
 
+# A document's parts before the document: its uri may hold anything.
 ROUTERS = (
     answers.router,
+    audit_routes.router,
     collection_routes.router,
+    chunk_routes.router,
+    job_routes.router,
+    document_pages.router,
+    documents.router,
+    page_look.router,
+    generation_routes.router,
+    retrieval_routes.router,
+    case_routes.router,
+    key_routes.router,
+    site_routes.router,
+    admin_routes.router,
+    health_routes.router,
     conversation_events.router,
     conversations.router,
-    documents.router,
     handoff_hooks.router,
     handoffs.router,
-    health_routes.router,
+    insight.router,
+    learning.router,
     person_routes.router,
+    oidc_routes.router,
     session_routes.router,
+    visitor_routes.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -61,20 +101,22 @@ PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
-def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
-    """Make the app of a home. The caller closes ``keys``."""
+def build_app(
+    workspace: Workspace, keys: KeyStore, origins: Mapping[str, str] | None = None
+) -> FastAPI:
+    """Make the app of a home. The caller closes ``keys``.
+
+    origins: where each setting that is no default came from, to be shown.
+    """
     options = workspace.settings.serve
-    authenticator = _make_authenticator(options, keys)
+    authenticator = _make_authenticator(workspace.settings, keys)
+    limits = _make_limits(workspace.settings, keys, authenticator)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
+    look = PageLook.from_options(workspace.settings.page)
     cipher = make_text_cipher(workspace.settings.support)
-
-    def run_job(job: DocumentJob) -> JobReport:
-        open_collections.volume.check()
-        admit = document_access.make_admission(job, authenticator.reauthenticate(job.owner))
-        report = workspace.change_document(job.collection, job.uri, job.body, admit)
-        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
-        return report
+    learning_state = make_learning_state(workspace, keys.database, cipher)
+    run_job = _make_job_runner(workspace, open_collections, authenticator, learning_state.desk)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -94,7 +136,14 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             secret=keys.get_secret("cursor"),
             support=support,
             remove_collection=_make_removal(workspace, open_collections),
+            learning_state=learning_state,
+            page_look=look,
             redacts_documents=workspace.settings.redaction.ingest,
+            workspace=workspace,
+            origins=origins or {},
+            limits=limits,
+            writes_with_model=workspace.engine is not None,
+            oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -102,6 +151,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             ending.callback(open_collections.close)
             ending.callback(uploads.close)
             ending.callback(authenticator.threads.shutdown)
+            ending.push_async_callback(asyncio.to_thread, state.page_images.close)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
             ending.push_async_callback(support.close, options.drain_seconds)
             try:
@@ -110,8 +160,12 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
-            ending.push_async_callback(_cancel_task, asyncio.create_task(open_collections.watch()))
+            watcher = asyncio.create_task(open_collections.watch())
+            ending.push_async_callback(_cancel_task, watcher)
             support.start()
+            days = workspace.settings.sign_in.audit_days
+            keeper = asyncio.create_task(audit_routes.keep_audit(keys.database, days))
+            ending.push_async_callback(_cancel_task, keeper)
             state.ready = True
             try:
                 yield
@@ -119,23 +173,48 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
                 state.ready = False
 
     app = _make_app(lifespan)
-    _add_middleware(app, options, authenticator, metrics)
+    app.state.gate = authenticator
+    _add_middleware(app, options)
+    app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 
 
-def _add_middleware(
-    app: FastAPI, options: ServeOptions, authenticator: Authenticator, metrics: Metrics
-) -> None:
-    """Add what stands around every request, the innermost first."""
+def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
+    """Add what is around the routes, inside the gate."""
     app.state.options = options
-    app.state.gate = authenticator
-    problems.install_error_handlers(app)
     app.state.arriving = BodyArrivals(options.max_arriving)
     app.state.uploading = BodyArrivals(options.max_uploads)
+    problems.install_error_handlers(app)
     app.add_middleware(SlotMiddleware, places=RequestSlots(options.max_in_flight))
     app.add_middleware(health_routes.PageFiles)
-    app.add_middleware(AuthMiddleware, gate=authenticator)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
+
+
+def _make_job_runner(
+    workspace: Workspace,
+    open_collections: OpenCollections,
+    gate: Authenticator,
+    learning: LearningDesk,
+) -> Callable[[DocumentJob], JobReport]:
+    """Make the function that puts or removes a document, and notes who did it. It blocks."""
+
+    def run_job(job: DocumentJob) -> JobReport:
+        action: AuditAction = "document.remove" if job.body is None else "document.put"
+        database, target = gate.identities.keys.database, f"{job.collection}/{job.uri}"
+        try:
+            open_collections.volume.check()
+            admit = document_access.make_admission(job, gate.reauthenticate(job.owner))
+            report = workspace.change_document(job.collection, job.uri, job.body, admit, job.source)
+        except Exception as error:
+            record_audit(database, job.owner, action, target, error_status(error).code)
+            raise
+        open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
+        record_audit(database, job.owner, action, target)
+        if job.source == APPROVED_SOURCE and job.body is not None:
+            learning.note_published(job.uri, workspace.collection_folder(job.collection))
+        return report
+
+    return run_job
 
 
 def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Callable[[str], None]:
@@ -149,17 +228,20 @@ def _make_removal(workspace: Workspace, open_collections: OpenCollections) -> Ca
     return remove_collection
 
 
-def _make_authenticator(options: ServeOptions, keys: KeyStore) -> Authenticator:
-    hosts = frozenset(options.allowed_hosts)
+def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
+    options = settings.serve
     return Authenticator(
-        IdentityStore(
-            keys=keys, sessions=SessionStore(keys.database, partial(keys.get_secret, CSRF_SECRET))
-        ),
+        open_identities(keys, settings.sign_in),
         is_loopback(options.host),
-        hosts,
+        frozenset(options.allowed_hosts),
         options.trusted_proxies,
         options.max_unauthenticated,
     )
+
+
+def _make_limits(settings: Settings, keys: KeyStore, gate: Authenticator) -> RequestLimits:
+    counts = RequestCounts(keys.database)
+    return RequestLimits(settings.limits, counts, gate.threads, shared=keys.database.is_shared)
 
 
 def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:

@@ -8,7 +8,6 @@ on, as behind a proxy everybody comes from loopback.
 
 import asyncio
 import ipaddress
-import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -19,22 +18,19 @@ from fastapi import Depends
 from fastapi.security import HTTPBearer
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ragdesk.errors import (
-    Forbidden,
-    HomeUnusable,
-    Overloaded,
-    Refusal,
-    Unauthenticated,
-    WrongHost,
-)
+from ragdesk.errors import Forbidden, Overloaded, Unauthenticated, WrongHost
 from ragdesk.support import access
 from ragdesk.support.access import LOCAL_PRINCIPAL, Principal, authorize
 from ragdesk.support.sign_in.identity import Identity, IdentityStore
-from ragdesk.web import problems
+from ragdesk.support.sign_in.publishable_keys import PUBLISHABLE_PREFIX
 from ragdesk.web.connections import RateLimit
-from ragdesk.web.credentials import Credentials, check_forgery, read_credentials
+from ragdesk.web.credentials import (
+    Credentials,
+    check_forgery,
+    check_site,
+    read_credentials,
+)
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key: rd_…")  # for OpenAPI
 DATABASE_THREADS = 8  # that look up keys in a database on another machine
@@ -52,9 +48,7 @@ PROXY_HEADERS = frozenset(
     ]
 )
 PROXY_HEADER_PREFIX = "x-forwarded-"
-KEYLESS_PATHS = ("/", "/inbox", "/healthz", "/readyz", "/openapi.json")  # answered without a key
-KEYLESS_POSTS = ("/v1/session", "/v1/hooks/chatwoot")  # what they bring is looked at by their route
-KEYLESS_FOLDER = "/page/"
+FORWARDED_HEADER = "x-forwarded-for"
 
 
 def is_loopback(host: str) -> bool:
@@ -100,13 +94,17 @@ class Authenticator:
         """
         if self.is_open:
             return Identity(who=LOCAL_PRINCIPAL, label=LOCAL_PRINCIPAL.name)
+        token = shown.bearer_token or ""
         if shown.authorization is None and shown.cookie is not None:
             identity = self.identities.find_by_session(shown.cookie)
+        elif shown.authorization is not None and token.startswith(PUBLISHABLE_PREFIX):
+            identity = self.identities.find_by_site(token, shown.visitor)
         else:  # where nothing is shown, too: keys that cannot be read are another matter
-            identity = self.identities.find_by_key(shown.bearer_token or "")
+            identity = self.identities.find_by_key(token)
         if identity is None:
             raise Unauthenticated
         check_forgery(shown, identity, self.identities.sessions)
+        check_site(shown, identity)
         return identity
 
     async def identify(self, shown: Credentials) -> Identity:
@@ -163,6 +161,16 @@ class Authenticator:
                 "comes in: serve.trusted_proxies"
             )
 
+    def client_address(self, headers: Headers, address: str) -> str:
+        """Return where a request comes from: past the proxies that the settings name.
+
+        address: of the connection. What any other proxy, or a client, says of it is not believed.
+        """
+        hops = ",".join(headers.getlist(FORWARDED_HEADER)).split(",")
+        while hops and self._trusts(address):
+            address = hops.pop().strip() or address
+        return address
+
     def _trusts(self, address: str) -> bool:
         try:
             ip = ipaddress.ip_address(address)
@@ -170,60 +178,6 @@ class Authenticator:
             return False
         networks = (ipaddress.ip_network(name, strict=False) for name in self.trusted_proxies)
         return any(ip in network for network in networks)
-
-
-class AuthMiddleware:
-    """ASGI middleware: host, proxy and key of every request are checked before anything is read.
-
-    Requests without a valid key are refused at a limited rate.
-    """
-
-    def __init__(self, app: ASGIApp, gate: Authenticator) -> None:
-        self.app = app
-        self.gate = gate
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self.app(scope, receive, send)
-        headers = Headers(scope=scope)
-        try:
-            self.gate.check_host(headers)
-            self.gate.check_proxy(headers, (scope.get("client") or ("", 0))[0])
-            await self._check_credentials(scope, read_credentials(headers, scope["method"]))
-        except ValueError:  # urlsplit refuses half an IPv6 address
-            return await problems.error_response(WrongHost("No such host."))(scope, receive, send)
-        except (Refusal, HomeUnusable) as error:
-            return await problems.error_response(error)(scope, receive, send)
-        return await self.app(scope, receive, send)
-
-    async def _check_credentials(self, scope: Scope, shown: Credentials) -> None:
-        keyless = is_keyless(scope["method"], scope["path"])
-        peer = scope.get("state", {}).get("connection")
-        try:
-            if keyless and shown.are_missing and not self.gate.is_open:
-                return  # most of those who come and go: nothing is looked up for them
-            identity = await self.gate.identify(shown)
-        except (HomeUnusable, Forbidden):  # of the first: nobody can be told, but the server lives
-            if keyless:
-                return
-            raise
-        except Unauthenticated:
-            if keyless:
-                return
-            await self.gate.refuse_slowly(peer)
-            raise
-        if peer is not None:
-            peer.trusted = True
-            peer.owner = identity.who.name
-        if identity.session is not None and identity.session.is_due(time.time()):
-            await asyncio.to_thread(self.gate.identities.sessions.note_use, identity.session)
-
-
-def is_keyless(method: str, path: str) -> bool:
-    """Tell whether a request is answered without a key."""
-    if path in KEYLESS_PATHS or path.startswith(KEYLESS_FOLDER):
-        return True
-    return method == "POST" and path in KEYLESS_POSTS
 
 
 def require_scope(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:

@@ -10,11 +10,12 @@ from starlette.responses import JSONResponse, Response
 from indexes.errors import CollectionBusy
 from ingest.skip_memory import read_skips, skips_to_json
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.errors import BadRequest, Invalid, NotFound
+from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.access import Principal
 from ragdesk.web import cursors, schemas
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
-from ragdesk.web.documents import name_source
+from ragdesk.web.document_list import name_source
 from ragdesk.web.leases import Leases
 from ragdesk.web.open_collections import COLLECTION_NAME
 from ragdesk.web.request_body import StrictRoute
@@ -45,26 +46,15 @@ async def skipped(  # noqa: PLR0913, one parameter a part of the request
     remembered = await run_in_thread(read_skips, opened.folder) if who.groups is None else []
     rows = [{**row, "source": name_source(row["source"])} for row in skips_to_json(remembered)]
     scope = f"skipped\0{collection}\0{who.name}"
-    start = _read_place(cursor, scope, state.secret) if cursor else 0
-    end = start + limit
-    more = end < len(rows)
+    page, following = cursors.cut_page(rows, cursor, limit, scope=scope, secret=state.secret)
     return JSONResponse(
         {
             "generation": opened.index.generation,
             "total": len(rows) + sum(one.left_out for one in remembered),
-            "skipped": rows[start:end],
-            "next": cursors.sign_cursor(str(end), scope=scope, secret=state.secret)
-            if more
-            else None,
+            "skipped": page,
+            "next": following,
         }
     )
-
-
-def _read_place(cursor: str, scope: str, secret: bytes) -> int:
-    try:
-        return int(cursors.read_cursor(cursor, scope=scope, secret=secret))
-    except ValueError as error:
-        raise BadRequest("This cursor is not one of ours.") from error
 
 
 @router.delete("/v1/collections/{collection}", status_code=204)
@@ -78,7 +68,6 @@ async def remove(
 
     Its name has to be sent twice: in the path, and as ``confirm``.
     """
-    del who
     state = server_state(request)
     if not COLLECTION_NAME.fullmatch(collection):
         raise NotFound("No such collection.")
@@ -87,4 +76,5 @@ async def remove(
     if collection in state.jobs.collections():
         raise CollectionBusy(f"Documents wait to be taken into {collection!r}.")
     await asyncio.to_thread(state.remove_collection, collection)
+    await audit_request(request, who, "collection.remove", collection)
     return Response(status_code=204)

@@ -18,7 +18,7 @@ from ragdesk.support.conversations.conversation import (
     Conversation,
     ConversationTurn,
 )
-from ragdesk.support.conversations.conversation_store import NO_CONVERSATION, ConversationStore
+from ragdesk.support.conversations.conversation_store import NO_CONVERSATION
 from ragdesk.support.conversations.kept_answer import is_readable, show_answer
 from ragdesk.web.server_state import ServerState
 
@@ -38,6 +38,18 @@ async def open_conversation(
     conversation = await run_in_thread(state.conversations.get, name)
     authorize_conversation(who, conversation, as_owner=as_owner)
     return conversation
+
+
+async def open_history(
+    state: ServerState, name: str, who: Principal
+) -> tuple[Conversation, list[ConversationTurn]]:
+    """Return one's own conversation with the last turns of it. Raises NotFound."""
+    await state.recorder.settle(name)
+    conversation, turns = await run_in_thread(
+        state.conversations.get_with_turns, name, HISTORY_TURNS
+    )
+    authorize_conversation(who, conversation, as_owner=True)
+    return conversation, turns
 
 
 def authorize_conversation(
@@ -115,13 +127,6 @@ async def use_answer_view(
             return
         kept = await run_in_thread(_list_generations, opened.folder)
         yield AnswerView(groups=who.groups, index=opened.index, generations=kept)
-
-
-def read_history(
-    store: ConversationStore, view: AnswerView, conversation: Conversation
-) -> tuple[Turn, ...]:
-    """Return the last turns of a conversation as a question's history. Blocks."""
-    return view.history(store.list_last_turns(conversation.id, HISTORY_TURNS))
 
 
 def _is_standing(state: ServerState, collection: str) -> bool:

@@ -16,6 +16,7 @@ from ragdesk.support.sign_in.identity import Identity
 from ragdesk.support.sign_in.session_store import SessionStore
 
 SESSION_COOKIE: Final = "rd_session"
+VISITOR_HEADER: Final = "x-visitor"
 CSRF_HEADER: Final = "x-csrf-token"
 BEARER_SCHEME: Final = "bearer"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -25,11 +26,14 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 class Credentials:
     """What a request shows. is_ours: whether its page is one of this server; None if it says not.
 
-    authorization: the header as it is. cookie: of a staff session.
+    authorization: the header as it is. cookie: of a staff session. visitor: secret or token of a
+    visitor of a website. origin: of the page.
     """
 
     authorization: str | None = None
     cookie: str | None = None
+    visitor: str | None = None
+    origin: str | None = None
     csrf_token: str = ""
     is_safe: bool = True
     is_ours: bool | None = None
@@ -51,6 +55,8 @@ def read_credentials(headers: Headers, method: str) -> Credentials:
     return Credentials(
         authorization=headers.get("authorization"),
         cookie=read_cookie(headers, SESSION_COOKIE),
+        visitor=headers.get(VISITOR_HEADER),
+        origin=headers.get("origin"),
         csrf_token=headers.get(CSRF_HEADER, ""),
         is_safe=method in SAFE_METHODS,
         is_ours=is_same_origin(headers),
@@ -92,3 +98,15 @@ def check_forgery(shown: Credentials, identity: Identity, sessions: SessionStore
         raise Forbidden(
             "With a session, a change needs its token: X-CSRF-Token, out of GET /v1/session."
         )
+
+
+def check_site(shown: Credentials, identity: Identity) -> None:
+    """Refuse pages of origins that their publishable key does not name. Raises Forbidden.
+
+    What is no page names no origin, and may name any: this proves nothing, it keeps a key from
+    being used on another website.
+    """
+    if identity.site is None or shown.origin is None or shown.is_ours:
+        return
+    if shown.origin not in identity.site.origins:
+        raise Forbidden("This publishable key is for the pages of other origins.")

@@ -1,7 +1,8 @@
 """Look up documents for a principal: hidden ones are answered as if they did not exist."""
 
+import contextlib
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
@@ -11,6 +12,7 @@ from ingest.document_redaction import is_redacted
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal, authorize
+from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.web.jobs import DocumentJob
 from ragdesk.web.server_state import ServerState
 
@@ -29,7 +31,7 @@ def make_admission(job: DocumentJob, who: Principal) -> AdmissionRule:
     the hidden one. The rule raises NotFound where the document that was to be changed is hidden or
     gone by now. Raises Forbidden or NotFound where the key may no longer do this.
     """
-    authorize(who, "write", job.collection)
+    authorize(who, "edit" if job.source == APPROVED_SOURCE else "write", job.collection)
     check_groups(job.groups, who)
 
     def admit(
@@ -89,15 +91,28 @@ def read_document_text(
     its document is gone: what was deleted is not to be read, and another document of its name
     opens nothing.
     """
+    with use_kept_document(opened, uri, who, generation, chunk) as (index, document):
+        return index.read_text_of(document) or ""
+
+
+@contextlib.contextmanager
+def use_kept_document(
+    opened: OpenCollection,
+    uri: str,
+    who: Principal,
+    generation: int | None,
+    chunk: str | None = None,
+) -> Iterator[tuple[Index, ListedDocument]]:
+    """Find a document in a generation that is kept, open while it is used. Raises NotFound.
+
+    In an older one, only for those who might see it then and may see it now.
+    """
     if generation is None or generation == opened.index.generation:
-        return _stored_text(opened.index, uri, who, chunk)
+        yield opened.index, find_in_generation(opened.index, uri, who, chunk)
+        return
     find_in_generation(opened.index, uri, who)
     with opened.open_generation(generation) as older_index:
-        return _stored_text(older_index, uri, who, chunk)
-
-
-def _stored_text(index: Index, uri: str, who: Principal, chunk: str | None) -> str:
-    return index.read_text_of(find_in_generation(index, uri, who, chunk)) or ""
+        yield older_index, find_in_generation(older_index, uri, who, chunk)
 
 
 def check_uri(uri: str) -> None:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from indexes.index import Index
+from indexes.store.document_table import ListedDocument
 from ragdesk.answering.writing.cited_links import is_clickable
 from ragdesk.assemble import OpenCollection
 from ragdesk.support.access import Principal
-from ragdesk.web.document_access import find_in_generation, is_visible
+from ragdesk.web.document_access import is_visible, use_kept_document
 from ragdesk.web.schemas import LinkOut
 
 MOST_TARGETS = 500  # addresses that are looked up in the collection, of one document
@@ -25,21 +26,17 @@ def read_document_links(
 
     A relative address is given where it leads to a document that the asker may see.
     """
-    if generation is None or generation == opened.index.generation:
-        return list(_iterate_links(opened.index, uri, who, chunk))
-    find_in_generation(opened.index, uri, who)
-    with opened.open_generation(generation) as older_index:
-        return list(_iterate_links(older_index, uri, who, chunk))
+    with use_kept_document(opened, uri, who, generation, chunk) as (index, document):
+        return list(_iterate_links(index, document, who))
 
 
-def _iterate_links(index: Index, uri: str, who: Principal, chunk: str | None) -> Iterator[LinkOut]:
-    listed = find_in_generation(index, uri, who, chunk)
+def _iterate_links(index: Index, listed: ListedDocument, who: Principal) -> Iterator[LinkOut]:
     targets: dict[str, str | None] = {}
     for link in index.find_chunk_store(listed).load_links(listed.id):
         if is_clickable(link):
             yield LinkOut(start=link.start, end=link.end, href=link.href)
             continue
-        path = resolve_path(uri, link.href)
+        path = resolve_path(listed.uri, link.href)
         if path not in targets and len(targets) < MOST_TARGETS:
             targets[path] = _find_visible_uri(index, path, who)
         if target := targets.get(path):

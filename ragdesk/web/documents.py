@@ -1,12 +1,10 @@
 """Routes of documents: list, stored text, original bytes, put, delete, and jobs."""
 
 import asyncio
-import bisect
 import hashlib
 import os
-from collections.abc import Sequence
 from io import BufferedReader
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -16,11 +14,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import Receive, Scope, Send
 
 from indexes.errors import IndexDamaged
-from indexes.index import Index
-from indexes.store.document_table import ListedDocument
 from indexes.store.paths import open_plain, original_file
-from ingest import sources
-from ingest.document_places import belongs_to_source
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, NotFound, TooManyCollections
@@ -39,6 +33,14 @@ from ragdesk.web.document_access import (
     refuse_redacted_original,
 )
 from ragdesk.web.document_links import read_document_links
+from ragdesk.web.document_list import (
+    DocumentListIn,
+    count_facets,
+    describe_documents,
+    find_position,
+    name_source,
+    select_documents,
+)
 from ragdesk.web.jobs import DocumentJob
 from ragdesk.web.leases import Leases
 from ragdesk.web.open_collections import COLLECTION_NAME
@@ -101,61 +103,34 @@ def _count_visible_documents(opened: OpenCollection, who: Principal) -> int:
 
 
 @router.get(DOCUMENTS_PATH, response_model=schemas.DocumentsOut)
-async def documents(  # noqa: PLR0913, one parameter a part of the request
+async def documents(
     collection: str,
     request: Request,
     *,
     who: DocumentReader,
     leases: Leases,
-    cursor: Annotated[str | None, Query(max_length=4_000)] = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    criteria: Annotated[DocumentListIn, Query()],
 ) -> Response:
-    """List documents by uri, a page at a time."""
+    """List documents by uri, a page at a time: all, or those that a search and filters leave."""
     state = server_state(request)
     opened = await leases.lease_collection(collection)
-    scope = f"documents\0{collection}\0{who.name}"
+    scope = f"documents\0{collection}\0{who.name}\0{criteria.format_basis()}"
+    cursor = criteria.cursor
     last_place = cursors.read_cursor(cursor, scope=scope, secret=state.secret) if cursor else ""
-    position = _find_position(opened.documents, last_place)
-    visible_documents = [
-        document for document in opened.documents[position:] if is_visible(document, who)
-    ]
-    page = visible_documents[:limit]
-    more = len(visible_documents) > limit
+    selected = await run_in_thread(select_documents, opened, who, criteria)
+    position = find_position(selected, last_place) if cursor else 0
+    page = selected[position : position + criteria.limit]
+    more = position + criteria.limit < len(selected)
     last = f"{page[-1].uri}\0{page[-1].id}" if more else ""
-    following = cursors.sign_cursor(last, scope=scope, secret=state.secret) if more else None
-    listed = await run_in_thread(_describe_documents, opened.index, page)
-    return JSONResponse(
-        {"generation": opened.index.generation, "documents": listed, "next": following}
-    )
-
-
-def _find_position(listed: Sequence[ListedDocument], cursor: str) -> int:
-    """Return the position in a sorted list after the document a cursor names."""
-    uri, _, identity = cursor.partition("\0")
-    at = bisect.bisect_left(listed, uri, key=lambda document: document.uri)
-    end = bisect.bisect_right(listed, uri, key=lambda document: document.uri)
-    positions = [n + 1 for n in range(at, end) if listed[n].id == identity]
-    return positions[0] if positions else end
-
-
-def _describe_documents(
-    index: Index, listed: Sequence[ListedDocument]
-) -> list[dict[str, str | list[str]]]:
-    """Write documents as JSON values; their notes are read from the disk."""
-    names = ("uri", "title", "media_type", "language", "digest")
-    return [
-        {
-            "source": name_source(document.source),
-            **{name: getattr(document, name) for name in names},
-            "notes": list(index.read_notes(document)),
-        }
-        for document in listed
-    ]
-
-
-def name_source(source: str) -> str:
-    """Return a source's name without its place on this machine."""
-    return sources.API if belongs_to_source(sources.API, source) else PurePath(source).name
+    reply = {
+        "generation": opened.index.generation,
+        "documents": await run_in_thread(describe_documents, opened, who, page),
+        "total": len(selected),
+        "next": cursors.sign_cursor(last, scope=scope, secret=state.secret) if more else None,
+    }
+    if criteria.facets:
+        reply["facets"] = await run_in_thread(count_facets, opened, who)
+    return JSONResponse(reply)
 
 
 @router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/text", response_class=PlainTextResponse)
@@ -224,9 +199,8 @@ async def show(
     """Say what is known of a document: its source, and what was not read of it (``notes``)."""
     opened = await leases.lease_collection(collection)
     document = await run_in_thread(find_document, opened, uri, who, chunk)
-    (described,) = await run_in_thread(_describe_documents, opened.index, [document])
-    chunks = {"generation": opened.index.generation, "chunks": document.count}
-    return JSONResponse({**chunks, **described})
+    (described,) = await run_in_thread(describe_documents, opened, who, [document])
+    return JSONResponse({"generation": opened.index.generation, **described})
 
 
 class OpenFileResponse(FileResponse):

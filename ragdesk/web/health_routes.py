@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from importlib.resources import files
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -25,6 +25,7 @@ from ragdesk.web.server_state import server_state
 router = APIRouter(tags=["server"])
 Admin = Annotated[Principal, Depends(require_scope("admin"))]
 SERVED_STATES = ("ok", "behind", "restricted")
+INDEX_NAME = "index.html"
 PAGE_TYPES = {
     "html": "text/html; charset=utf-8",
     "css": "text/css; charset=utf-8",
@@ -42,13 +43,22 @@ def _page_response(name: str) -> Response:
     if name not in PAGE_FILES:
         raise NotFound("No such page.")
     body, media_type = PAGE_FILES[name]
-    return Response(body, media_type=media_type, headers={"Cache-Control": "no-cache"})
+    headers = {"Cache-Control": "no-cache"}
+    if name == INDEX_NAME:  # the page alone may listen, where somebody presses its button
+        headers["Permissions-Policy"] = "camera=(), microphone=(self), geolocation=()"
+    return Response(body, media_type=media_type, headers=headers)
 
 
 @router.get("/", include_in_schema=False)
 async def index() -> Response:
     """Give the chat page."""
-    return _page_response("index.html")
+    return _page_response(INDEX_NAME)
+
+
+@router.get("/admin", include_in_schema=False)
+async def admin() -> Response:
+    """Give the administrator's page."""
+    return _page_response("admin.html")
 
 
 @router.get("/page/{name}", include_in_schema=False)
@@ -65,9 +75,10 @@ async def inbox() -> Response:
 
 def _find_files() -> dict[str, tuple[BaseRoute, list[tuple[bytes, bytes]], bytes]]:
     """List the page's files by their paths: route, headers and body of each answer."""
-    index_route, part_route, inbox_route = router.routes[:3]
-    paths = {"/": (index_route, "index.html"), "/inbox": (inbox_route, "inbox.html")}
-    paths |= {f"/page/{name}": (part_route, name) for name in PAGE_FILES}
+    routes = {getattr(route, "path", ""): route for route in router.routes}
+    pages = {"/": INDEX_NAME, "/inbox": "inbox.html", "/admin": "admin.html"}
+    paths = {path: (routes[path], name) for path, name in pages.items()}
+    paths |= {f"/page/{name}": (routes["/page/{name}"], name) for name in PAGE_FILES}
     return {
         path: (route, _page_response(name).raw_headers, PAGE_FILES[name][0])
         for path, (route, name) in paths.items()
@@ -116,6 +127,12 @@ async def readyz(request: Request) -> Response:
     administrators alone, as nobody knows who may see them now. degraded: collections that answer
     by their vectors alone, as another version wrote their words, and what writes them anew.
     """
+    body = await describe_readiness(request)
+    return JSONResponse(body, 200 if body["ready"] else 503)
+
+
+async def describe_readiness(request: Request) -> dict[str, Any]:
+    """Write whether questions can be asked as JSON values, and what is not served."""
     state = server_state(request)
     status = state.open_collections.status()
     outages = state.open_collections.outages()
@@ -144,7 +161,7 @@ async def readyz(request: Request) -> Response:
     ]
     if listing and not not_served:  # they would say the same
         not_served.append({"status": "closed", **listing.json()})
-    body = {
+    return {
         "ready": ready,
         "collections": len(status),
         "served": served,
@@ -153,7 +170,6 @@ async def readyz(request: Request) -> Response:
         "not_served": not_served,
         "degraded": degraded,
     }
-    return JSONResponse(body, 200 if ready else 503)
 
 
 async def _sees_all_collections(request: Request) -> bool:

@@ -20,6 +20,7 @@ from typing import Literal
 from indexes.errors import CollectionBusy
 from ingest.errors import Unreadable
 from ingest.job_report import JobReport
+from ingest.sources import API
 from ragdesk.errors import Overloaded, Refusal, describe_error, error_status, public_words
 from ragdesk.metrics import Metrics
 from ragdesk.web.uploads import refuse_full_disk
@@ -38,7 +39,8 @@ class DocumentJob:
     """A change of one document, and how far it is.
 
     body: the file with the new bytes; None deletes the document. existed: whether the document was
-    there when the job was submitted. waits_for, waits_since: what holds the job up, and since when.
+    there when the job was submitted. source: what the document belongs to. waits_for, waits_since:
+    what holds the job up, and since when.
     """
 
     id: str
@@ -48,10 +50,12 @@ class DocumentJob:
     body: Path | None
     groups: frozenset[str] = frozenset()
     existed: bool = False
+    source: str = API
     state: JobState = "queued"
     report: JobReport | None = None
     error: Mapping[str, str] | None = None
     created: float = field(default_factory=time.time)
+    started: float | None = None
     finished: float | None = None
     waits_for: str | None = None
     waits_since: float | None = None
@@ -133,6 +137,7 @@ class JobQueue:
         body: Path | None,
         groups: frozenset[str] = frozenset(),
         existed: bool = False,
+        source: str = API,
     ) -> DocumentJob:
         """Add a change to its collection's queue. Raises Overloaded."""
         job = DocumentJob(
@@ -143,6 +148,7 @@ class JobQueue:
             body=body,
             groups=groups,
             existed=existed,
+            source=source,
         )
         with self._condition:
             self._check_room(collection, owner)
@@ -155,6 +161,16 @@ class JobQueue:
         """Return a job by its id, or None."""
         with self._condition:
             return self._jobs.get(name)
+
+    def list_jobs(self) -> list[DocumentJob]:
+        """List the jobs that are kept, newest first."""
+        with self._condition:
+            return sorted(self._jobs.values(), key=lambda job: (job.created, job.id), reverse=True)
+
+    def list_positions(self) -> dict[str, int]:
+        """Return, by the id of each job that has not ended, how many come before it."""
+        with self._condition:
+            return {name: n for q in self._queues.values() for n, name in enumerate(q.job_ids)}
 
     def waits_for(self, body: Path) -> bool:
         """Tell whether a queued or running job needs a file."""
@@ -205,7 +221,8 @@ class JobQueue:
         return self._turns.get(self._jobs[queue.job_ids[0]].owner, 0)
 
     def _begin(self, queue: _CollectionQueue) -> DocumentJob:
-        job = replace(self._jobs[queue.job_ids[0]], state="running")
+        waiting = self._jobs[queue.job_ids[0]]
+        job = replace(waiting, state="running", started=waiting.started or time.time())
         self._queues.move_to_end(job.collection)
         queue.busy = True
         self._turns[job.owner] = next(self._numbers)

@@ -1,5 +1,6 @@
 """Routes of a person's data: all that is kept of one, exported or erased, for administrators."""
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -9,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.support.access import Principal
+from ragdesk.support.learning.learning_data import remove_orphan_cases
 from ragdesk.support.personal_data import erase_person, export_person
 from ragdesk.web.auth import require_scope
 from ragdesk.web.request_body import StrictRoute
@@ -43,8 +45,14 @@ async def show_person_data(person: str, request: Request, _who: DataOfficer) -> 
 
 @router.delete("/v1/persons/{person}/data", response_model=PersonErasedOut)
 async def erase_person_data(person: str, request: Request, _who: DataOfficer) -> Response:
-    """Delete all that is kept of a person. Backups that were made before still hold it."""
+    """Delete all that is kept of a person. Backups that were made before still hold it.
+
+    Cases of approved entries that rest on their words go too: a 409 where a job holds them; ask
+    again then.
+    """
     state = server_state(request)
     await state.recorder.settle_person(person)
     erased = await run_in_thread(erase_person, state.database, person)
+    folders = [state.workspace.collection_folder(c) for c in state.open_collections.list_names()]
+    erased["cases"] = await asyncio.to_thread(remove_orphan_cases, state.database, folders)
     return JSONResponse({"person": person, "erased": erased})

@@ -23,6 +23,7 @@ from ragdesk.errors import (
     NotFound,
     Overloaded,
     RagdeskError,
+    RateLimited,
     Refusal,
     Unauthenticated,
     error_status,
@@ -78,7 +79,11 @@ def error_response(error: Exception) -> JSONResponse:
     if status.status >= http.HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(error, own_words):
         fields = {"code": status.code, "reason": str(error)}
         log.warning("refused", extra={**fields, "repeats": (status.code, str(error)[:200])})
-    return problem_response(status.status, status.code, public_words(error))
+    response = problem_response(status.status, status.code, public_words(error))
+    if isinstance(error, RateLimited):
+        response.headers["Retry-After"] = str(error.retry_after)
+        response.headers["RateLimit"] = f'"{error.kind}";r=0;t={error.retry_after}'
+    return response
 
 
 def _own_error(_request: Request, error: Exception) -> Response:

@@ -95,12 +95,23 @@ class DocumentOut(BaseModel):
     source: str
     digest: str = Field(description="SHA-256 of the original bytes.")
     notes: list[str] = Field(description="What was seen in it and not kept.")
+    groups: list[str] = Field(description="Who may see it, of groups that this key may know.")
+    chunks: int
+    size: int | None = Field(description="Bytes of the original; null where it is not kept.")
+    taken_in: float | None = Field(description="When its bytes first came, in Unix time.")
+    state: Literal["answers", "scheduled", "expired", "empty"]
+    valid_from: str | None
+    valid_until: str | None
 
 
 class DocumentsOut(BaseModel):
     generation: int
     documents: list[DocumentOut]
+    total: int = Field(description="Documents on all pages of this list.")
     next: str | None = Field(description="Cursor of what follows; null at the end.")
+    facets: dict[str, dict[str, int]] | None = Field(
+        default=None, description="With `facets`: how many documents have which value."
+    )
 
 
 class LinkOut(BaseModel):
@@ -116,9 +127,43 @@ class LinksOut(BaseModel):
     links: list[LinkOut]
 
 
+class PageSizeOut(BaseModel):
+    width: float = Field(description="In points, as the page is shown.")
+    height: float
+
+
+class BoxOut(BaseModel):
+    page: int = Field(description="From 1.")
+    left: float = Field(description="In points from the top left of the page as it is shown.")
+    top: float
+    right: float
+    bottom: float
+
+
+class PagesOut(BaseModel):
+    pages: list[PageSizeOut] = Field(description="Of a PDF; empty for another document.")
+    boxes: list[BoxOut] = Field(description="Of the text asked for, a box a line.")
+
+
 class DocumentShownOut(DocumentOut):
     generation: int
-    chunks: int
+
+
+class PicturesOut(BaseModel):
+    pictures: int
+
+
+class PageLookOut(BaseModel):
+    name: str
+    greeting: str = Field(description="Empty: the page's own.")
+    logo: str | None = Field(description="Path of the logo on this server.")
+    accent: str = Field(description="#rrggbb on light paper; empty: the page's own.")
+    accent_dark: str
+    suggestions: list[str] = Field(description="Questions to begin with, as set.")
+
+
+class SuggestionsOut(BaseModel):
+    questions: list[str]
 
 
 class SkipOut(BaseModel):
@@ -147,6 +192,16 @@ class JobOut(BaseModel):
     finished: float | None
     waits_for: str | None = Field(description="What holds up a job that was begun.")
     waits_since: float | None = Field(description="Since when, in Unix time.")
+
+
+class ListedJobOut(JobOut):
+    started: float | None
+    position: int | None = Field(description="Jobs of its collection that come before it.")
+
+
+class JobsOut(BaseModel):
+    jobs: list[ListedJobOut]
+    next: str | None = Field(description="Cursor of what follows; null at the end.")
 
 
 class NotServedOut(BaseModel):

@@ -1,19 +1,28 @@
 """The state of a server that its routes share."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.requests import Request
 
+from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.feedback_store import FeedbackStore
 from ragdesk.support.database import Database
+from ragdesk.support.insight.surge_watch import SurgeWatch
+from ragdesk.support.learning.learning_desk import LearningDesk
+from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import JobQueue
+from ragdesk.web.learning_state import LearningState
+from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import OpenCollections
+from ragdesk.web.page_images import PageImages
+from ragdesk.web.page_options import PageLook
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.support_state import SupportState
 from ragdesk.web.turn_recorder import TurnRecorder
@@ -25,6 +34,8 @@ class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
     remove_collection: removes one by its name, and blocks until it answers no more.
+    writes_with_model: whether a language model writes the answers, which costs. origins: where each
+    setting that is no default came from. started: when it was made, in Unix time.
     redacts_documents: personal data is to be taken out of documents, so no original is served.
     """
 
@@ -37,9 +48,28 @@ class ServerState:
     secret: bytes
     support: SupportState
     remove_collection: Callable[[str], None]
+    page_look: PageLook
+    workspace: Workspace
+    learning_state: LearningState
+    limits: RequestLimits
+    writes_with_model: bool
+    oidc: OidcSignIn
+    origins: Mapping[str, str] = field(default_factory=dict)
+    started: float = field(default_factory=time.time)
     redacts_documents: bool = False
+    page_images: PageImages = field(default_factory=PageImages)
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
+
+    @property
+    def learning(self) -> LearningDesk:
+        """Return the gaps and drafts."""
+        return self.learning_state.desk
+
+    @property
+    def surges(self) -> SurgeWatch:
+        """Return the surges of refusals and anger."""
+        return self.learning_state.surges
 
     @property
     def database(self) -> Database:

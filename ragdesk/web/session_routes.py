@@ -13,6 +13,7 @@ from ragdesk.errors import Forbidden, Unauthenticated
 from ragdesk.support.access import find_role
 from ragdesk.support.sign_in.identity import Identity, IdentityStore
 from ragdesk.support.sign_in.session_store import LONGEST_SECONDS
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import is_loopback, require_identity
 from ragdesk.web.credentials import SESSION_COOKIE, read_cookie, read_credentials
 from ragdesk.web.request_body import StrictRoute
@@ -56,6 +57,7 @@ async def sign_in(body: SignIn, request: Request) -> Response:
         await gate.refuse_slowly(request.scope.get("state", {}).get("connection"))
         raise Unauthenticated
     identity, cookie = opened
+    await audit_request(request, identity.who, "session.create", "key")
     response = await run_in_thread(_describe_identity, identity, gate.identities, 201)
     set_session_cookie(response, request, cookie)
     return response
@@ -88,6 +90,7 @@ async def sign_out(request: Request, identity: Anybody) -> Response:
     cookie = read_cookie(request.headers, SESSION_COOKIE)
     if identity.session is not None and cookie is not None:
         await run_in_thread(server_state(request).gate.identities.sessions.end, cookie)
+        await audit_request(request, identity.who, "session.end", "")
     response = Response(status_code=204)
     response.delete_cookie(
         SESSION_COOKIE, secure=is_secure(request), httponly=True, samesite="strict"

@@ -8,6 +8,7 @@ import pytest
 from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import AnswerReason, Outcome, Question
 from ragdesk.answering.contact import Contact
+from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.messages import NEXT_STEP_TEXTS, TURN_TEXTS
 from ragdesk.answering.next_steps import suggest_next_step
@@ -21,7 +22,8 @@ def test_a_plain_answer_has_neither(ask):
 
 
 def test_a_near_miss_names_the_nearest_sources_and_quotes_nothing(retrieve):
-    desk = Desk(retrieve=retrieve, collection="default")
+    # vectors of hashes mean nothing to ``decide``: here it refuses all that is not near
+    desk = Desk(retrieve=retrieve, collection="default", decide=DecideOptions(floor=0.95))
     question = Question(text="How heavy is the parcel of the kettle shop manager?")
     answer = asyncio.run(desk.ask(question))
     assert (answer.outcome, answer.reason) == (Outcome.NOT_FOUND, AnswerReason.NEAR_MISS)

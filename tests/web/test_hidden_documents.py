@@ -57,10 +57,12 @@ def journey(client, headers, uri: str) -> list:
 
     def look() -> None:
         note(client.get(where, headers=headers))
-        for path in ("text", "original", "text?generation=1"):
+        seen_parts = ("pages", "pages/1", "pages?generation=1", "pictures", "pictures/1")
+        for path in ("text", "original", "text?generation=1", *seen_parts):
             note(client.get(f"{where}/{path}", headers=headers))
         note(client.get(BASE, headers=headers))
         note(client.get("/v1/collections", headers=headers))
+        note(client.get("/v1/collections/default/suggestions", headers=headers))
         ask = {**ASK, "filters": {"uris": [uri]}}
         note(client.post("/v1/answers", json=ask, headers=headers))
         note(client.post("/v1/search", json={"query": "cellar"}, headers=headers))

@@ -8,6 +8,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
+from pdf_home import HIDDEN_PAGE, PDF_URI, publish_pdfs, publish_pictures
 from schemathesis import GenerationMode
 from web_home import HOSTILE, serving
 
@@ -121,7 +122,7 @@ def test_mutated_questions_never_break_the_server(client):
         assert status in {200, 400, 404, 415, 422}, bytes(body)
 
 
-def aim(case: schemathesis.Case, places: dict[str, str]) -> None:
+def aim(case: schemathesis.Case, places: dict[str, str | int]) -> None:
     """Point a case at what is there: a request that misses tests nothing but the look-up.
 
     What would remove the conversation, or follow it for ever, misses it.
@@ -130,9 +131,16 @@ def aim(case: schemathesis.Case, places: dict[str, str]) -> None:
         case.path == "/v1/conversations/{conversation}" and case.method == "DELETE"
     ):
         return
+    places = {**places, "number": 1}
+    if "/pages" in case.path:
+        places |= {"collection": "papers", "uri": PDF_URI}
+    if "/pictures" in case.path:
+        places |= {"collection": "pictures", "uri": HIDDEN_PAGE}
     for name, there in places.items():
         if name in (case.path_parameters or {}):
             case.path_parameters[name] = there
+    if isinstance((case.query or {}).get("generation"), int):
+        case.query["generation"] = 1
     if isinstance(case.body, dict):
         case.body.pop("conversation", None)
         if isinstance(case.body.get("collection"), str):
@@ -143,6 +151,8 @@ def test_no_generated_request_gets_a_5xx(home, keys):
     _, token = keys.create("all", scopes=["admin"])
     headers = {"Authorization": f"Bearer {token}", "Host": "localhost"}
     statuses = []
+    publish_pdfs(home)
+    publish_pictures(home)
 
     def check(case: schemathesis.Case) -> None:
         case.headers.update(headers)

@@ -10,6 +10,11 @@ _CARD = re.compile(
     r"(?<![0-9A-Za-z])(?<![0-9A-Za-z][-_/.+])\d(?:[ -]?\d){12,18}(?!\d)"
     r"(?![A-Za-z]|[-_/][0-9A-Za-z])"
 )
+# As cards are written: in one, in fours, 4-6-5, digit by digit. Others are rows of numbers.
+_GROUPS = re.compile(
+    r"(?:\d+|\d{4}(?:[ -]\d{4})+(?:[ -]\d{1,7})?|\d{4}[ -]\d{6}[ -]\d{4,5}|\d(?:[ -]\d)+"
+    r"|\d{6}[ -]\d+)\Z"
+)
 _LAST_GROUP = re.compile(r"[ -]\d+\Z")
 # Issuer and length (ISO/IEC 7812): what needs no word before it that says "card".
 _ISSUER = re.compile(
@@ -37,6 +42,8 @@ def find_card_numbers(text: str) -> Iterator[Span]:
 def _measure_card(text: str, start: int, written: str) -> int:
     """Return how many characters at a start are a card's number; its last groups may be others."""
     while len(number := written.replace(" ", "").replace("-", "")) >= _FEWEST_DIGITS:
+        if not _GROUPS.match(written):
+            return 0
         if passes_luhn(number) and (_ISSUER.match(number) or has_label(CARD_LABEL, text, start)):
             return 0 if has_label(REFERENCE_LABEL, text, start) else len(written)
         group = _LAST_GROUP.search(written)

@@ -13,7 +13,7 @@ _FILLERS = (
 )
 PHONE_LABEL = re.compile(
     r"(?![\W\d])(?:(?<![a-z])(?:"
-    r"phones?|tel|telephone|mobile|cell|cellphone|call|calls|called|ring|rang|text"
+    r"phones?|tel|telephone|mobile|cell|cellphone|call|calls|called|ring|rang|text(?! ?=)"
     r"|texted|dial|dialled|fax|whatsapp|signal|wechat|sms|reach|landline|handset"
     r"|my numbers?|his numbers?|her numbers?"
     r")(?![a-z])|(?:"

@@ -17,7 +17,8 @@ _STREETS = (
     "|Highway|Hwy|Parkway|Pkwy|Turnpike|Expressway|Freeway|Causeway|Close|Mews|Cul-de-sac"
 )
 _OTHER_STREETS = (
-    "Alley|Bend|Bridge|Brook|Brooks|Burg|Bypass|Camp|Canyon|Cape|Center|Centers|Circle|Circles"
+    "Alley|Annex|Arcade|Bayou|Beach|Bluff|Bluffs|Bottom|Branch|Burgs|Crossroads|Rapids|Trailer"
+    "|Bend|Bridge|Brook|Brooks|Burg|Bypass|Camp|Canyon|Cape|Center|Centers|Circle|Circles"
     "|Cliff|Cliffs|Club|Common|Corner|Corners|Course|Courts|Cove|Coves|Creek|Crest|Crossing"
     "|Crossroad|Curve|Dale|Dam|Divide|Drives|Estate|Estates|Extension|Extensions|Fall|Falls"
     "|Ferry|Field|Fields|Flat|Flats|Ford|Fords|Forest|Forge|Forges|Fork|Forks|Fort|Garden|Gardens"
@@ -64,14 +65,15 @@ _PROVINCE = (
     "|海南|四川|贵州|云南|陕西|甘肃|青海|台湾|内蒙古|广西|西藏|宁夏|新疆|香港|澳门"
 )
 _HOUSE_NUMBER = re.compile(
-    r"(?:(?<![线链电网通回公铁思套支管来这多一二两三四五六])路|街|大道|巷|胡同|弄)"
+    r"(?:路|街|大道|巷|胡同|弄)"
     r"(?:[东西南北中]段?)?(?:\d{1,5}(?:[-之]\d{1,4})?(?:号|弄)|[A-Za-z]座)"
     rf"|[{HAN}]{{2}}\d{{1,4}}(?:号楼|栋|幢)(?=(?:[A-Za-z0-9]{{1,4}}(?:单元|座))?\d{{1,5}}(?:单元|室|号))"
 )
+_NO_ROADS = frozenset("线链电网通回公铁思套支管来这多一二两三四五六")  # 线路, 链路, 公路 …
 _INSIDE = re.compile(
     rf"(?:[{HAN}]{{2,8}}(?:小区|花园|大厦|广场|公寓|苑))?"
     r"(?:[ ]?[A-Za-z0-9]{1,5}(?:号楼|号院|栋|幢|单元|座|楼|层|室|号|弄))*(?:(?<=单元)\d{2,4})?"
-    r"(?:[ ,]{1,2}(?:邮编:?)?[1-8]\d{5}(?![0-9A-Za-z-]))?"
+    r"(?:[ ,]{1,2}(?:邮编:?)?\d{6}(?![0-9A-Za-z-]))?"
 )
 _PLACE_RUN = re.compile(rf"[{HAN}0-9A-Za-z·]{{0,32}}\Z")
 _PLACE_START = re.compile(rf"(?:{_PROVINCE})|[{HAN}]{{2,3}}(?:省|市|自治区|自治州|县|区)")
@@ -104,15 +106,22 @@ def find_postal_addresses(text: str) -> Iterator[Span]:
         if has_label(POSTCODE_LABEL, text, match.start()):
             yield match.span()
     for match in _HOUSE_NUMBER.finditer(text):
+        start = _find_place_start(text, match.start())
         end = _INSIDE.match(text, match.end())
-        yield _find_place_start(text, match.start()), end.end() if end else match.end()
+        if start is not None:
+            yield start, end.end() if end else match.end()
 
 
-def _find_place_start(text: str, house: int) -> int:
-    """Return where the place begins that a street is in, or at least the street's own name."""
+def _find_place_start(text: str, house: int) -> int | None:
+    """Return where the place begins that a street is in, or at least the street's own name.
+
+    None where it is no street: 链路12号.
+    """
     run = _PLACE_RUN.search(text, max(0, house - 32), house)
     start = run.start() if run else house
     if verb := _VERB.match(text, start, house):
         start = verb.end() if verb.end() < house else start
     place = _PLACE_START.search(text, start, house)
-    return place.start() if place else start
+    if place:
+        return place.start()
+    return None if text[house] == "路" and text[house - 1 : house] in _NO_ROADS else start

@@ -8,6 +8,7 @@ import numpy as np
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
+from ingest.errors import Unreadable
 from ingest.parse.pdf.hidden_words import bind_function
 from ingest.parse.pdf.page_model import PagePictures, PixelArray
 
@@ -15,6 +16,7 @@ LARGE_SHARE = 0.05  # share of a page from which a picture on it may say somethi
 MOST_OBJECTS = 200_000  # of a page that are looked at
 OCR_DPI = 200  # in which a page is read: its print is then 20 to 40 pixels high
 LONGEST_SIDE = 2_600  # pixels of a page's picture; larger sheets are read smaller
+LONGEST_SHOWN = 4_000  # pixels that a page is high at most where people see it
 SMALLEST_PAGE = 3.0  # points
 
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
@@ -66,8 +68,30 @@ def draw_page(page: pypdfium2.PdfPage) -> tuple[PixelArray, float]:
     """Draw a page as OCR reads it; return the picture and the points that a pixel is wide."""
     longest = max(*page.get_size(), SMALLEST_PAGE)
     scale = min(OCR_DPI / 72, LONGEST_SIDE / longest)
-    bitmap = page.render(scale=scale, rev_byteorder=False, may_draw_forms=True)
+    return _render(page, scale, is_rgb=False), 1 / scale
+
+
+def render_page(document: pypdfium2.PdfDocument, number: int, width: int) -> PixelArray:
+    """Draw a page as people see it, so many pixels wide: red, green and blue of each pixel.
+
+    number: 0-based. A long page is drawn narrower. Raises Unreadable.
+    """
+    try:
+        page = document[number]
+    except (pypdfium2.PdfiumError, IndexError) as error:
+        raise Unreadable("it cannot be drawn") from error
+    try:
+        wide, high = (max(side, SMALLEST_PAGE) for side in page.get_size())
+        return _render(page, min(width / wide, LONGEST_SHOWN / high), is_rgb=True)
+    except pypdfium2.PdfiumError as error:
+        raise Unreadable("it cannot be drawn") from error
+    finally:
+        page.close()
+
+
+def _render(page: pypdfium2.PdfPage, scale: float, *, is_rgb: bool) -> PixelArray:
+    bitmap = page.render(scale=scale, rev_byteorder=is_rgb, may_draw_forms=True)
     picture = bitmap.to_numpy()
     if picture.ndim == len("yx"):
         picture = np.repeat(picture[:, :, None], 3, axis=2)
-    return np.ascontiguousarray(picture[:, :, :3]), 1 / scale
+    return np.ascontiguousarray(picture[:, :, :3])

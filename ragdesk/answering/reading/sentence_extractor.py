@@ -11,14 +11,16 @@ from dataclasses import dataclass, field, replace
 
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
+from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.reading.answer_units import AnswerUnit, split_units
+from ragdesk.answering.reading.choice_signals import measure_choice
 from ragdesk.answering.reading.choice_statements import covers_part, join_parts, state_choice
 from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.question_form import read_form
 from ragdesk.answering.reading.reader_scores import read_ranked_units
 from ragdesk.answering.reading.repeated_units import drop_repeats
 from ragdesk.answering.reading.section_labels import find_section_labels
-from ragdesk.answering.reading.unit_choice import choose_units
+from ragdesk.answering.reading.unit_choice import UnitChoice, choose_units
 from ragdesk.answering.reading.unit_facts import UnitFacts
 from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
 from ragdesk.answering.reading.unit_scores import (
@@ -33,7 +35,6 @@ from ragdesk.answering.retrieval.passage_words import describe_place
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Statement
 
-UNIT_SIGNALS = frozenset({"unit", "reader", "reader_best"})
 # Units looked at for an answer to a follow-up, and the part of the best's worth they have.
 READ_UNITS, ADMITTED_SHARE = 24, 0.3
 
@@ -62,14 +63,14 @@ class SentenceExtractor:
 
         ``unit``: closeness of the nearest unit to the question. ``reader``: how likely one of the
         units answers, by the trained reader; ``reader_best``: how likely the best one does (0..1).
-        Of a question with several parts each is read, and the best counts.
+        ``answer``: what would be said, see ``measure_choice``. Of a question with several parts
+        each is read, and the signals are those of the one that is answered best.
         """
         if retrieval.parts:
-            parts = tuple(map(self.read_passages, retrieval.parts))
-            signals = dict(retrieval.signals)
-            for part in parts:
-                for name in UNIT_SIGNALS & part.signals.keys():  # none of a reader there is not
-                    signals[name] = max(signals.get(name, 0.0), part.signals[name])
+            admits = retrieval.admits
+            parts = tuple(self.read_passages(replace(p, admits=admits)) for p in retrieval.parts)
+            best = max(parts, key=lambda part: answer_likelihood(part.signals))
+            signals = {**retrieval.signals, **best.signals}
             return replace(retrieval, parts=parts, signals=signals)
         ranked = self._rank_units(retrieval, self._read_texts(retrieval))
         if not ranked:
@@ -84,6 +85,9 @@ class SentenceExtractor:
             ranked, reading = read_ranked_units(self.reader, question, ranked, self.reading)
             best = float(reading.scores.max())
             signals |= {"reader": reading.answerable, "reader_best": 1 / (1 + math.exp(-best))}
+        admitted = self._keep_admitted(ranked, retrieval)
+        choice = _choose_units(admitted or ranked, retrieval)
+        signals |= measure_choice(choice, ranked, retrieval)
         return replace(retrieval, ranked_units=tuple(ranked), signals=signals)
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
@@ -111,14 +115,8 @@ class SentenceExtractor:
         if not ranked or ranked[0].worth <= 0:
             return []
         weights = weigh_terms_by_sentences(retrieval)
-        parts = [scored for scored in ranked if not scored.unit.is_whole]
         wholes = [scored for scored in ranked if scored.unit.is_whole]
-        choice = choose_units(
-            read_form(retrieval.analysis, retrieval.part),
-            [*drop_repeats(parts, retrieval), *wholes],
-            weights,
-            named_instead=retrieval.named_instead,
-        )
+        choice = _choose_units(ranked, retrieval)
 
         def state(unit: AnswerUnit, earlier: Sequence[Statement]) -> list[Statement]:
             text = texts[unit.passage.chunk.document]
@@ -172,3 +170,15 @@ class SentenceExtractor:
         passages = retrieval.passages[: self.options.passages]
         documents = dict.fromkeys(passage.chunk.document for passage in passages)
         return {document: self.document_text(document) or "" for document in documents}
+
+
+def _choose_units(ranked: Sequence[ScoredUnit], retrieval: Retrieval) -> UnitChoice:
+    """Choose of ranked units, each sentence once, what answers the question or its part."""
+    parts = [scored for scored in ranked if not scored.unit.is_whole]
+    wholes = [scored for scored in ranked if scored.unit.is_whole]
+    return choose_units(
+        read_form(retrieval.analysis, retrieval.part),
+        [*drop_repeats(parts, retrieval), *wholes],
+        weigh_terms_by_sentences(retrieval),
+        named_instead=retrieval.named_instead,
+    )

@@ -443,7 +443,7 @@ def extract_turn_features(text: str) -> dict[str, float]:
         features["courtesy alone"] = 1.0
         features[f"courtesy alone {turn.courtesies[-1]}"] = 1.0
     core = turn.core or turn.plain
-    grams = set(_iter_grams(_PIECE.findall(core)))
+    grams = set(iter_grams(split_pieces(core)))
     for gram in grams:
         features[gram] = len(grams) ** -0.5
     present = {name for name, cue in _CUES if cue.search(core)}
@@ -457,7 +457,16 @@ def extract_turn_features(text: str) -> dict[str, float]:
     return features
 
 
-def _iter_grams(pieces: list[str]) -> Iterator[str]:
+def split_pieces(plain: str) -> list[str]:
+    """Split a normalised text into words, single Han characters, numbers, marks and emojis.
+
+    >>> split_pieces("where's 退款 no 12?")
+    ["where's", '退', '款', 'no', '12', '?']
+    """
+    return _PIECE.findall(plain)
+
+
+def iter_grams(pieces: list[str]) -> Iterator[str]:
     """Yield one to three neighbouring pieces: words, Han characters, numbers, marks, emojis."""
     whole = ["^", *("0" if piece.isdecimal() else piece for piece in pieces), "$"]
     for size in (1, 2, 3):

@@ -101,7 +101,7 @@ class ConversationStore:
             updated=int(now),
         )
         with self.database.write() as connection:
-            connection.execute(insert(CONVERSATIONS).values(self._conversation_row(conversation)))
+            connection.execute(insert(CONVERSATIONS).values(self.conversation_row(conversation)))
             if title:
                 self._write_title_words(connection, conversation)
         return conversation
@@ -204,7 +204,7 @@ class ConversationStore:
         last = select(func.max(TURNS.c.number)).where(TURNS.c.conversation == conversation.id)
         number = (connection.execute(last).scalar() or 0) + 1
         numbered = replace(turn, number=number)
-        connection.execute(insert(TURNS).values(self._turn_row(numbered)))
+        connection.execute(insert(TURNS).values(self.turn_row(numbered)))
         texts = (numbered.question, numbered.text)
         write_turn_words(connection, (conversation.row_key, number), texts, self.cipher)
         if not conversation.title and turn.question:
@@ -234,14 +234,28 @@ class ConversationStore:
 
     def list_last_turns(self, conversation: str, count: int) -> list[ConversationTurn]:
         """List the last turns of a conversation, in their order."""
+        with self.database.read() as connection:
+            return self._read_last_turns(connection, conversation, count)
+
+    def get_with_turns(self, name: str, count: int) -> tuple[Conversation, list[ConversationTurn]]:
+        """Return a conversation with its last turns, in their order. Raises NotFound."""
+        query = select(CONVERSATIONS).where(CONVERSATIONS.c.id == name)
+        with self.database.read() as connection:
+            if (row := connection.execute(query).mappings().first()) is None:
+                raise NotFound(NO_CONVERSATION)
+            turns = self._read_last_turns(connection, name, count)
+        return self._read_conversation(row), turns
+
+    def _read_last_turns(
+        self, connection: Connection, conversation: str, count: int
+    ) -> list[ConversationTurn]:
         query = (
             select(TURNS)
             .where(TURNS.c.conversation == conversation)
             .order_by(TURNS.c.number.desc())
             .limit(count)
         )
-        with self.database.read() as connection:
-            rows = connection.execute(query).mappings().all()
+        rows = connection.execute(query).mappings().all()
         return [self.read_turn(row) for row in reversed(rows)]
 
     def get_turn(self, name: str) -> ConversationTurn:
@@ -291,7 +305,8 @@ class ConversationStore:
         place = (conversation.row_key, TITLE_NUMBER)
         write_turn_words(connection, place, (conversation.title, None), self.cipher)
 
-    def _conversation_row(self, conversation: Conversation) -> dict[str, Any]:
+    def conversation_row(self, conversation: Conversation) -> dict[str, Any]:
+        """Return the row of a conversation, its title sealed."""
         columns = ("id", "row_key", "person", "collection", "language", "state", "origin")
         row = {name: getattr(conversation, name) for name in (*columns, "created", "updated")}
         return {**row, "title": self.cipher.seal(conversation.title)}
@@ -303,7 +318,8 @@ class ConversationStore:
             **{**facts, "title": self.cipher.open(facts["title"])}, is_shared=is_shared
         )
 
-    def _turn_row(self, turn: ConversationTurn) -> dict[str, Any]:
+    def turn_row(self, turn: ConversationTurn) -> dict[str, Any]:
+        """Return the row of a turn, its texts sealed."""
         row = {column.name: getattr(turn, column.name) for column in TURNS.columns}
         seal = self.cipher.seal
         answer = None if turn.answer is None else json.dumps(turn.answer, ensure_ascii=False)

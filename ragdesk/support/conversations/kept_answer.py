@@ -43,7 +43,15 @@ def keep_answer(answer: Answer, index: Index | None) -> JsonObject:
 
 def is_readable(kept: Mapping[str, Any], may_read: MayRead, index: Index | None) -> bool:
     """Tell whether somebody may read an answer today: all that it quotes."""
-    return all(_may_read_part(part, may_read, index) for part in kept.get("citations", ()))
+    return may_read(NOBODY) or all(
+        _may_read_part(part, may_read, index) for part in kept.get("citations", ())
+    )
+
+
+def has_readable_sources(kept: Mapping[str, Any], may_read: MayRead, index: Index | None) -> bool:
+    """Tell whether somebody may read all that an answer quotes, and was looked for in, today."""
+    parts = (*kept.get("citations", ()), *kept.get("sources", ()))
+    return all(_may_read_part(part, may_read, index) for part in parts)
 
 
 def show_answer(

@@ -31,22 +31,32 @@ def collect_query_words(query: str) -> list[str]:
     return list(dict.fromkeys(drop_stopwords(words)))[:MOST_QUERY_WORDS]
 
 
-def write_turn_words(
-    connection: Connection, place: TurnPlace, texts: tuple[str | None, str | None], key: TextCipher
-) -> None:
-    """Write the words of a turn (or of a title), in place of those that stood there.
+def list_word_rows(
+    place: TurnPlace, texts: tuple[str | None, str | None], cipher: TextCipher
+) -> list[dict[str, int]]:
+    """List the rows of a turn's words. texts: question and answer.
 
-    texts: question and answer. Words of the answer alone stand under the negative number: somebody
-    else than its reader does not search them, as it may quote what they may not see.
+    Words of the answer alone stand under the negative number: somebody else than its reader does
+    not search them, as it may quote what they may not see.
     """
+    row_key, number = place
+    question, answer = texts
+    numbers = {cipher.hash_word(word): -number for word in collect_words(answer)}
+    numbers |= {cipher.hash_word(word): number for word in collect_words(question)}
+    return [
+        {"conversation": row_key, "word": word, "number": numbers[word]} for word in sorted(numbers)
+    ]
+
+
+def write_turn_words(
+    connection: Connection,
+    place: TurnPlace,
+    texts: tuple[str | None, str | None],
+    cipher: TextCipher,
+) -> None:
+    """Write the words of a turn (or of a title), in place of those that stood there."""
     row_key, number = place
     same_turn = TURN_WORDS.c.number.in_((number, -number))
     connection.execute(delete(TURN_WORDS).where(TURN_WORDS.c.conversation == row_key, same_turn))
-    question, answer = texts
-    numbers = {key.hash_word(word): -number for word in collect_words(answer)}
-    numbers |= {key.hash_word(word): number for word in collect_words(question)}
-    rows = [
-        {"conversation": row_key, "word": word, "number": numbers[word]} for word in sorted(numbers)
-    ]
-    if rows:
+    if rows := list_word_rows(place, texts, cipher):
         connection.execute(insert(TURN_WORDS), rows)

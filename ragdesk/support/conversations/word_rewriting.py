@@ -1,6 +1,7 @@
 """Write the words of turns and titles anew: of another key, or another version of our tokens."""
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -14,7 +15,16 @@ from ragdesk.support.encryption import TextCipher
 from ragdesk.support.tables import SECRETS
 
 VERSION_NAME: Final = "turn_words"
-READ_AT_ONCE: Final = 100
+READ_AT_ONCE: Final = 20  # rows of one transaction
+LEAST_PAUSE: Final = 0.02  # seconds
+
+
+def let_others_write(started: float) -> None:
+    """Pause for as long as a transaction took: SQLite's other writers try again and again.
+
+    started: when it began, of ``time.monotonic``.
+    """
+    time.sleep(max(LEAST_PAUSE, time.monotonic() - started))
 
 
 def rewrite_title_words(connection: Connection, names: Sequence[str], cipher: TextCipher) -> None:
@@ -64,11 +74,13 @@ def _rewrite_all(database: Database, cipher: TextCipher, is_stopped: Callable[[]
         last = ""
         while not is_stopped():
             query = select(table.c.id).where(table.c.id > last).order_by(table.c.id)
+            started = time.monotonic()
             with database.write() as connection:
                 names = list(connection.execute(query.limit(READ_AT_ONCE)).scalars())
                 rewrite(connection, names, cipher)
             if not names:
                 break
+            let_others_write(started)
             last = names[-1]
             total += len(names) if table is TURNS else 0
     return total

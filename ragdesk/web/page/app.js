@@ -1,8 +1,11 @@
 // The page: a question goes out, an answer with its sources comes back.
 
 import { byId, el } from "./dom.js";
-import { Turn } from "./turn.js";
-import { language, say, speak } from "./words.js";
+import { drawReply, Turn } from "./turn.js";
+import { dress, suggest } from "./look.js";
+import { label, language, put, speak } from "./words.js";
+import { offerDictation } from "./voice.js";
+import * as conversations from "./conversations.js";
 import * as sources from "./sources.js";
 import * as wire from "./wire.js";
 
@@ -11,23 +14,24 @@ const send = byId("send");
 const picker = byId("collection");
 let running = null; // the AbortController of the question under way
 let known = []; // the collections this reader may ask
-let said = []; // the conversation so far: a follow-up question leans on it
-const REMEMBERED = 8;
-const LONGEST = 4000; // characters of a turn that are sent again
 
 speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
-dress(localStorage.getItem("ragdesk.theme"));
-name();
-greet();
+setTheme(localStorage.getItem("ragdesk.theme"));
+nameLanguage();
+offerDictation(byId("listen"), question);
+dress();
+conversations.start(draw);
+open();
 
-async function greet() {
+async function open() {
   try {
     known = await wire.collections();
   } catch (problem) {
-    if (problem.status === 401) return askKey(greet);
+    if (problem.status === 401) return askKey(open);
     known = [];
     return introduce();
   }
+  byId("change-key").hidden = !wire.hasKey();
   picker.replaceChildren(...known.map((one) => el("option", { value: one.name }, one.name)));
   const last = localStorage.getItem("ragdesk.collection");
   const names = known.map((one) => one.name);
@@ -35,26 +39,47 @@ async function greet() {
   byId("collection-box").hidden = known.length < 2;
   introduce();
   question.focus();
+  conversations.follow().catch(() => askKey(open));
 }
+
+// A conversation that was opened again, or the empty page. shared: somebody else's, to be read.
+function draw(conversation, turns, shared) {
+  running?.abort();
+  byId("turns").replaceChildren();
+  sources.close();
+  document.body.classList.toggle("talking", turns.length > 0);
+  document.body.classList.toggle("reading", shared);
+  byId("composer").hidden = shared;
+  if (conversation && known.some((one) => one.name === conversation.collection)) picker.value = conversation.collection;
+  for (const turn of turns) {
+    if (turn.author === "customer") new Turn(turn.question ?? "", conversation.collection, choose, { ...turn, shared });
+    else if (turn.author === "agent") drawReply(turn);
+  }
+  byId("turns").lastElementChild?.scrollIntoView({ block: "start" });
+  introduce();
+  if (!shared) question.focus();
+}
+
+const choose = (choice) => running || ask(choice.question, choice.uris ? { uris: choice.uris } : {});
 
 function introduce() {
   const here = known.find((one) => one.name === picker.value);
   byId("empty").hidden = Boolean(here?.documents);
   byId("about").hidden = !here?.documents;
-  byId("about").textContent = say("documents", here?.documents ?? 0);
+  put(byId("about"), "documents", here?.documents ?? 0);
+  suggest(here?.documents ? here.name : null, (text) => running || ask(text));
 }
 
 async function ask(text, filters = {}) {
   document.body.classList.add("talking");
   const collection = picker.value || "default";
-  const turn = new Turn(text, collection, (choice) => running || ask(choice.question, { uris: choice.uris }));
-  const before = said;
-  const asked = { question: text, collection, history: before, filters };
+  const turn = new Turn(text, collection, choose);
   running = new AbortController();
   busy(true);
   try {
+    const conversation = await conversations.ensure(collection);
+    const asked = { question: text, collection, conversation, filters };
     await wire.ask(asked, (name, data) => turn.hear(name, data), running.signal);
-    if (said === before) remember(text, turn.answer); // else the talk is over: another collection
   } catch (problem) {
     if (problem.name === "AbortError") turn.stop();
     else if (problem.status === 401) askKey(() => ask(text, filters), turn.node.remove());
@@ -65,16 +90,9 @@ async function ask(text, filters = {}) {
   }
 }
 
-// What asks back settles nothing: the question that follows a choice says it all again.
-function remember(text, answer) {
-  if (!answer.text || answer.outcome === "clarify") return;
-  const turns = [{ role: "user", text }, { role: "assistant", text: Array.from(answer.text).slice(0, LONGEST).join("") }];
-  said = [...said, ...turns].slice(-REMEMBERED);
-}
-
 function busy(on) {
   send.classList.toggle("busy", on);
-  send.setAttribute("aria-label", say(on ? "stop" : "send"));
+  label(send, on ? "stop" : "send");
 }
 
 function submit() {
@@ -91,22 +109,29 @@ function grow() {
   question.rows = Math.min(6, Math.max(1, lines));
 }
 
-function askKey(then) {
+// A key that was shown and refused is said to be wrong; an empty field changes nothing.
+function askKey(then, wrong = wire.hasKey()) {
   const dialog = byId("key");
+  byId("key-wrong").hidden = !wrong;
   byId("key-form").onsubmit = () => {
-    wire.keep(byId("key-value").value.trim());
+    const key = byId("key-value").value.trim();
     byId("key-value").value = "";
+    if (key) wire.keep(key);
+    byId("change-key").hidden = !wire.hasKey();
     then();
   };
+  byId("change-key").hidden = false;
   if (!dialog.open) dialog.showModal();
 }
 
-function dress(theme) {
+function setTheme(theme) {
   if (theme) document.documentElement.dataset.theme = theme;
 }
 
-function name() {
-  byId("language").textContent = say("other");
+function nameLanguage() {
+  const button = byId("language");
+  put(button, "other");
+  button.lang = language() === "zh" ? "en" : "zh-CN";
 }
 
 byId("composer").addEventListener("submit", (event) => {
@@ -125,7 +150,7 @@ question.addEventListener("keydown", (event) => {
 
 document.addEventListener("keydown", (event) => {
   const typing = ["TEXTAREA", "INPUT", "SELECT"].includes(document.activeElement?.tagName);
-  if (event.key === "Escape" && !byId("key").open) sources.close();
+  if (event.key === "Escape" && !document.querySelector("dialog[open]")) sources.close();
   if (event.key === "/" && !typing) {
     event.preventDefault();
     question.focus();
@@ -134,9 +159,11 @@ document.addEventListener("keydown", (event) => {
 
 picker.addEventListener("change", () => {
   localStorage.setItem("ragdesk.collection", picker.value);
-  said = [];
-  introduce();
+  conversations.begin();
 });
+
+byId("key-later").addEventListener("click", () => byId("key").close());
+byId("change-key").addEventListener("click", () => askKey(open, false));
 
 byId("about").addEventListener("click", (event) => sources.all(picker.value, event.currentTarget));
 
@@ -144,14 +171,12 @@ byId("language").addEventListener("click", () => {
   const next = language() === "zh" ? "en" : "zh";
   localStorage.setItem("ragdesk.language", next);
   speak(next);
-  name();
-  introduce();
-  sources.redraw();
+  nameLanguage();
 });
 
 byId("theme").addEventListener("click", () => {
   const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   const next = dark === "dark" ? "light" : "dark";
   localStorage.setItem("ragdesk.theme", next);
-  dress(next);
+  setTheme(next);
 });

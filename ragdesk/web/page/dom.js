@@ -13,6 +13,13 @@ export function el(name, { on = {}, ...attributes } = {}, ...children) {
   return node;
 }
 
+export function vector(name, attributes, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  node.append(...children);
+  return node;
+}
+
 const SAFE_HREF = /^(?:https?|mailto|tel):/i;
 
 // A way out of the page: it tells the other side nothing, and shows its address. Null for a script.

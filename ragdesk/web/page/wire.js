@@ -11,6 +11,7 @@ export class Problem extends Error {
 }
 
 export const keep = (key) => sessionStorage.setItem(KEY, key);
+export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
 
 function headers(more = {}) {
   const key = sessionStorage.getItem(KEY);
@@ -34,6 +35,15 @@ const within = (collection, uri) =>
   `/v1/collections/${encodeURIComponent(collection)}/documents/${uri.split("/").map(encodeURIComponent).join("/")}`;
 
 export const collections = async () => (await (await call("/v1/collections")).json()).collections;
+
+// The operator's name, greeting, logo, colours and questions: asked for without a key.
+export const look = async () => (await call("/v1/page")).json();
+
+// Questions of a FAQ that are worth asking: beside an entry ({chunk}), or to begin with ({language}).
+export const suggestions = async (collection, beside) => {
+  const path = `/v1/collections/${encodeURIComponent(collection)}/suggestions?${new URLSearchParams(beside)}`;
+  return (await (await call(path)).json()).questions;
+};
 
 export const documents = async (collection, cursor) => {
   const query = cursor ? `?cursor=${encodeURIComponent(cursor)}` : "";
@@ -68,13 +78,68 @@ function at(generation, chunk) {
 export const links = async (collection, uri, generation, chunk) =>
   (await (await call(`${within(collection, uri)}/links?${at(generation, chunk)}`)).json()).links;
 
+// The sizes of a PDF's pages, and where the text from start to end stands on them.
+export const pages = async (collection, uri, generation, chunk, start, end) => {
+  const query = at(generation, chunk);
+  query.set("start", start);
+  query.set("end", end);
+  return (await call(`${within(collection, uri)}/pages?${query}`)).json();
+};
+
+export const pageImage = async (collection, uri, number, { width, generation, chunk }) => {
+  const query = at(generation, chunk);
+  query.set("width", width);
+  return (await call(`${within(collection, uri)}/pages/${number}?${query}`)).blob();
+};
+
+// How many pictures lie in a document's file, and one of them.
+export const pictures = async (collection, uri, generation, chunk) =>
+  (await (await call(`${within(collection, uri)}/pictures?${at(generation, chunk)}`)).json()).pictures;
+
+export const picture = async (collection, uri, generation, chunk, number) =>
+  (await call(`${within(collection, uri)}/pictures/${number}?${at(generation, chunk)}`)).blob();
+
 export const original = async (collection, uri, chunk) => {
   const query = chunk ? `?${new URLSearchParams({ chunk })}` : "";
   return (await call(`${within(collection, uri)}/original${query}`)).blob();
 };
 
+const sent = (method, body) => ({ method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+const named = (conversation) => `/v1/conversations/${encodeURIComponent(conversation)}`;
+
+// Conversations of this reader, the latest first; of all words in query.
+export const conversations = async (query, cursor) => {
+  const asked = new URLSearchParams({ query, limit: "30", ...(cursor ? { cursor } : {}) });
+  return (await call(`/v1/conversations?${asked}`)).json();
+};
+
+export const beginConversation = async (collection) =>
+  (await call("/v1/conversations", sent("POST", { collection, origin: "page" }))).json();
+
+export const renameConversation = async (conversation, title) => (await call(named(conversation), sent("PATCH", { title }))).json();
+
+export const deleteConversation = (conversation) => call(named(conversation), { method: "DELETE" });
+
+export const shareConversation = async (conversation) => (await call(`${named(conversation)}/share`, { method: "POST" })).json();
+
+// A conversation with all its turns, of one's own or by the token of a shared one.
+export const turns = (conversation) => everyTurn(`${named(conversation)}/turns`);
+export const shared = (token) => everyTurn(`/v1/shared/${encodeURIComponent(token)}`);
+
+async function everyTurn(path) {
+  let page = await (await call(`${path}?limit=200`)).json();
+  const all = [...page.turns];
+  while (page.next) {
+    page = await (await call(`${path}?limit=200&after=${page.next}`)).json();
+    all.push(...page.turns);
+  }
+  return { conversation: page.conversation, turns: all };
+}
+
+export const judge = async (judgement) => (await call("/v1/feedback", sent("POST", judgement))).json();
+
 // Server-Sent Events over POST: EventSource can only GET. Calls `hear(name, data)` for each.
-// asked: question, collection, and where there are any, history and filters.
+// asked: question, collection, conversation, and where there are any, filters.
 export async function ask(asked, hear, signal) {
   const response = await call("/v1/answers", {
     method: "POST",

@@ -1,5 +1,7 @@
 // Every word the page says, in two languages.
 
+import { el } from "./dom.js";
+
 const WORDS = {
   en: {
     skip: "Skip to the question",
@@ -17,7 +19,6 @@ const WORDS = {
     sources: "Sources",
     closest: "Closest passages",
     close: "Close",
-    back: "Sources",
     all: "Documents",
     more: "Show more",
     page: (n) => `Page ${n}`,
@@ -49,9 +50,85 @@ const WORDS = {
     original: "Original file",
     gone: "This version of the document is no longer kept. Ask again to see the current one.",
     loading: "Opening…",
+    asPage: "Page",
+    asText: "Text",
+    asWhat: "Show as",
+    textOf: (title) => `Text of ${title}`,
+    pageArea: "Picture of the page",
+    pageOf: (n, all) => `${n} / ${all}`,
+    pageBefore: "Page before",
+    pageAfter: "Next page",
+    enlarge: "Enlarge",
+    picture: (n) => `Page ${n} as a picture`,
+    pictureMarked: (n, quote) => `Page ${n} as a picture. Marked: ${quote}`,
+    noPicture: "This page cannot be shown as a picture. Its text can.",
+    picturesInFile: (n) => `${n} ${n === 1 ? "picture" : "pictures"} in the file`,
+    pictureOf: (n, title) => `Picture ${n} in ${title}`,
+    noSuchPicture: "This picture cannot be shown.",
+    noSources: "No source was cited here.",
+    backTo: (name) => `‹ ${WORDS.en[name]}`,
+    reason_no_passage: "Nothing about it was found",
+    reason_near_miss: "Not in the documents",
+    reason_out_of_scope: "Not what these documents are about",
+    reason_wants_person: "You asked for a person",
+    reason_complaint: "A matter for a person",
+    reason_safety: "Safety first",
+    reason_needs_account: "Needs a look at your account",
+    reason_ambiguous: "Which one do you mean?",
+    reason_unsupported: "Not well supported",
+    heard: (text, n) => `${text} ${n ? WORDS.en.nSources(n) : ""}`,
+    table: "Table",
+    unfold: "Show the whole question",
+    fold: "Fold the question",
+    related: "Related questions",
+    suggested: "Suggested questions",
+    aloud: "Read aloud",
+    hush: "Stop reading",
+    dictate: "Speak your question",
+    keyWrong: "That key is not known here, or it has lapsed. Try another.",
+    keyChange: "Key",
     keyTitle: "Your key",
     keyWhy: "This desk asks for a key. It stays in this browser tab.",
     keyUse: "Continue",
+    keyLater: "Not now",
+    past: "Conversations",
+    fresh: "New conversation",
+    pastSearch: "Search your conversations",
+    pastEmpty: "No conversations yet. The first question begins one.",
+    pastNone: "No conversation holds all of these words.",
+    pastUntitled: "Untitled",
+    pastRename: "Rename",
+    pastTitle: "Title of the conversation",
+    pastShare: "Share",
+    pastLink: "Link to the conversation",
+    pastShared: "The link is for people of your organisation: each of them sees what their own key may see.",
+    pastDelete: "Delete",
+    pastSure: "Delete for good?",
+    pastDeleted: "Deleted.",
+    pastGone: "That conversation is not here, or not yours.",
+    pastHidden: "This answer quotes what you may not see today.",
+    pastText: "That document is no longer kept as it was. These are the words around the quote, as they stood then.",
+    save: "Save",
+    state_waiting: "Waiting for a person",
+    state_with_person: "With a person",
+    state_closed: "Closed",
+    fromPerson: "From a person",
+    judge: "Was this helpful?",
+    thumb_up: "Helpful",
+    thumb_down: "Not helpful",
+    thanked: "Thank you.",
+    whyNot: "What is wrong with it?",
+    why_wrong: "Wrong",
+    why_outdated: "Outdated",
+    why_incomplete: "Incomplete",
+    why_off_topic: "Not what I asked",
+    why_unclear: "Hard to understand",
+    why_too_long: "Too long",
+    why_source_wrong: "Wrong source",
+    why_not_answered: "Should have been answered",
+    why_other: "Something else",
+    comment: "In your own words (optional)",
+    sendJudgement: "Send",
   },
   zh: {
     skip: "跳到提问框",
@@ -69,7 +146,6 @@ const WORDS = {
     sources: "来源",
     closest: "最接近的段落",
     close: "关闭",
-    back: "来源",
     all: "文档",
     more: "显示更多",
     page: (n) => `第 ${n} 页`,
@@ -101,27 +177,122 @@ const WORDS = {
     original: "原始文件",
     gone: "该版本的文档已不再保留。请重新提问以查看当前版本。",
     loading: "正在打开…",
+    asPage: "页面",
+    asText: "文字",
+    asWhat: "显示方式",
+    textOf: (title) => `《${title}》的文字`,
+    pageArea: "页面图像",
+    pageOf: (n, all) => `${n} / ${all}`,
+    pageBefore: "上一页",
+    pageAfter: "下一页",
+    enlarge: "放大",
+    picture: (n) => `第 ${n} 页的图像`,
+    pictureMarked: (n, quote) => `第 ${n} 页的图像，已标出：${quote}`,
+    noPicture: "无法显示此页的图像，可查看文字。",
+    picturesInFile: (n) => `文件中有 ${n} 张图片`,
+    pictureOf: (n, title) => `《${title}》中的第 ${n} 张图片`,
+    noSuchPicture: "无法显示这张图片。",
+    noSources: "此处没有引用来源。",
+    backTo: (name) => `‹ ${WORDS.zh[name]}`,
+    reason_no_passage: "没有找到相关内容",
+    reason_near_miss: "文档中没有答案",
+    reason_out_of_scope: "不在这些文档的范围内",
+    reason_wants_person: "您希望人工服务",
+    reason_complaint: "需要人工处理",
+    reason_safety: "安全第一",
+    reason_needs_account: "需要查看您的账户",
+    reason_ambiguous: "您指的是哪一个？",
+    reason_unsupported: "依据不足",
+    heard: (text, n) => `${text} ${n ? WORDS.zh.nSources(n) : ""}`,
+    table: "表格",
+    unfold: "显示完整问题",
+    fold: "收起问题",
+    related: "相关问题",
+    suggested: "推荐问题",
+    aloud: "朗读",
+    hush: "停止朗读",
+    dictate: "语音提问",
+    keyWrong: "密钥无效或已过期，请换一个。",
+    keyChange: "密钥",
     keyTitle: "访问密钥",
     keyWhy: "此服务需要密钥。密钥只保存在当前浏览器标签页中。",
     keyUse: "继续",
+    keyLater: "暂不",
+    past: "对话记录",
+    fresh: "新对话",
+    pastSearch: "搜索对话记录",
+    pastEmpty: "还没有对话，提出第一个问题即可开始。",
+    pastNone: "没有同时包含这些词的对话。",
+    pastUntitled: "未命名",
+    pastRename: "重命名",
+    pastTitle: "对话标题",
+    pastShare: "分享",
+    pastLink: "对话链接",
+    pastShared: "链接供贵单位的人员使用，每个人只能看到自己的密钥允许查看的内容。",
+    pastDelete: "删除",
+    pastSure: "确定永久删除？",
+    pastDeleted: "已删除。",
+    pastGone: "找不到该对话，或它不属于您。",
+    pastHidden: "此答案引用了您目前无权查看的内容。",
+    pastText: "该文档的原版本已不再保留，以下是当时引文前后的文字。",
+    save: "保存",
+    state_waiting: "等待人工",
+    state_with_person: "人工处理中",
+    state_closed: "已结束",
+    fromPerson: "人工回复",
+    judge: "这个回答有帮助吗？",
+    thumb_up: "有帮助",
+    thumb_down: "没帮助",
+    thanked: "谢谢反馈。",
+    whyNot: "哪里有问题？",
+    why_wrong: "不正确",
+    why_outdated: "已过时",
+    why_incomplete: "不完整",
+    why_off_topic: "答非所问",
+    why_unclear: "看不明白",
+    why_too_long: "太长",
+    why_source_wrong: "来源不对",
+    why_not_answered: "本应能回答",
+    why_other: "其他",
+    comment: "补充说明（可选）",
+    sendJudgement: "提交",
   },
 };
 
-let spoken = "en";
+let spokenNow = "en";
+const values = { text: new WeakMap(), label: new WeakMap() }; // what a node's words were made with
+
+// Put words of ours into a node, so that they change with the language.
+export function put(node, name, ...given) {
+  node.dataset.say = name;
+  values.text.set(node, given);
+  node.textContent = say(name, ...given);
+  return node;
+}
+
+// The same for what a screen reader is told.
+export function label(node, name, ...given) {
+  node.dataset.sayLabel = name;
+  values.label.set(node, given);
+  node.setAttribute("aria-label", say(name, ...given));
+  return node;
+}
+
+export const spoken = (tag, attributes, name, ...given) => put(el(tag, attributes), name, ...given);
 
 export function speak(language) {
-  spoken = language.toLowerCase().startsWith("zh") ? "zh" : "en";
-  document.documentElement.lang = spoken === "zh" ? "zh-CN" : "en";
-  for (const node of document.querySelectorAll("[data-say]")) node.textContent = say(node.dataset.say);
+  spokenNow = language.toLowerCase().startsWith("zh") ? "zh" : "en";
+  document.documentElement.lang = spokenNow === "zh" ? "zh-CN" : "en";
+  for (const node of document.querySelectorAll("[data-say]")) put(node, node.dataset.say, ...(values.text.get(node) ?? []));
   for (const node of document.querySelectorAll("[data-say-label]")) {
-    node.setAttribute("aria-label", say(node.dataset.sayLabel));
+    label(node, node.dataset.sayLabel, ...(values.label.get(node) ?? []));
   }
   for (const node of document.querySelectorAll("[data-say-hint]")) node.placeholder = say(node.dataset.sayHint);
 }
 
-export const language = () => spoken;
+export const language = () => spokenNow;
 
-export function say(name, ...values) {
-  const words = WORDS[spoken][name];
-  return typeof words === "function" ? words(...values) : words;
+export function say(name, ...given) {
+  const words = WORDS[spokenNow][name];
+  return typeof words === "function" ? words(...given) : words;
 }

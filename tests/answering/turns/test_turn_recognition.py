@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from fakes import CARD, HashEmbedder
 
+from ragdesk.answering.turns.text_classifier import VectorNetwork
 from ragdesk.answering.turns.turn_classifier import (
     TURN_WEIGHTS_FILE,
-    VectorNetwork,
     load_classifier,
     parse_classifier,
 )

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from eval.abstention_metrics import compute_auroc
 from tests.lab.quality.rightness import CaseResult, read_results
@@ -63,12 +64,19 @@ def read_features(results: Sequence[CaseResult], names: Sequence[str]) -> Floats
 
 
 def fit_weights(results: Sequence[CaseResult], names: Sequence[str]) -> tuple[float, Floats]:
-    """Fit a ridge logistic regression; return its intercept and weights."""
+    """Fit a ridge logistic regression on standardised signals; return its intercept and weights.
+
+    Else the ridge would hold down a signal of a small scale, as ``gap`` is, more than the others.
+    """
     labels = np.array([is_right(result) for result in results])
+    scaler = StandardScaler().fit(read_features(results, names))
     fitted = LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(
-        read_features(results, names), labels, sample_weight=weigh_results(results)
+        scaler.transform(read_features(results, names)),
+        labels,
+        sample_weight=weigh_results(results),
     )
-    return float(fitted.intercept_[0]), np.asarray(fitted.coef_[0], dtype=float)
+    weights = np.asarray(fitted.coef_[0] / scaler.scale_, dtype=float)
+    return float(fitted.intercept_[0] - weights @ scaler.mean_), weights
 
 
 def predict(

@@ -1,0 +1,52 @@
+"""Measure the answer that would be given: signals of the unit that is chosen, each 0..1. Pure.
+
+The best passage's signals say whether the documents hold an answer; a wrong sentence out of the
+right section is told by its own. ``python -m tests.lab.quality.decision_fit`` weighs them.
+"""
+
+from collections.abc import Sequence
+
+from indexes.text.contradictions import find_unmet_names
+from ragdesk.answering.reading.unit_choice import UnitChoice
+from ragdesk.answering.reading.unit_scores import ScoredUnit
+from ragdesk.answering.retrieval.passage_words import describe_place
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
+
+
+def measure_choice(
+    choice: UnitChoice, ranked: Sequence[ScoredUnit], retrieval: Retrieval
+) -> dict[str, float]:
+    """Return the signals of what was chosen; none where nothing was.
+
+    answer: closeness to the question of the closest unit of what is said first; the others are of
+    that unit. answer_place: 1 for one of the best passage, a half of the second, a third of the
+    third. answer_nearest: 1 where no other unit is closer by its vector. answer_names: 1 where its
+    passage, with what stands above it, holds every name and code of the question. answer_no_code: 1
+    where the question names codes, and the passage holds none of them. answer_own_language: 1
+    where it is in the question's language.
+    """
+    if not choice.groups:
+        return {}
+    first = choice.groups[0]
+    said = [unit for group in choice.groups for unit in group]
+    closest, closeness, rival = first[-1], 0.0, 0.0
+    for scored in ranked:
+        near = scored.closeness or 0.0
+        holder = next((u for u in first if u is scored.unit or u.contains(scored.unit)), None)
+        if holder is None and scored.unit not in said:
+            rival = max(rival, near)
+        elif holder is not None and near > closeness:
+            closest, closeness = holder, near
+    chunk = closest.passage.chunk
+    asked = retrieval.analysis.text  # of a part, with what it leans on
+    place = "\n".join((describe_place(chunk), closest.lead, *(unit.text for unit in first)))
+    unmet = find_unmet_names(asked, chunk.text, place)
+    codes = retrieval.analysis.identifiers
+    return {
+        "answer": closeness,
+        "answer_place": 1 / (1 + closest.rank),
+        "answer_nearest": float(0 < closeness >= rival),
+        "answer_names": float(not unmet),
+        "answer_own_language": float(chunk.language == retrieval.analysis.language),
+        "answer_no_code": float(bool(codes) and set(codes) <= set(unmet)),
+    }

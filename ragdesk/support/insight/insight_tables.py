@@ -1,0 +1,17 @@
+"""The table of surges that were reported: each once, whichever server saw it first."""
+
+from typing import Final
+
+from sqlalchemy import Column, Float, Integer, Table, Text
+
+from ragdesk.support.tables import METADATA, SECONDS
+
+SURGES: Final = Table(
+    "surges",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("since", SECONDS, primary_key=True, autoincrement=False),  # the window's beginning
+    Column("count", Integer, nullable=False),
+    Column("questions", Integer, nullable=False),
+    Column("usual", Float, nullable=False),
+)

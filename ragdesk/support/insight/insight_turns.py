@@ -1,0 +1,81 @@
+"""Read what the figures of a desk are counted from: its turns, without their texts."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, select
+
+from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, FEEDBACK, TURNS
+from ragdesk.support.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsightTurn:
+    """A question as the figures count it. asked: seconds since 1970.
+
+    seconds: until its answer was whole. is_handed_over: its conversation went to a person.
+    """
+
+    conversation: str
+    asked: int
+    outcome: str
+    reason: str = ""
+    language: str = ""
+    seconds: float | None = None
+    intent: str = ""
+    sentiment: str = ""
+    likes: int = 0
+    dislikes: int = 0
+    is_handed_over: bool = False
+
+
+def read_insight_turns(
+    database: Database, since: int, collections: Collection[str] | None
+) -> list[InsightTurn]:
+    """Return the questions since a time (seconds), oldest first. Nothing is opened. Blocks.
+
+    collections: only these; None is all.
+    """
+    votes = (
+        select(
+            FEEDBACK.c.turn,
+            func.sum(case((FEEDBACK.c.verdict == "up", 1), else_=0)).label("likes"),
+            func.sum(case((FEEDBACK.c.verdict == "down", 1), else_=0)).label("dislikes"),
+        )
+        .group_by(FEEDBACK.c.turn)
+        .subquery()
+    )
+    columns = ("conversation", "outcome", "reason", "language", "seconds", "intent", "sentiment")
+    query = (
+        select(
+            *(TURNS.c[name] for name in columns),
+            TURNS.c.created,
+            CONVERSATIONS.c.state,
+            votes.c.likes,
+            votes.c.dislikes,
+        )
+        .join(CONVERSATIONS, CONVERSATIONS.c.id == TURNS.c.conversation)
+        .outerjoin(votes, votes.c.turn == TURNS.c.id)
+        .where(TURNS.c.author == "customer", TURNS.c.created >= since * 1000)
+        .order_by(TURNS.c.created, TURNS.c.id)
+    )
+    if collections is not None:
+        query = query.where(TURNS.c.collection.in_(sorted(collections)))
+    with database.read() as connection:
+        rows = connection.execute(query).mappings().all()
+    return [
+        InsightTurn(
+            conversation=row["conversation"],
+            asked=row["created"] // 1000,
+            outcome=row["outcome"] or "",
+            reason=row["reason"] or "",
+            language=row["language"] or "",
+            seconds=row["seconds"],
+            intent=row["intent"] or "",
+            sentiment=row["sentiment"] or "",
+            likes=row["likes"] or 0,
+            dislikes=row["dislikes"] or 0,
+            is_handed_over=row["state"] != "answering",
+        )
+        for row in rows
+    ]

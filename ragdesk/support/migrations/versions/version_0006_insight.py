@@ -1,0 +1,19 @@
+"""Surges that were reported."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    """Make the table."""
+    op.create_table(
+        "surges",
+        sa.Column("kind", sa.Text, primary_key=True),
+        sa.Column("since", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("count", sa.Integer, nullable=False),
+        sa.Column("questions", sa.Integer, nullable=False),
+        sa.Column("usual", sa.Float, nullable=False),
+    )

@@ -1,0 +1,124 @@
+"""The audit log: who did what, to what, when, and whether it came about. It holds no text.
+
+Noted are changes and sign-ins, not questions: what was asked stands in conversations, and goes
+with them.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from sqlalchemy import Connection, delete, insert, select
+
+from ragdesk.support.access import Principal
+from ragdesk.support.database import Database
+from ragdesk.support.sign_in.sign_in_tables import AUDIT
+
+# Further actions are added here: who reads the log filters by these names.
+AuditAction = Literal[
+    "session.create",
+    "session.end",
+    "session.refuse",
+    "key.create",
+    "key.revoke",
+    "document.put",
+    "document.remove",
+    "collection.remove",
+    "generation.publish",
+    "generation.rollback",
+    "handoff.take",
+    "handoff.reply",
+    "handoff.transfer",
+    "handoff.close",
+    "draft.create",
+    "draft.approve",
+    "draft.reject",
+    "correction.create",
+    "case.create",
+    "case.remove",
+    "conversation.share",
+    "conversation.delete",
+    "person.export",
+    "person.erase",
+    "settings.read",
+    "settings.change",
+    "text.rotate",
+    "backup.create",
+    "backup.restore",
+]
+AUDIT_ACTIONS: Final[tuple[AuditAction, ...]] = get_args(AuditAction)
+COMMAND_LINE: Final = "command line"  # who it is that runs ragdesk on the machine itself
+LONGEST_TARGET: Final = 1_200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One line of the log. created: seconds since 1970. target: an id, a name or a uri."""
+
+    id: int
+    created: int
+    who: str
+    action: str
+    target: str
+    outcome: str
+
+
+def record_audit(
+    database: Database,
+    who: Principal | str,
+    action: AuditAction,
+    target: str = "",
+    outcome: str = "done",
+) -> None:
+    """Note who did what. It blocks.
+
+    who: a principal, or the name of one: nothing of a visitor's token stands in it. outcome: done,
+    refused, failed, or a code of an error.
+    """
+    with database.write() as connection:
+        insert_audit(connection, who, action, target, outcome)
+
+
+def insert_audit(
+    connection: Connection,
+    who: Principal | str,
+    action: AuditAction,
+    target: str = "",
+    outcome: str = "done",
+) -> None:
+    """Note who did what in the transaction that does it: both come about, or neither."""
+    row = {
+        "created": int(time.time()),
+        "who": who if isinstance(who, str) else who.name,
+        "action": action,
+        "target": target[:LONGEST_TARGET],
+        "outcome": outcome,
+    }
+    connection.execute(insert(AUDIT).values(row))
+
+
+def list_audit(
+    database: Database,
+    *,
+    before: int | None = None,
+    limit: int = 100,
+    who: str | None = None,
+    action: str | None = None,
+) -> list[AuditEntry]:
+    """List entries, newest first. before: the id of an entry, whose elders are listed."""
+    query = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(AUDIT.c.id < before)
+    if who is not None:
+        query = query.where(AUDIT.c.who == who)
+    if action is not None:
+        query = query.where(AUDIT.c.action == action)
+    with database.read() as connection:
+        return [AuditEntry(**row) for row in connection.execute(query).mappings()]
+
+
+def clear_audit(database: Database, days: int) -> int:
+    """Remove entries that are older than so many days; gives how many there were."""
+    is_old = AUDIT.c.created < int(time.time()) - days * 86_400
+    with database.write() as connection:
+        return connection.execute(delete(AUDIT).where(is_old)).rowcount

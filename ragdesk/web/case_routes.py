@@ -1,0 +1,126 @@
+"""Routes of the cases that administrators keep of a collection, for ``ragdesk eval``."""
+
+import secrets
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from eval.case import Case, Evidence
+from indexes.chunk import Chunk
+from indexes.index import Index
+from ragdesk.answering.thread_offload import run_in_thread
+from ragdesk.errors import Invalid, NotFound
+from ragdesk.kept_cases import format_case_lines, keep_case, read_kept_cases, remove_kept_case
+from ragdesk.support.access import Principal
+from ragdesk.web import admin_schemas, cursors
+from ragdesk.web.audit_routes import audit_request
+from ragdesk.web.auth import require_scope
+from ragdesk.web.leases import Leases
+from ragdesk.web.request_body import StrictRoute
+from ragdesk.web.server_state import server_state
+
+router = APIRouter(route_class=StrictRoute, tags=["cases"])
+CaseKeeper = Annotated[Principal, Depends(require_scope("admin"))]
+CASES_PATH = "/v1/collections/{collection}/cases"
+CASE_TAG = "retrieval-test"  # of every case that was kept in the browser
+
+
+@router.get(CASES_PATH, response_model=admin_schemas.CasesOut)
+async def list_cases(  # noqa: PLR0913, one parameter a part of the request
+    collection: str,
+    request: Request,
+    *,
+    who: CaseKeeper,
+    leases: Leases,
+    cursor: Annotated[str | None, Query(max_length=4_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> Response:
+    """List the cases that were kept, newest first."""
+    state = server_state(request)
+    opened = await leases.lease_collection(collection)
+    kept = await run_in_thread(read_kept_cases, opened.folder)
+    scope = f"cases\0{collection}\0{who.name}"
+    page, following = cursors.cut_page(kept[::-1], cursor, limit, scope=scope, secret=state.secret)
+    listed = [_case_json(case) for case in page]
+    return JSONResponse({"total": len(kept), "cases": listed, "next": following})
+
+
+def _case_json(case: Case) -> dict[str, Any]:
+    values = asdict(case)
+    return {name: values[name] for name in admin_schemas.CaseOut.model_fields}
+
+
+@router.post(CASES_PATH, status_code=201, response_model=admin_schemas.CaseOut)
+async def keep(
+    collection: str,
+    ask: admin_schemas.CaseIn,
+    request: Request,
+    who: CaseKeeper,
+    leases: Leases,
+) -> Response:
+    """Keep a question as a case: its evidence is the text of the passages that were named."""
+    opened = await leases.lease_collection(collection)
+
+    async def build_response() -> Response:
+        case = await run_in_thread(_make_case, opened.index, ask)
+        await run_in_thread(keep_case, opened.folder, case)
+        await audit_request(request, who, "case.create", f"{collection}/{case.id}")
+        return JSONResponse(_case_json(case), 201)
+
+    digest = ask.model_dump_json().encode()
+    idempotency = server_state(request).idempotency
+    return await idempotency.get_or_make(request, who, digest, build_response)
+
+
+def _make_case(index: Index, ask: admin_schemas.CaseIn) -> Case:
+    answerable = ask.stratum in {"in_kb", "underspecified"}
+    if answerable and not (ask.chunks or ask.reference or ask.must_include):
+        raise Invalid("Tick the passages that hold the answer, or say what a right answer says.")
+    if not answerable and (ask.chunks or ask.reference or ask.must_include):
+        raise Invalid("A question that the documents do not answer has no evidence.")
+    chunks = [_read_chunk(index, name) for name in dict.fromkeys(ask.chunks)]
+    return Case(
+        id=f"kept-{secrets.token_hex(4)}",
+        lang=ask.language,
+        question=ask.question,
+        answerable=answerable,
+        stratum=ask.stratum,
+        reference=(ask.reference.strip(),) if ask.reference.strip() else (),
+        must_include=tuple((words,) for words in ask.must_include),
+        evidence=tuple(Evidence(uri=chunk.uri, quote=chunk.text.strip()) for chunk in chunks),
+        tags=tuple(dict.fromkeys([CASE_TAG, *ask.tags])),
+        cluster=chunks[0].uri if chunks else "",
+    )
+
+
+def _read_chunk(index: Index, name: str) -> Chunk:
+    row = index.find_row(name)
+    if row is None:
+        raise NotFound("One of these passages is no longer there: search again.")
+    (chunk,) = index.read_chunks([row])
+    return chunk
+
+
+@router.get(f"{CASES_PATH}/file", response_class=Response)
+async def download_cases(collection: str, who: CaseKeeper, leases: Leases) -> Response:
+    """Give the cases as the file that ``ragdesk eval run`` and ``lint`` read."""
+    del who
+    opened = await leases.lease_collection(collection)
+    kept = await run_in_thread(read_kept_cases, opened.folder)
+    headers = {"Content-Disposition": f'attachment; filename="{collection}-cases.jsonl"'}
+    return Response(format_case_lines(kept), media_type="application/jsonl", headers=headers)
+
+
+@router.delete(f"{CASES_PATH}/{{case}}", status_code=204)
+async def remove_case(
+    collection: str, case: str, request: Request, who: CaseKeeper, leases: Leases
+) -> Response:
+    """Remove a case that was kept."""
+    folder: Path = (await leases.lease_collection(collection)).folder
+    await run_in_thread(remove_kept_case, folder, case)
+    await audit_request(request, who, "case.remove", f"{collection}/{case}")
+    return Response(status_code=204)

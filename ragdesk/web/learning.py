@@ -1,0 +1,391 @@
+"""Routes of learning from use: gaps, drafts and their approval, corrections, past tickets."""
+
+import asyncio
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from indexes.text.scripts import detect_language
+from ragdesk.answering.answer import Question, rank_passages
+from ragdesk.answering.thread_offload import run_in_thread
+from ragdesk.assemble import OpenCollection
+from ragdesk.errors import Invalid, WrongState
+from ragdesk.support.access import Principal, authorize
+from ragdesk.support.learning.approval import APPROVED_SOURCE, approved_uri, format_faq_document
+from ragdesk.support.learning.draft import LONGEST_QUESTION, Draft, DraftSource, DraftState
+from ragdesk.support.learning.draft_answers import (
+    MOST_PASSAGES,
+    AgentReply,
+    draft_from_gap,
+    draft_from_reply,
+)
+from ragdesk.support.learning.entry_effect import EntryEffect
+from ragdesk.support.learning.gap import Gap
+from ragdesk.support.learning.gap_report import EmbedQuestions, GapOptions
+from ragdesk.support.learning.learning_desk import DraftReview
+from ragdesk.support.learning.ticket_exports import TicketImport, read_tickets
+from ragdesk.web import learning_schemas, schemas
+from ragdesk.web.auth import require_scope
+from ragdesk.web.learning_access import (
+    find_asked_turn,
+    find_draft,
+    limit_readers,
+    make_answer_filter,
+    may_see_draft,
+    sees_uri,
+    use_if_open,
+)
+from ragdesk.web.leases import Leases
+from ragdesk.web.request_body import StrictRoute, iter_body
+from ragdesk.web.server_state import ServerState, server_state
+from ragdesk.web.uploads import refuse_full_disk
+
+router = APIRouter(route_class=StrictRoute, tags=["learning"])
+Editor = Annotated[Principal, Depends(require_scope("edit"))]
+Agent = Annotated[Principal, Depends(require_scope("agent"))]
+CollectionParam = Annotated[
+    str, Query(pattern=schemas.COLLECTION_PATTERN, description="Of which collection.")
+]
+StateParam = Annotated[
+    list[DraftState] | None, Query(description="Only drafts in these states [open, approved].")
+]
+OPEN_STATES: tuple[DraftState, ...] = ("open", "approved")
+SHOWN_QUESTIONS = 20  # of a gap
+MOST_READ = 1_000  # drafts, of which those are listed that the asker may see
+MOST_LISTED = 200
+MOST_TICKETS = 2_000  # of an import; a larger export is cut by its operator, newest first
+TICKETS_BYTES = 20_000_000
+TICKETS_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            name: {"schema": {"type": "string"}}
+            for name in ("text/csv", "application/json", "application/x-ndjson")
+        },
+    }
+}
+
+
+@router.get("/v1/gaps", response_model=learning_schemas.GapsOut)
+async def list_gaps(
+    request: Request,
+    who: Editor,
+    leases: Leases,
+    collection: CollectionParam = "default",
+    days: Annotated[int, Query(ge=1, le=366)] = 30,
+) -> Response:
+    """List what customers asked and the documents did not answer, the most pressing first.
+
+    Of questions about documents that this key may not see it shows nothing.
+    """
+    state = server_state(request)
+    authorize(who, "edit", collection)
+    opened = await leases.lease_collection(collection)
+    gaps = await run_in_thread(_report_gaps, state, opened, who, days)
+    drafts = await run_in_thread(state.learning.drafts.list_drafts, [collection])
+    body = [_gap_json(gap, opened, who, drafts) for gap in gaps]
+    return JSONResponse({"collection": collection, "days": days, "gaps": body})
+
+
+@router.post("/v1/gaps/{gap}/draft", status_code=201, response_model=learning_schemas.DraftOut)
+async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
+    gap: str,
+    request: Request,
+    *,
+    who: Editor,
+    leases: Leases,
+    collection: CollectionParam = "default",
+    days: Annotated[int, Query(ge=1, le=366)] = 30,
+) -> Response:
+    """Draft the FAQ entry of a gap, in the words of the nearest passages. An editor finishes it."""
+    state = server_state(request)
+    authorize(who, "edit", collection)
+    opened = await leases.lease_collection(collection)
+
+    def make_draft() -> Draft:
+        target = state.learning.find_gap(_report_gaps(state, opened, who, days), gap)
+        question = Question(text=target.question, where=schemas.Filters().to_filter(who.groups))
+        passages = rank_passages(opened.search(question, MOST_PASSAGES))
+        find = state.learning.find_personal
+        draft = draft_from_gap(target, collection, passages, who.person, find)
+        return state.learning.drafts.add(limit_readers(draft, opened.index, who))
+
+    return JSONResponse(_draft_json(state, await run_in_thread(make_draft)), 201)
+
+
+@router.get("/v1/drafts", response_model=learning_schemas.DraftsOut)
+async def list_drafts(
+    request: Request,
+    who: Agent,
+    state: StateParam = None,
+    collection: Annotated[str | None, Query(pattern=schemas.COLLECTION_PATTERN)] = None,
+) -> Response:
+    """List drafts of FAQ entries, the last changed first; published ones with their effect."""
+    server = server_state(request)
+    if collection is not None:
+        authorize(who, "agent", collection)
+    names = [collection] if collection else sorted(who.collections) or None
+    read = server.learning.drafts.list_drafts
+    drafts = await run_in_thread(lambda: read(names, states=state or OPEN_STATES, limit=MOST_READ))
+    shown: dict[str, dict[str, Any]] = {}
+    for name in {draft.collection for draft in drafts}:
+        own = [draft for draft in drafts if draft.collection == name]
+        async with use_if_open(server, name) as opened:
+            shown |= await run_in_thread(_show_drafts, server, own, who, opened)
+    listed = [shown[draft.id] for draft in drafts if draft.id in shown][:MOST_LISTED]
+    return JSONResponse({"drafts": listed})
+
+
+@router.post("/v1/drafts", status_code=201, response_model=learning_schemas.DraftOut)
+async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agent) -> Response:
+    """Propose an FAQ entry: written anew, or what an agent wrote to a customer (``turn``)."""
+    state = server_state(request)
+    authorize(who, "agent", body.collection)
+    turn, shown = await find_asked_turn(state, body.turn, who) if body.turn else (None, {})
+    reply = AgentReply(
+        turn=turn.id if turn else "",
+        collection=turn.collection if turn else body.collection,
+        language=detect_language(body.question),
+        question=body.question,
+        text=body.answer,
+        similar=tuple(body.similar),
+        citations=shown.get("citations", ()),
+    )
+    return JSONResponse(await _keep_reply(state, reply, who), 201)
+
+
+@router.patch("/v1/drafts/{draft}", response_model=learning_schemas.DraftOut)
+async def edit_draft(
+    draft: str, body: learning_schemas.DraftEdit, request: Request, who: Agent
+) -> Response:
+    """Change the texts of a draft; it has to be approved anew. Agents change those they wrote."""
+    state = server_state(request)
+    former = await find_draft(state, draft, who)
+    if former.author != who.person:
+        authorize(who, "edit", former.collection)
+
+    def edit() -> Draft:
+        texts = "\n".join((body.question, body.answer, *body.similar))
+        return state.learning.drafts.edit(
+            draft,
+            question=body.question,
+            answer=body.answer,
+            similar=tuple(body.similar),
+            personal=tuple(sorted(set(state.learning.find_personal(texts)))),
+        )
+
+    return JSONResponse(_draft_json(state, await run_in_thread(edit)))
+
+
+@router.post("/v1/drafts/{draft}/approve", response_model=learning_schemas.DraftOut)
+async def approve_draft(
+    draft: str, body: learning_schemas.DraftApproval, request: Request, who: Editor
+) -> Response:
+    """Approve a draft. Approved by as many as it takes, customers are answered from it at once."""
+    state = server_state(request)
+    target = await find_draft(state, draft, who)
+    if who.groups is not None and target.groups - who.groups:
+        raise WrongState("This entry is for groups that are not yours: their editors approve it.")
+    review = DraftReview(person=who.person, personal_checked=body.personal_checked)
+    approved = await run_in_thread(state.learning.approve, draft, review)
+    if approved.state != "approved":
+        return JSONResponse(_draft_json(state, approved))
+    job = await asyncio.to_thread(_submit_entry, state, approved, who)
+    return JSONResponse({**_draft_json(state, approved), "job": job})
+
+
+@router.post("/v1/drafts/{draft}/reject", response_model=learning_schemas.DraftOut)
+async def reject_draft(
+    draft: str, body: learning_schemas.DraftRejection, request: Request, who: Editor
+) -> Response:
+    """Reject a draft, with a reason for whoever wrote it."""
+    state = server_state(request)
+    await find_draft(state, draft, who)
+    rejected = await run_in_thread(state.learning.drafts.reject, draft, body.reason)
+    return JSONResponse(_draft_json(state, rejected))
+
+
+@router.post("/v1/corrections", status_code=201, response_model=learning_schemas.DraftOut)
+async def correct_answer(
+    body: learning_schemas.Correction, request: Request, who: Agent
+) -> Response:
+    """Say what is right in place of an answer: a draft that an editor approves."""
+    state = server_state(request)
+    turn, _ = await find_asked_turn(state, body.answer, who)
+    question = body.question or turn.question or ""
+    reply = AgentReply(
+        turn=turn.id,
+        collection=turn.collection,
+        language=turn.language or detect_language(question),
+        question=question[:LONGEST_QUESTION],
+        text=body.text,
+        is_correction=True,
+    )
+    return JSONResponse(await _keep_reply(state, reply, who), 201)
+
+
+@router.post(
+    "/v1/tickets",
+    status_code=201,
+    response_model=learning_schemas.TicketsOut,
+    openapi_extra=TICKETS_BODY,
+)
+async def import_tickets(
+    request: Request, who: Editor, leases: Leases, collection: CollectionParam = "default"
+) -> Response:
+    """Read an export of past tickets (CSV, JSONL, Zendesk's JSON): a draft for each question.
+
+    Tickets that ask the same become one. Nothing of it is published: an editor reads every draft.
+    """
+    state = server_state(request)
+    authorize(who, "edit", collection)
+    opened = await leases.lease_collection(collection)
+    data = await _read_export(request, state)
+    read = await asyncio.to_thread(_read_tickets, data, request.headers.get("content-type", ""))
+    count = len(read.tickets)
+    if count > MOST_TICKETS:
+        raise Invalid(f"At most {MOST_TICKETS:,} tickets at a time; these are {count:,}.")
+
+    def make_drafts() -> list[str]:
+        learning = state.learning
+        drafts = learning.import_tickets(
+            read.tickets, collection, who.person, _make_embed(state, opened)
+        )
+        return [learning.drafts.add(limit_readers(draft, None, who)).id for draft in drafts]
+
+    names = await asyncio.to_thread(make_drafts)
+    left_out = dict(read.left_out)
+    body = {"drafts": names, "tickets": count + sum(left_out.values()), "left_out": left_out}
+    return JSONResponse(body, 201)
+
+
+async def _read_export(request: Request, state: ServerState) -> bytes:
+    pieces = iter_body(
+        request,
+        request.app.state.uploading,
+        limit=TICKETS_BYTES,
+        seconds=state.options.read_seconds,
+    )
+    return b"".join([piece async for piece in pieces])
+
+
+def _read_tickets(data: bytes, media_type: str) -> TicketImport:
+    """Read an export by its media type; without one, by how it begins."""
+    is_json = "json" in media_type or data.lstrip()[:1] in {b"{", b"["}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / ("tickets.jsonl" if is_json else "tickets.csv")
+        file.write_bytes(data)
+        return read_tickets(file)
+
+
+def _make_embed(state: ServerState, opened: OpenCollection) -> EmbedQuestions:
+    return state.learning.make_embed(opened.retrieve.embedder, opened.retrieve.background)
+
+
+def _report_gaps(
+    state: ServerState, opened: OpenCollection, who: Principal, days: int
+) -> tuple[Gap, ...]:
+    may_see = make_answer_filter(who, opened.index)
+    embed = _make_embed(state, opened)
+    return state.learning.report_gaps(opened.collection, embed, GapOptions(days=days), may_see)
+
+
+async def _keep_reply(state: ServerState, reply: AgentReply, who: Principal) -> dict[str, Any]:
+    """Keep the draft of what an agent wrote; gives it as JSON values."""
+    draft = draft_from_reply(reply, who.person, state.learning.find_personal)
+    async with use_if_open(state, reply.collection) as opened:
+        limited = limit_readers(draft, opened.index if opened else None, who)
+    return _draft_json(state, await run_in_thread(state.learning.drafts.add, limited))
+
+
+def _show_drafts(
+    state: ServerState, drafts: Sequence[Draft], who: Principal, opened: OpenCollection | None
+) -> dict[str, dict[str, Any]]:
+    """Write the drafts of one collection that somebody may see as JSON values, by their ids."""
+    index = opened.index if opened else None
+    visible = [draft for draft in drafts if may_see_draft(draft, who, index)]
+    effects: Mapping[str, EntryEffect] = {}
+    if opened is not None:
+        embed = _make_embed(state, opened)
+        effects = state.learning.measure_effects(visible, opened.collection, embed)
+    return {draft.id: _draft_json(state, draft, effects.get(draft.uri)) for draft in visible}
+
+
+def _gap_json(
+    gap: Gap, opened: OpenCollection, who: Principal, drafts: Sequence[Draft]
+) -> dict[str, Any]:
+    """Write a gap as JSON values; of the documents that were tried only those of the asker."""
+    visible = [uri for uri in gap.documents if sees_uri(opened.index, uri, who)]
+    latest = gap.questions[:SHOWN_QUESTIONS]
+    return {
+        "id": gap.id,
+        "question": gap.question,
+        "language": gap.language,
+        "persons": gap.persons,
+        "count": len(gap.questions),
+        "recent": gap.recent,
+        "earlier": gap.earlier,
+        "trend": round(gap.trend, 3),
+        "dislikes": gap.dislikes,
+        "reasons": dict(gap.reasons),
+        "documents": visible,
+        "questions": [
+            {"turn": q.turn, "text": q.text, "asked": q.asked, "reason": q.reason} for q in latest
+        ],
+        "drafts": [
+            draft.id
+            for draft in drafts
+            if draft.gap == gap.id and may_see_draft(draft, who, opened.index)
+        ],
+    }
+
+
+def _submit_entry(state: ServerState, draft: Draft, who: Principal) -> str:
+    """Have an approved draft taken in as a document; gives the job. Raises Overloaded, DiskFull."""
+    file = state.uploads.new_file()
+    with refuse_full_disk():
+        file.write_bytes(format_faq_document(draft))
+    try:
+        job = state.jobs.submit(
+            owner=who.name,
+            collection=draft.collection,
+            uri=approved_uri(draft),
+            body=file,
+            groups=draft.groups,
+            source=APPROVED_SOURCE,
+        )
+    except BaseException:
+        file.unlink(missing_ok=True)
+        raise
+    return job.id
+
+
+def _draft_json(
+    state: ServerState, draft: Draft, effect: EntryEffect | None = None
+) -> dict[str, Any]:
+    values = {
+        name: getattr(draft, name)
+        for name in learning_schemas.DraftOut.model_fields
+        if hasattr(draft, name)
+    }
+    return {
+        **values,
+        "similar": list(draft.similar),
+        "sources": [_source_json(source) for source in draft.sources],
+        "personal": list(draft.personal),
+        "approvals": list(draft.approvals),
+        "approvals_needed": state.learning.options.approvals,
+        "groups": sorted(draft.groups),
+        "effect": asdict(effect) if effect else None,
+        "job": None,
+    }
+
+
+def _source_json(source: DraftSource) -> dict[str, str]:
+    return asdict(source)

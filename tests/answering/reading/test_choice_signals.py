@@ -1,0 +1,79 @@
+"""What is measured of the answer that would be said, and what the decision makes of it."""
+
+import pytest
+from fakes import HashEmbedder, document, publish
+
+from indexes.embedding.background import measure_background
+from indexes.index import Index
+from ragdesk.answering.answer import Question
+from ragdesk.answering.decision import answer_likelihood
+from ragdesk.answering.reading.english_comparer import EnglishComparer
+from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
+from ragdesk.answering.retrieval.part_retrieval import retrieve_parts
+from ragdesk.answering.retrieval.question_analysis import analyze_question
+from ragdesk.answering.retrieval.retriever import Retriever
+
+TEXTS = {
+    "faults.md": "Fault F31 means that the belt is loose. Tighten the belt by the left wheel.",
+    "delivery.md": "We deliver the loom to Norway within nine days. Fault reports go to the desk.",
+}
+
+
+@pytest.fixture(scope="module")
+def read_passages(tmp_path_factory):
+    embedder = HashEmbedder()
+    collection = tmp_path_factory.mktemp("home") / "default"
+    publish(collection, *(document(*item) for item in TEXTS.items()), embedder=embedder)
+    with Index.open(collection, card=embedder.card) as index:
+        retrieve = Retriever(
+            index=index, embedder=embedder, background=measure_background(embedder)
+        )
+        extract = SentenceExtractor(
+            embedder=embedder,
+            document_text=index.read_text_by_id,
+            context_chunks=retrieve.context_chunks,
+            is_answerable=lambda _: True,
+            english=EnglishComparer(HashEmbedder),
+        )
+
+        def read(text):
+            found = retrieve_parts(
+                retrieve, Question(text=text), analyze_question(text), answer_likelihood
+            )
+            return extract.read_passages(found)
+
+        yield read
+
+
+def test_the_answer_is_of_the_best_passage_and_holds_the_code(read_passages):
+    signals = read_passages("What does fault F31 of the belt mean?").signals
+    assert signals["answer_place"] == signals["answer_names"] == signals["answer_own_language"] == 1
+    assert signals["answer_no_code"] == 0
+    assert signals["answer_nearest"] == (signals["answer"] == signals["unit"])
+
+
+def test_a_code_that_nothing_says_makes_an_answer_unlikely(read_passages):
+    known = read_passages("What does fault F31 mean?").signals
+    unknown = read_passages("What does fault F77 mean?").signals
+    assert (known["answer_no_code"], unknown["answer_no_code"]) == (0, 1)
+    named = {**unknown, "answer_no_code": 0.0, "answer_names": 1.0}
+    assert answer_likelihood(unknown) < answer_likelihood(named) / 2
+
+
+@pytest.mark.parametrize(("place", "met"), [("Norway", 1), ("Iceland", 0)])
+def test_a_name_that_the_passage_does_not_hold_is_seen(read_passages, place, met):
+    signals = read_passages(f"Do you deliver the loom to {place}?").signals
+    assert signals["answer_names"] == met
+
+
+def test_of_two_questions_in_one_the_signals_are_those_of_one_part(read_passages):
+    found = read_passages("Do you deliver the loom to Iceland? What does fault F31 mean?")
+    best = max(found.parts, key=lambda part: answer_likelihood(part.signals))
+    assert len(found.parts) == 2
+    assert found.signals.items() >= best.signals.items()
+
+
+def test_an_answer_in_its_own_language_below_foreign_passages_counts_for_itself():
+    foreign = {"unit": 0.5, "dense": 0.5, "top": 0.25, "vectors_alone": 1.0, "words": 2.0}
+    own = {**foreign, "answer_own_language": 1.0, "answer_place": 0.25}
+    assert answer_likelihood(own) < answer_likelihood(foreign)
