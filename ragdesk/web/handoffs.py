@@ -39,7 +39,7 @@ Participant = Annotated[Principal, Depends(require_scope("ask"))]
 CaseAgent = Annotated[Principal, Depends(require_scope("agent"))]
 HandoffName = Annotated[str, Path(max_length=64)]
 StateName = Literal["open", "waiting", "with_person", "closed", "all"]
-MOST_LISTED = 200
+MOST_HANDOFFS = 200
 
 
 @router.post("/v1/handoffs", response_model=shapes.HandoffOut, status_code=201)
@@ -87,7 +87,7 @@ async def list_handoffs(
             collections=who.collections,
             person=None if role == "agent" else who.person,
             conversation=conversation,
-            limit=MOST_LISTED,
+            limit=MOST_HANDOFFS,
         )
         counts = handoffs.store.count_states(who.collections) if role == "agent" else {}
         body = {
