@@ -1,7 +1,7 @@
 """The state of a server that its routes share."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -24,8 +24,8 @@ class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
     remove_collection: removes one by its name, and blocks until it answers no more.
-    writes_with_model: whether a language model writes the answers, which costs. origins: where each
-    setting that is no default came from. started: when it was made, in Unix time.
+    writes_with_model: whether a language model writes the answers, which costs. started: when it
+    was made, in Unix time.
     """
 
     options: ServeOptions
@@ -40,7 +40,6 @@ class ServerState:
     limits: RequestLimits
     writes_with_model: bool
     oidc: OidcSignIn
-    origins: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
