@@ -22,6 +22,7 @@ from indexes.index import Index
 from indexes.store.generations import CURRENT_FILE
 from indexes.store.paths import original_file
 from indexes.store.segments import refuse_newer_segments
+from indexes.text.redaction.redaction import RedactionOptions
 from indexes.upkeep.retention import Retention
 from ingest import document_changes, model_memory, source_files, sources
 from ingest.build_estimate import BuildEstimate
@@ -34,6 +35,7 @@ from ingest.change_counts import (
 )
 from ingest.document import ParseOutcome, Raw, Skipped
 from ingest.document_places import AdmissionRule
+from ingest.document_redaction import list_redaction_changes
 from ingest.errors import Unreadable
 from ingest.job_forecast import ForecastCallback, forecast_job
 from ingest.job_report import JobReport
@@ -93,6 +95,7 @@ class IngestJob:
     guard: GuardOptions = field(default_factory=GuardOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
     parse: ParseOptions = field(default_factory=ParseOptions)
+    redaction: RedactionOptions = field(default_factory=RedactionOptions)
     running_guard: Guard | None = None
     remote_runner: RunnerFactory | None = None
     retention: Retention | None = None
@@ -304,13 +307,13 @@ class IngestJob:
         return name_readers(self._reading(), self.guard.libreoffice)
 
     def _split_options(self) -> dict[str, Any]:
-        """Return the splitter's options, reduced to this embedder's window, and the parsers'.
+        """Return the splitter's options, reduced to this embedder's window.
 
-        The parsers' stand in it only where they are not as they come.
+        The parsers' and the redaction's stand in it only where they are not as they come.
         """
         options = asdict(self.split.shrink_to(self.embedder.card.max_tokens))
-        changes = self.parse.list_changes()
-        return {**options, "parse": changes} if changes else options
+        changes = {"parse": self.parse.list_changes(), **list_redaction_changes(self.redaction)}
+        return options | {name: values for name, values in changes.items() if values}
 
     def _change_detector(
         self, base: Index | None, known_sources: Mapping[str, sources.Source]

@@ -38,6 +38,7 @@ from indexes.upkeep.retention import Retention
 from indexes.vectors.store_registry import open_vector_store
 from indexes.vectors.vector_store import VectorStore
 from ingest.document_places import AdmissionRule
+from ingest.document_redaction import is_redacted
 from ingest.errors import Unreadable
 from ingest.job import IngestJob
 from ingest.job_report import JobReport
@@ -117,6 +118,8 @@ class OpenCollection:
         except IndexesError as error:
             raise NotFound(f"Generation {generation} is not kept.") from error
         with index:
+            if is_redacted(self.index.reading) and not is_redacted(index.reading):
+                raise NotFound(f"Generation {generation} is from before personal data was removed.")
             yield index
 
 
@@ -387,7 +390,7 @@ class Workspace:
         choice: its embedder; without one the job keeps the collection's own and embeds no document
         that it is not about. Raises ModelMissing, IndexMismatch.
         """
-        settings = self.settings
+        settings, kept = self.settings, self.settings.indexes
         folder = self.collection_folder(collection)
         used = choice or self.embedders.choose_own(folder)
         return IngestJob(
@@ -400,11 +403,10 @@ class Workspace:
             guard=settings.guard,
             split=settings.split,
             parse=settings.parse,
+            redaction=settings.redaction,
             remote_runner=self._make_ray_runner(used) if on == "ray" else None,
             retention=Retention(
-                generations=settings.indexes.keep_generations,
-                hours=settings.indexes.keep_hours,
-                most=settings.indexes.keep_most,
+                generations=kept.keep_generations, hours=kept.keep_hours, most=kept.keep_most
             ),
         )
 
@@ -485,11 +487,8 @@ def _read_contact(options: ContactOptions, index: Index, collection: str) -> Con
 def _warn_of_drift(
     name: str, calibration: Calibration | None, documents: Sequence[ListedDocument]
 ) -> None:
-    drift = (
-        calibration.estimate_drift(document.digest for document in documents)
-        if calibration
-        else 0.0
-    )
+    digests = (document.digest for document in documents)
+    drift = calibration.estimate_drift(digests) if calibration else 0.0
     if drift > calibrated.DRIFT_LIMIT:
         log.warning(
             "The calibration of %s was fitted on other documents: about %.0f %% of them changed. "

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from indexes.embedding.embedder import EmbedOptions
 from indexes.options import IndexesOptions
+from indexes.text.redaction.redaction import RedactionOptions
 from ingest.parse.parse_options import ParseOptions
 from ingest.runners import RayOptions
 from ingest.sandbox.guard import GuardOptions
@@ -66,6 +67,7 @@ class Settings:
 
     guard: GuardOptions = field(default_factory=GuardOptions)
     parse: ParseOptions = field(default_factory=ParseOptions)
+    redaction: RedactionOptions = field(default_factory=RedactionOptions)
     split: SplitOptions = field(default_factory=SplitOptions)
     embed: EmbedOptions = field(default_factory=EmbedOptions)
     ray: RayOptions = field(default_factory=RayOptions)

@@ -86,7 +86,8 @@ def _format_toml(value: Any) -> str:
         case int() | float():
             return str(value)
         case tuple() | list() | frozenset() | set():
-            return f"[{', '.join(_format_toml(item) for item in sorted(value))}]"
+            items = value if isinstance(value, tuple | list) else sorted(value)
+            return f"[{', '.join(map(_format_toml, items))}]"
         case dict():
             return (
                 f"{{ {', '.join(f'{key} = {_format_toml(one)}' for key, one in value.items())} }}"

@@ -43,6 +43,7 @@ DOORS = {
     "olefile": {"ingest/parse/mail/outlook.py"},
     "openpyxl": {"ingest/parse/office/xlsx.py"},
     "oxmsg": {"ingest/parse/mail/outlook.py"},
+    "phonenumbers": {"indexes/text/redaction/phone_numbers.py"},
     "prometheus_client": {"ragdesk/metrics.py"},
     "pymilvus": {"indexes/vectors/on_milvus.py"},
     "python_calamine": {"ingest/parse/office/old_sheets.py"},

@@ -71,6 +71,7 @@ def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
         ("[serve]\nport = 70000\n", {}, "port must lie between 0 and 65535"),
         ('[indexes]\nbackend = "x"\n', {}, "backend must be one of faiss, milvus"),
         ('[advanced.rerank]\nbackend = "x"\n', {}, "backend must be one of cross-encoder"),
+        ('[redaction]\nregions = ["UK"]\n', {}, "regions must be ISO codes .* not 'UK'"),
         ("[serve\n", {}, "is not TOML"),
         ('home = "/data"\n', {}, "home is set by --home"),
         ('[serve]\nport = "x"\n', {}, r"serve\.port \(.*r\.toml\)"),

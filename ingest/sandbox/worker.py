@@ -7,7 +7,7 @@ measure the document alone.
 
 import gc
 import signal
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ from ingest.sandbox.page_reading import choose_page_reading
 from ingest.split import SplitOptions, split_document
 from ingest.versions import list_code_versions
 
+_REDACTION_MODULE = "ingest.document_redaction"  # imported only where it is wanted
+
 
 def main() -> None:
     """Serve one request after the other until the parent closes the pipe, or dies."""
@@ -47,6 +49,8 @@ def main() -> None:
     tokenizer = Tokenizer(Path(setting["tokenizer"]))
     split = dict(setting["split"])
     parse = ParseOptions(**split.pop("parse", {}))
+    redaction = split.pop("redaction", None)
+    redact = import_module(_REDACTION_MODULE).make_redactor(redaction) if redaction else None
     options = SplitOptions(**split)
     tokenizer.count_tokens("A first word, so that the tokenizer allocates before the limit is set.")
     page_limit = limit_memory(setting["memory"])
@@ -63,6 +67,7 @@ def main() -> None:
                 tokenizer=tokenizer,
                 options=options,
                 parse=parse,
+                redact=redact,
                 output=setting["output"],
                 prepared=prepared,
             )
@@ -85,11 +90,13 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
     parse: ParseOptions,
     output: int,
     prepared: frozenset[str],
+    redact: Callable[[Document], Document] | None = None,
 ) -> list[bytes]:
     """Make the frame for one request: the parsed document, or why it was not taken in.
 
-    prepared: the types that this process reads. Raises ParserNotPrepared for another. Where OCR
-    must read pages first, the frame names them.
+    redact: takes personal data out, where it is to be. prepared: the types that this process
+    reads. Raises ParserNotPrepared for another. Where OCR must read pages first, the frame names
+    them.
     """
     try:
         body = read_body(Path(request["file"]), real=request.get("real", False))
@@ -107,6 +114,8 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
         if context := request.get("context", ""):
             document = place_in_context(drop_member_number(document, request["uri"]), context)
         del body
+        if redact is not None:
+            document = redact(document)
         chunks = split_document(
             document,
             uri=request["uri"],

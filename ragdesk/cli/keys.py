@@ -181,7 +181,7 @@ def keys_list(call: shared_options.CliCall, *, as_json: bool) -> None:
         (
             key.id,
             key.name,
-            find_role(key.scopes) or "",
+            str(find_role(key.scopes) or ""),
             _format_names(key.scopes),
             _format_names(key.groups),
             _format_names(key.collections) or "all",

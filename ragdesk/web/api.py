@@ -105,6 +105,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             limits=limits,
             writes_with_model=workspace.engine is not None,
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
+            redacts_documents=workspace.settings.redaction.ingest,
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises

@@ -7,6 +7,7 @@ from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from ingest import document_places, sources
 from ingest.document_places import AdmissionRule, belongs_to_source, make_source_conflict
+from ingest.document_redaction import is_redacted
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal, authorize
@@ -108,6 +109,19 @@ def check_uri(uri: str) -> None:
     parts = uri.split("/")
     if odd or len(uri) > LONGEST_URI or any(part in {"", ".", ".."} for part in parts):
         raise Invalid(f"A uri is a path of plain names, at most {LONGEST_URI:,} characters.")
+
+
+def refuse_redacted_original(index: Index, *, is_redacting: bool) -> None:
+    """Refuse the original of a document whose personal data is, or is to be, taken out of its text.
+
+    is_redacting: settings say so now; the documents of the index may be from before or after.
+    Raises Forbidden.
+    """
+    if is_redacting or is_redacted(index.reading):
+        raise Forbidden(
+            "Originals are not served here, as personal data is taken out of documents "
+            "([redaction] ingest). The stored text has labels in its place."
+        )
 
 
 def refuse_foreign_document(index: Index, uri: str, who: Principal) -> None:

@@ -30,6 +30,7 @@ from ragdesk.web.document_access import (
     is_visible,
     read_document_text,
     refuse_foreign_document,
+    refuse_redacted_original,
 )
 from ragdesk.web.document_links import read_document_links
 from ragdesk.web.document_list import (
@@ -165,12 +166,21 @@ async def links(  # noqa: PLR0913, one parameter a part of the request
 
 
 @router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/original", response_class=FileResponse)
-async def original(
-    collection: str, uri: str, who: DocumentReader, leases: Leases, chunk: ChunkParam = None
+async def original(  # noqa: PLR0913, PLR0917, one parameter a part of the request
+    request: Request,
+    collection: str,
+    uri: str,
+    who: DocumentReader,
+    leases: Leases,
+    chunk: ChunkParam = None,
 ) -> Response:
-    """Give the bytes a document was read from, to be saved: never to be shown as a page."""
+    """Give the bytes a document was read from, to be saved: never to be shown as a page.
+
+    Where personal data is taken out of documents (``[redaction] ingest``), it is a 403.
+    """
     opened = await leases.lease_collection(collection)
     document = find_document(opened, uri, who, chunk)
+    refuse_redacted_original(opened.index, is_redacting=server_state(request).redacts_documents)
     try:
         file = open_plain(original_file(opened.folder, document.digest))
     except (FileNotFoundError, IndexDamaged) as error:

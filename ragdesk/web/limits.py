@@ -123,7 +123,8 @@ class RequestLimits:
                 left = (limit, rest) if left is None or rest < left[1] else left
         subjects = [limit.subject for limit in limits if limit.concurrent]
         self._running.update(subjects)
-        headers = {} if left is None else _limit_headers(left[0], left[1], now)
+        is_visitor = identity is not None and identity.site is not None
+        headers = _limit_headers(left[0], left[1], now) if left and is_visitor else {}
         return Admission(self._running, subjects, headers)
 
     async def count_answer(self, identity: Identity | None) -> None:
@@ -155,11 +156,10 @@ class RequestLimits:
         return [self._make_limit("key", f"key:{identity.who.name}")]
 
     def _site_limits(self, identity: Identity, site: PublishableKey, address: str) -> list[Limit]:
+        """List the narrowest limit first: what it refuses takes nothing from all the others."""
         subject = f"site:{site.id}"
-        limits = [*self._network_limits(subject, address), self._make_limit("site", subject)]
-        if identity.who.person:
-            limits.append(self._make_limit("visitor", identity.who.name))
-        return limits
+        own = [self._make_limit("visitor", identity.who.name)] if identity.who.person else []
+        return [*own, *self._network_limits(subject, address), self._make_limit("site", subject)]
 
     def _network_limits(self, subject: str, address: str) -> list[Limit]:
         network = network_prefix(address)

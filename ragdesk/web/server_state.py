@@ -26,6 +26,7 @@ class ServerState:
     remove_collection: removes one by its name, and blocks until it answers no more.
     writes_with_model: whether a language model writes the answers, which costs. started: when it
     was made, in Unix time.
+    redacts_documents: personal data is to be taken out of documents, so no original is served.
     """
 
     options: ServeOptions
@@ -41,6 +42,7 @@ class ServerState:
     writes_with_model: bool
     oidc: OidcSignIn
     started: float = field(default_factory=time.time)
+    redacts_documents: bool = False
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 

@@ -4,7 +4,10 @@ The routes are those that the app has: one that stands in no line of ``tests/rou
 asks for another scope than that line says, fails here.
 """
 
+import asyncio
 import inspect
+import itertools
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -23,11 +26,14 @@ from ragdesk.support.sign_in.publishable_keys import PublishableKeyStore
 from ragdesk.support.sign_in.sign_in_options import SignInOptions
 from ragdesk.support.sign_in.sign_in_tables import SESSIONS
 from ragdesk.web.api import ROUTERS
+from ragdesk.web.auth import SAME_MOMENT
 
 SHOP, SHARED = "https://shop.example", "k" * 64  # long enough for every algorithm
 TOKENS = SignInOptions(token_algorithm="HS256", token_key=SHARED, token_audience="desk")  # noqa: S106
 PLACES = {"collection": "default", "uri": "none.md", "name": "none.js"}
 SAFE = {"GET", "HEAD"}
+# Those who may are not to do it here: it would end their session, or a stream would not end.
+NOT_CALLED = {("DELETE", "/v1/session")}
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,7 @@ def server(published, tmp_path_factory) -> Iterator[tuple[TestClient, KeyStore]]
     """Serve an empty home: who may call what depends on no document."""
     keys = KeyStore(tmp_path_factory.mktemp("matrix"))
     keys.create("closes the desk")
-    home = keys.database.home
-    with serving(home, keys, tables={"sign_in": TOKENS}, poll_seconds=60) as client:
+    with serving(keys.database.home, keys, tables={"sign_in": TOKENS}, poll_seconds=60) as client:
         client.follow_redirects = False
         yield client, keys
     keys.close()
@@ -226,29 +231,85 @@ def test_every_route_declares_what_the_table_says(server):
         assert declared == ("known" if expected == "site" else expected), key
 
 
-def call(client: TestClient, method: str, path: str, headers: dict[str, str]):
+async def call(
+    client: TestClient,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    meanwhile: Callable[[], object] | None = None,
+) -> tuple[int, bytes]:
+    """Call the app without a connection, as there are thousands of calls; gives status and body.
+
+    meanwhile: what happens while the body of the request is on its way.
+    """
     address = re.sub(r"\{(\w+)(?::path)?\}", lambda m: PLACES.get(m[1], "none"), path)
-    body = {"json": {}} if method in {"POST", "PATCH"} else {}
+    body = b"{}" if method in {"POST", "PATCH"} else b""
+    shown = {"Host": "localhost:8080", "Content-Type": "application/json", **headers}
+    shown["Content-Length"] = str(len(body))
+    status, chunks = 0, []
+    waiting = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
+
+    async def receive():
+        if meanwhile is not None and len(waiting) > 1:
+            meanwhile()
+            await asyncio.sleep(2 * SAME_MOMENT)
+        return waiting.pop(0)
+
+    async def send(message):
+        nonlocal status
+        status = message.get("status", status)
+        chunks.append(message.get("body", b""))
+
     client.app.state.gate.pace._due = 0.0  # those without a key are many here
-    return client.request(method, address, headers=headers, **body)
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": address,
+        "raw_path": address.encode(),
+        "query_string": b"confirm=default" if method == "DELETE" else b"",
+        "headers": [(k.lower().encode(), v.encode()) for k, v in shown.items()],
+        "client": ("127.0.0.1", 1),
+        "state": {},
+        "app": client.app,
+    }
+    await client.app(scope, receive, send)
+    return status, b"".join(chunks)
 
 
 def test_everybody_may_do_what_is_due_and_nothing_else(server):
     client, keys = server
     callers = make_callers(client, keys)
     wrong, bodies = [], set()
-    for name, caller in callers.items():
-        for (method, path), access in ROUTE_ACCESS.items():
-            if (method, path) == ("DELETE", "/v1/session") and caller.granted is not None:
-                continue  # it would end the session
-            reply = call(client, method, path, caller.headers)
-            if not caller.expects(method, access)(reply.status_code):
-                wrong.append((name, method, path, access, reply.status_code))
+
+    async def call_everything() -> None:
+        for (name, caller), (key, access) in itertools.product(
+            callers.items(), ROUTE_ACCESS.items()
+        ):
+            if key in NOT_CALLED and caller.granted is not None:
+                continue
+            status, body = await call(client, *key, caller.headers)
+            if not caller.expects(key[0], access)(status):
+                wrong.append((name, *key, access, status))
             if caller.granted is None and access != "public":
-                bodies.add(reply.content)
+                bodies.add(body)
+
+    client.portal.call(call_everything)
     assert wrong == []
     assert len(bodies) == 1  # missing, garbage, expired and revoked read the same
     assert len(callers) >= 45
+
+
+def test_a_key_or_session_that_is_revoked_while_the_body_comes_opens_nothing(server):
+    client, keys = server
+    for shows_session in (False, True):
+        key, token = keys.create("in the middle")
+        headers = bearer(token)
+        if shows_session:
+            cookie, csrf = sign_in(client, token)
+            headers = {**cookie, "X-CSRF-Token": csrf, "Sec-Fetch-Site": "same-origin"}
+        search = (client, "POST", "/v1/search", headers)
+        assert client.portal.call(call, *search)[0] == 422
+        assert client.portal.call(call, *search, lambda key=key: keys.revoke(key.id))[0] == 401
 
 
 def test_another_collection_than_theirs_is_as_if_there_were_none(server):
@@ -256,13 +317,8 @@ def test_another_collection_than_theirs_is_as_if_there_were_none(server):
     token = keys.create("of another", scopes=["admin"], collections=["other"])[1]
     for method, path in ROUTE_ACCESS:
         if "{collection}" in path:
-            reply = call(
-                client,
-                method,
-                f"{path}?confirm=default" if method == "DELETE" else path,
-                bearer(token),
-            )
-            assert (reply.status_code, reply.json()["code"]) == (404, "not_found"), path
+            status, body = client.portal.call(call, client, method, path, bearer(token))
+            assert (status, json.loads(body)["code"]) == (404, "not_found"), (method, path)
 
 
 def test_a_limited_administrator_does_not_read_the_audit_log_of_all(server):

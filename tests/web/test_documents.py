@@ -4,11 +4,16 @@ from urllib.parse import quote
 
 import pytest
 from fakes import HashEmbedder, document
+from starlette.testclient import TestClient
 from web_home import TEXTS, publish, serving
 
 from indexes.build import Build
 from indexes.chunk import DocumentLink
 from indexes.store.paths import original_file
+from indexes.text.redaction.redaction import RedactionOptions
+from ragdesk.assemble import Workspace
+from ragdesk.settings import Settings
+from ragdesk.web import api
 
 BASE = "/v1/collections/default/documents"
 
@@ -195,6 +200,23 @@ def test_an_original_is_what_was_opened_whatever_takes_its_place(client, tmp_pat
     (tmp_path / "kept").rename(file)
     part = client.get(where, headers={"Range": "bytes=2-4"})
     assert (part.status_code, part.text) == (206, "Tea")
+
+
+def test_no_original_is_served_where_personal_data_is_taken_out(home, keys):
+    workspace = Workspace(
+        home, Settings(redaction=RedactionOptions(ingest=True)), embedder=HashEmbedder()
+    )
+    app = api.build_app(workspace, keys)
+    with TestClient(app, base_url="http://localhost:8080") as client:
+        where = f"{BASE}/people.md"
+        job = done(client, client.put(where, content=b"# Ann\n\nAnn: 212-555-0123.\n"))
+        assert job["state"] == "done", job
+        assert client.get(f"{where}/text").text == "Ann\n\nAnn: [phone]."
+        assert client.get(f"{BASE}/refunds.md/text?generation=1").status_code == 404
+        for uri in ("people.md", "refunds.md"):
+            response = client.get(f"{BASE}/{uri}/original")
+            assert response.status_code == 403
+            assert "[redaction] ingest" in response.json()["detail"]
 
 
 def test_originals_are_sent_to_be_saved_never_shown(client):

@@ -15,7 +15,7 @@ text on one line, so that a part of it is found by proportion.
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -96,6 +96,25 @@ def find_boxes(boxes: bytes, start: int, end: int) -> list[tuple[int, float, flo
     return [
         (int(box_map.pages[n]), *_narrow_box(box_map, n, start, end)) for n in range(first, last)
     ]
+
+
+def move_boxes(boxes: bytes, move: Callable[[int], int]) -> bytes:
+    """Rewrite the offsets of boxes for a text that was changed; a box without text is dropped.
+
+    move: gives the new offset of an old one, in the same order. Raises ValueError as above.
+    """
+    if not boxes:
+        return boxes
+    box_map = _read_box_map(boxes)
+    places = []
+    for n, (first, last) in enumerate(zip(box_map.starts, box_map.ends, strict=True)):
+        start, end = move(int(first)), move(int(last))
+        if start < end:
+            left, top, right, bottom = (float(side) / 10 for side in box_map.boxes[n])
+            run = _RUNS[box_map.runs[n]]
+            page, ocr = int(box_map.pages[n]), bool(box_map.ocr[n])
+            places.append(TextBox(start, end, page, (left, top, right, bottom), run, ocr))
+    return write_boxes(read_page_sizes(boxes), places)
 
 
 def holds_ocr_text(boxes: bytes, start: int, end: int) -> bool:

@@ -110,7 +110,7 @@ class OidcSignIn:
                 row = None
         if row is None or time.time() >= row["created"] + REQUEST_SECONDS:
             raise SignInFailed("state")
-        return row
+        return dict(row)
 
     def _known_groups(self, claims: Mapping[str, Any]) -> frozenset[str]:
         """Return those groups of a token that the settings know; no other is kept."""

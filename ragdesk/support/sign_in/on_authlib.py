@@ -97,7 +97,8 @@ class OidcProvider:
             claims.validate(leeway=CLOCK_LEEWAY)
         except (JoseError, ValueError, TypeError) as error:
             raise SignInFailed("id_token") from error
-        return claims
+        checked: dict[str, Any] = dict(claims)
+        return checked
 
     def _read_metadata(self) -> Mapping[str, Any]:
         """Read the discovery document, once an hour. Raises ProviderUnavailable."""
@@ -120,7 +121,7 @@ class OidcProvider:
             if self._keys is None or (renew and is_old):
                 self._keys_at = time.monotonic()
                 try:
-                    self._keys = KeySet.import_key_set(self._read_json(address))  # type: ignore[arg-type]
+                    self._keys = KeySet.import_key_set(self._read_json(address))
                 except (JoseError, ValueError, TypeError, KeyError) as error:
                     raise ProviderUnavailable from error
             return self._keys

@@ -67,6 +67,7 @@ class SessionStore:
         """
         token = SESSION_PREFIX + secrets.token_urlsafe(32)
         now = int(time.time())
+        expires = now + LONGEST_SECONDS
         row = {
             "digest": _session_digest(token),
             "id": secrets.token_hex(8),
@@ -74,13 +75,13 @@ class SessionStore:
             "account": account,
             "created": now,
             "used": now,
-            "expires": now + LONGEST_SECONDS,
+            "expires": expires,
         }
         ended = or_(SESSIONS.c.expires <= now, SESSIONS.c.used <= now - IDLE_SECONDS)
         with self._database.write() as connection:
             connection.execute(delete(SESSIONS).where(ended))
             connection.execute(insert(SESSIONS).values(row))
-        return token, row["expires"]
+        return token, expires
 
     def find(self, token: str) -> StaffSession | None:
         """Find the valid session of a cookie; None for garbage and for one that ended."""

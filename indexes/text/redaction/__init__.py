@@ -1,0 +1,1 @@
+"""Personal data in texts: found, and replaced by a label of its kind."""
