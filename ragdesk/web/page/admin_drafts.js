@@ -78,7 +78,7 @@ function card(draft, desk, again) {
     event.preventDefault();
     parts.attempt(node, async () => {
       await save();
-      const body = { personal_checked: Boolean(checked?.querySelector("input").checked) };
+      const body = { personal_checked: checked ? checked.querySelector("input").checked : false };
       await approve(await server.send("POST", `${path}/approve`, body), said, desk, again);
     });
   });

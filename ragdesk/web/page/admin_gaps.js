@@ -65,7 +65,7 @@ function card(gap, desk, days, again) {
     "article",
     { class: "gap-card" },
     el("h3", {}, gap.question),
-    el("div", { class: "facts" }, say("askedBy", gap.count, gap.persons), trend(gap), ...reasons, gap.dislikes > 0 && parts.badge(say("disliked", gap.dislikes), "bad")),
+    el("div", { class: "facts" }, say("askedBy", gap.count, gap.persons), trend(gap), ...reasons, gap.published && parts.badge(say("askedSince"), "warn"), gap.dislikes > 0 && parts.badge(say("disliked", gap.dislikes), "bad")),
     gap.documents.length > 0 && el("p", { class: "count" }, `${say("nearest")}: `, el("span", { class: "uri" }, gap.documents.join(", "))),
     el("details", {}, el("summary", {}, say("allQuestions", gap.questions.length)), el("ul", {}, ...asked)),
   );
