@@ -116,9 +116,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         uploads = Uploads(workspace.home)
-        support = make_support_state(
-            workspace.settings, keys.database, cipher, open_collections, metrics
-        )
+        support = make_support_state(workspace, keys.database, cipher, open_collections, metrics)
         app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
         state = ServerState(
@@ -160,6 +158,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             days = workspace.settings.sign_in.audit_days
             keeper = asyncio.create_task(audit_routes.keep_audit(keys.database, days))
             ending.push_async_callback(_cancel_task, keeper)
+            alarm = asyncio.create_task(learning_state.watch_surges())
+            ending.push_async_callback(_cancel_task, alarm)
             state.ready = True
             try:
                 yield
