@@ -69,8 +69,8 @@ class SentenceExtractor:
         if retrieval.parts:
             admits = retrieval.admits
             parts = tuple(self.read_passages(replace(p, admits=admits)) for p in retrieval.parts)
-            best = max(parts, key=lambda part: answer_likelihood(part.signals))
-            signals = {**retrieval.signals, **best.signals}
+            likeliest = max(parts, key=lambda part: answer_likelihood(part.signals))
+            signals = {**retrieval.signals, **likeliest.signals}
             return replace(retrieval, parts=parts, signals=signals)
         ranked = self._rank_units(retrieval, self._read_texts(retrieval))
         if not ranked:
