@@ -29,6 +29,7 @@ from ragdesk.web.open_collections import OpenCollections
 
 MOST_PENDING: Final = 1_000  # turns that wait for the database; more are dropped, and counted
 LONGEST_WAIT: Final = 2.0  # seconds that a reader waits for a database that does not answer
+AFTER_ANSWER: Final = 0.01
 WRITERS: Final = 2  # threads: SQLite takes one writer at a time
 # intent, sentiment and in_scope of a question, of those that a classifier can tell
 ClassifyTurn = Callable[[str, str], Mapping[str, Any]]
@@ -121,6 +122,7 @@ class TurnRecorder:
     ) -> None:
         if former is not None:
             await asyncio.wait({former})
+        await asyncio.sleep(AFTER_ANSWER)  # its last bytes leave first
         try:
             try:
                 async with self._collections.use_collection(answer.collection) as opened:
