@@ -21,10 +21,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from postgresql_process import new_database, run_postgresql
 from sqlalchemy import insert, text
 from starlette.testclient import TestClient
-from web_home import TEXTS, publish, serving
 
 from ragdesk.support.conversations.conversation import (
     Conversation,
@@ -39,7 +37,9 @@ from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.key_store import KeyStore
 from tests.lab.results import write_section
+from tests.postgresql_process import new_database, run_postgresql
 
+TESTS = Path(__file__).parents[2]
 TURNS_EACH = 8
 AT_ONCE = 100  # conversations of one transaction
 ROUNDS = 200
@@ -272,6 +272,9 @@ def measure_database(home: Path, address: str | None, args: argparse.Namespace) 
 
 
 def _measure_app(home: Path, database: Database) -> tuple[Figure, Figure]:
+    sys.path.append(str(TESTS))  # where the tests find each other
+    from web_home import TEXTS, publish, serving
+
     publish(home, "default", TEXTS)
     keys = KeyStore(home, database)
     with serving(home, keys) as client:
