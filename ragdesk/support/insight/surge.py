@@ -17,9 +17,10 @@ PRIOR_QUESTIONS: Final = 20.0  # as many of the usual share are added to both si
 class SurgeOptions:
     """When a surge of refusals or anger is reported.
 
-    hours: length of the window that is looked at. days: of the history before, that it is held
-    against. least: questions of the kind in the window, below which nothing is reported. sigmas:
-    standard deviations above what the history lets expect.
+    hours: length of the window that is looked at.
+    days: of the history before, that it is held against.
+    least: questions of the kind in the window, below which nothing is reported.
+    sigmas: standard deviations above what the history lets expect.
     """
 
     hours: int = 6
