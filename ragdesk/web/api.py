@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 
@@ -96,6 +97,19 @@ PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedParts:
+    """What an app holds before it starts. origins: where each setting came from."""
+
+    workspace: Workspace
+    keys: KeyStore
+    origins: Mapping[str, str]
+    gate: Authenticator
+    limits: RequestLimits
+    metrics: Metrics
+    open_collections: OpenCollections
+
+
 def build_app(
     workspace: Workspace, keys: KeyStore, origins: Mapping[str, str] | None = None
 ) -> FastAPI:
@@ -108,6 +122,30 @@ def build_app(
     limits = _make_limits(workspace.settings, keys, authenticator)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
+    shared = SharedParts(
+        workspace=workspace,
+        keys=keys,
+        origins=origins or {},
+        gate=authenticator,
+        limits=limits,
+        metrics=metrics,
+        open_collections=open_collections,
+    )
+    app = _make_app(_make_lifespan(shared))
+    app.state.gate = authenticator
+    _add_middleware(app, options)
+    app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
+    return app
+
+
+def _make_lifespan(
+    shared: SharedParts,
+) -> Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]:
+    """Make what opens a server's state when it starts, and ends it backwards."""
+    workspace, keys, metrics = shared.workspace, shared.keys, shared.metrics
+    options, authenticator = workspace.settings.serve, shared.gate
+    open_collections = shared.open_collections
     cipher = make_text_cipher(workspace.settings.support)
     learning_state = make_learning_state(workspace, keys.database, cipher)
     run_job = _make_job_runner(workspace, open_collections, authenticator, learning_state.desk)
@@ -131,8 +169,8 @@ def build_app(
             learning_state=learning_state,
             redacts_documents=workspace.settings.redaction.ingest,
             workspace=workspace,
-            origins=origins or {},
-            limits=limits,
+            origins=shared.origins,
+            limits=shared.limits,
             writes_with_model=workspace.engine is not None,
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
         )
@@ -150,26 +188,21 @@ def build_app(
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
-            watcher = asyncio.create_task(open_collections.watch())
-            ending.push_async_callback(_cancel_task, watcher)
             support.start()
             days = workspace.settings.sign_in.audit_days
-            keeper = asyncio.create_task(audit_routes.keep_audit(keys.database, days))
-            ending.push_async_callback(_cancel_task, keeper)
-            alarm = asyncio.create_task(learning_state.watch_surges())
-            ending.push_async_callback(_cancel_task, alarm)
+            for work in (
+                open_collections.watch(),
+                audit_routes.keep_audit(keys.database, days),
+                learning_state.watch_surges(),
+            ):
+                ending.push_async_callback(_cancel_task, asyncio.create_task(work))
             state.ready = True
             try:
                 yield
             finally:
                 state.ready = False
 
-    app = _make_app(lifespan)
-    app.state.gate = authenticator
-    _add_middleware(app, options)
-    app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
-    return app
+    return lifespan
 
 
 def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
