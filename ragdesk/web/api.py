@@ -182,19 +182,12 @@ def _make_lifespan(
             ending.callback(authenticator.threads.shutdown)
             ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
             ending.push_async_callback(support.close, options.drain_seconds)
-            try:
-                await workspace.start()
-            except ModelMissing as error:
-                app.state.failed = error  # for whoever runs the server: it tells no one else
-                raise
+            await _start_models(app, workspace)
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             support.start()
             days = workspace.settings.sign_in.audit_days
-            for work in (
-                open_collections.watch(),
-                audit_routes.keep_audit(keys.database, days),
-                learning_state.watch_surges(),
-            ):
+            keep_audit = audit_routes.keep_audit(keys.database, days)
+            for work in (open_collections.watch(), keep_audit, learning_state.watch_surges()):
                 ending.push_async_callback(_cancel_task, asyncio.create_task(work))
             state.ready = True
             try:
@@ -203,6 +196,14 @@ def _make_lifespan(
                 state.ready = False
 
     return lifespan
+
+
+async def _start_models(app: FastAPI, workspace: Workspace) -> None:
+    try:
+        await workspace.start()
+    except ModelMissing as error:
+        app.state.failed = error  # for whoever runs the server: it tells no one else
+        raise
 
 
 def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
