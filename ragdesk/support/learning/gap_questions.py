@@ -78,7 +78,7 @@ def iter_kept_answers(
     for row in rows:
         kept = json.loads(cipher.open(row["answer"]))
         yield KeptAnswer(
-            asked=row["created"] // 1000,
+            time=row["created"] // 1000,
             cited=frozenset(_list_uris(kept.get("citations"))),
             likes=row["likes"],
             dislikes=row["dislikes"],
@@ -126,7 +126,7 @@ def _read_question(row: RowMapping, kept: Mapping[str, Any], cipher: TextCipher)
         turn=row["id"],
         text=cipher.open(row["question"]),
         language=row["language"] or "",
-        asked=row["created"] // 1000,
+        time=row["created"] // 1000,
         person=row["person"],
         reason=reason,
         documents=_list_uris(kept.get("sources")),
