@@ -19,7 +19,7 @@ MISSES: Final = (
 )  # reasons of which documents are the cause
 HANDED_OVER: Final = "handed_over"
 DISLIKED: Final = "disliked"
-MOST_QUESTIONS: Final = 20_000  # of a period, the latest; more are a report nobody reads
+MOST_GAP_QUESTIONS: Final = 20_000  # of a period, the latest; more are a report nobody reads
 MaySeeAnswer = Callable[[Mapping[str, Any]], bool]
 """A kept answer in; whether a reader may see all documents that it was looked for in."""
 
@@ -71,7 +71,7 @@ def iter_kept_answers(
         )
         .group_by(TURNS.c.id, TURNS.c.answer, TURNS.c.created)
         .order_by(TURNS.c.created.desc())
-        .limit(MOST_QUESTIONS)
+        .limit(MOST_GAP_QUESTIONS)
     )
     with database.read() as connection:
         rows = connection.execute(query).mappings().all()
@@ -111,7 +111,7 @@ def _select_misses(since: int, collections: Collection[str] | None) -> Select[An
             ),
         )
         .order_by(TURNS.c.created.desc(), TURNS.c.id)
-        .limit(MOST_QUESTIONS)
+        .limit(MOST_GAP_QUESTIONS)
     )
     return (
         query if collections is None else query.where(TURNS.c.collection.in_(sorted(collections)))
