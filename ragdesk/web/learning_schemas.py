@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from ragdesk.support.learning.draft import LONGEST_FAQ_ANSWER, LONGEST_QUESTION, MOST_SIMILAR
+from ragdesk.support.learning.draft import LONGEST_DRAFT_ANSWER, LONGEST_QUESTION, MOST_SIMILAR
 from ragdesk.web.schemas import Collection, ShortText, StrictModel
 
 EntryQuestion = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_QUESTION)
 ]
 EntryAnswer = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_FAQ_ANSWER)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_DRAFT_ANSWER)
 ]
 SimilarQuestions = Annotated[list[EntryQuestion], Field(max_length=MOST_SIMILAR)]
 

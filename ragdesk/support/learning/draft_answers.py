@@ -6,7 +6,7 @@ from typing import Any
 
 from ragdesk.answering.answer import RankedPassage
 from ragdesk.support.learning.draft import (
-    LONGEST_FAQ_ANSWER,
+    LONGEST_DRAFT_ANSWER,
     LONGEST_QUESTION,
     MOST_SIMILAR,
     Draft,
@@ -127,7 +127,7 @@ def _make_draft(  # noqa: PLR0913, one parameter a field
         collection=collection,
         origin=origin,
         question=question,
-        answer=answer[:LONGEST_FAQ_ANSWER],
+        answer=answer[:LONGEST_DRAFT_ANSWER],
         similar=similar,
         language=language,
         author=author,
