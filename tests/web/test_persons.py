@@ -18,3 +18,17 @@ def test_administrators_export_and_erase_what_is_kept_of_a_person(home, keys):
         assert kept["conversations"][0]["turns"][0]["question"] == QUESTION["question"]
         assert client.delete(where).json()["erased"] == {"conversations": 1, "feedback": 0}
         assert client.get(where).json()["conversations"] == []
+
+
+def test_an_administrator_of_some_collections_reads_and_erases_nobody(home, keys):
+    ann, token = keys.create("ann")
+    _, limited = keys.create("limited", scopes={"admin"}, collections=["other"])
+    with serving(home, keys) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        talk = client.post("/v1/conversations", json={}).json()["id"]
+        where = f"/v1/persons/key:{ann.id}/data"
+        client.headers["Authorization"] = f"Bearer {limited}"
+        assert client.get(where).status_code == client.delete(where).status_code == 403
+        assert client.get("/metrics").status_code == 403  # of the whole server
+        client.headers["Authorization"] = f"Bearer {token}"
+        assert client.get(f"/v1/conversations/{talk}").status_code == 200
