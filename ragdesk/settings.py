@@ -56,6 +56,7 @@ from ragdesk.support.handoff.handoff_options import (
     HandoffWebhookOptions,
     ZendeskOptions,
 )
+from ragdesk.support.insight.alert_options import AlertOptions
 from ragdesk.support.insight.surge import SurgeOptions
 from ragdesk.support.learning.approval import LearningOptions
 from ragdesk.support.sign_in.sign_in_options import SignInOptions
@@ -96,6 +97,7 @@ class Settings:
     verify: VerifyOptions = field(default_factory=VerifyOptions)
     page: PageOptions = field(default_factory=PageOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
+    alerts: AlertOptions = field(default_factory=AlertOptions)
     surge: SurgeOptions = field(default_factory=SurgeOptions)
     learning: LearningOptions = field(default_factory=LearningOptions)
     support: SupportOptions = field(default_factory=SupportOptions)

@@ -52,6 +52,7 @@ class LikelihoodFit:
 # say .34 and .87, of few questions that name what the documents do not.
 NAMES_MET_WEIGHT: Final = 0.8
 NO_CODE_WEIGHT: Final = -2.0  # all codes that are asked about are unknown to what would be said
+SECTION_WEIGHT: Final = 2.0  # the article or annex that is asked for by its number was found
 ANSWER_FITS: Final = {
     "en": LikelihoodFit(
         -5.15,
@@ -64,6 +65,7 @@ ANSWER_FITS: Final = {
             "answer_nearest": 1.0,
             "answer_names": NAMES_MET_WEIGHT,
             "answer_no_code": NO_CODE_WEIGHT,
+            "answer_section": SECTION_WEIGHT,
         },
     ),
     "zh": LikelihoodFit(
@@ -77,6 +79,7 @@ ANSWER_FITS: Final = {
             "answer_nearest": 0.1,
             "answer_names": NAMES_MET_WEIGHT,
             "answer_no_code": NO_CODE_WEIGHT,
+            "answer_section": SECTION_WEIGHT,
         },
     ),
 }

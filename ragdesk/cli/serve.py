@@ -41,4 +41,6 @@ def command(call: shared_options.CliCall, *, host: str | None, port: int | None,
         server.check_listen_address(options, keys)
         workspace = Workspace(loaded.home, loaded.settings)
         _ = workspace.engine  # what is wrong with its settings is said before anything listens
-        server.run_server(api.build_app(workspace, keys, loaded.origins), options)
+        app = api.build_app(workspace, keys)
+        app.state.origins = loaded.origins  # shown to administrators
+        server.run_server(app, options)

@@ -29,7 +29,7 @@ async def settings(request: Request, who: DeskKeeper) -> Response:
     authorize_desk(who)
     state = server_state(request)
     await audit_request(request, who, "settings.read", "")
-    rows = list_settings(state.workspace.settings, state.origins)
+    rows = list_settings(state.workspace.settings, request.app.state.origins)
     listed = [
         {
             "name": row.name,

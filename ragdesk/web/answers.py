@@ -23,11 +23,13 @@ from ragdesk.degradation import format_degraded_reason
 from ragdesk.errors import Invalid
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
+from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.web import schemas, stream
 from ragdesk.web.auth import require_scope
 from ragdesk.web.conversation_access import AnswerView, open_history
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.handoff_answers import (
+    find_handoff_with_person,
     finish_answer,
     finish_events,
     pass_on_question,
@@ -58,10 +60,10 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     collection = conversation.collection if conversation else ask.collection
     authorize(who, "ask", collection)
     _check_question_length(ask.question, state)
-    if conversation is not None and conversation.state == "with_person":
-        notice = await pass_on_question(state, conversation, who, ask.question)
-        if notice is not None:
-            return await _respond_with_notice(ask, request, leases, notice)
+    if conversation is not None and (
+        handoff := await find_handoff_with_person(state, conversation)
+    ):
+        return await _pass_on(ask, request, leases, who, handoff)
     opened = await leases.lease_collection(collection)
     history = tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history)
     if conversation is not None:
@@ -100,15 +102,25 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     )
 
 
-async def _respond_with_notice(
-    ask: schemas.Ask, request: Request, leases: Leases, notice: Answer
+async def _pass_on(
+    ask: schemas.Ask, request: Request, leases: Leases, who: Principal, handoff: Handoff
 ) -> Response:
-    """Say that a person has the conversation."""
-    record = server_state(request).metrics.record_answer
+    """Give a question to the person who has the conversation."""
+    state = server_state(request)
     if ask.stream:
-        return await stream.respond_with_events(request, leases, stream_notice(notice), record)
-    record(notice)
-    return JSONResponse(to_json_object(notice))
+        notice = await pass_on_question(state, handoff, who, ask.question)
+        events = stream_notice(notice)
+        return await stream.respond_with_events(
+            request, leases, events, state.metrics.record_answer
+        )
+
+    async def build_response() -> Response:
+        notice = await pass_on_question(state, handoff, who, ask.question)
+        state.metrics.record_answer(notice)
+        return JSONResponse(to_json_object(notice))
+
+    digest = hashlib.sha256(await request.body()).digest()
+    return await state.idempotency.get_or_make(request, who, digest, build_response)
 
 
 async def _find_conversation(

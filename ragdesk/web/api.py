@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
 
@@ -101,13 +101,8 @@ PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
-def build_app(
-    workspace: Workspace, keys: KeyStore, origins: Mapping[str, str] | None = None
-) -> FastAPI:
-    """Make the app of a home. The caller closes ``keys``.
-
-    origins: where each setting that is no default came from, to be shown.
-    """
+def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
+    """Make the app of a home. The caller closes ``keys``."""
     options = workspace.settings.serve
     authenticator = _make_authenticator(workspace.settings, keys)
     limits = _make_limits(workspace.settings, keys, authenticator)
@@ -121,9 +116,7 @@ def build_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         uploads = Uploads(workspace.home)
-        support = make_support_state(
-            workspace.settings, keys.database, cipher, open_collections, metrics
-        )
+        support = make_support_state(workspace, keys.database, cipher, open_collections, metrics)
         app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
         state = ServerState(
@@ -140,7 +133,6 @@ def build_app(
             page_look=look,
             redacts_documents=workspace.settings.redaction.ingest,
             workspace=workspace,
-            origins=origins or {},
             limits=limits,
             writes_with_model=workspace.engine is not None,
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
@@ -166,6 +158,8 @@ def build_app(
             days = workspace.settings.sign_in.audit_days
             keeper = asyncio.create_task(audit_routes.keep_audit(keys.database, days))
             ending.push_async_callback(_cancel_task, keeper)
+            alarm = asyncio.create_task(learning_state.watch_surges())
+            ending.push_async_callback(_cancel_task, alarm)
             state.ready = True
             try:
                 yield
@@ -174,6 +168,7 @@ def build_app(
 
     app = _make_app(lifespan)
     app.state.gate = authenticator
+    app.state.origins = {}  # of the settings: whoever reads them says where each came from
     _add_middleware(app, options)
     app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
     app.add_middleware(RequestMiddleware, metrics=metrics)

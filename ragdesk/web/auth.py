@@ -8,6 +8,7 @@ on, as behind a proxy everybody comes from loopback.
 
 import asyncio
 import ipaddress
+import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from ragdesk.web.credentials import (
 )
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key: rd_…")  # for OpenAPI
+SAME_MOMENT = 0.1  # seconds within which nobody is looked up again for one request
 DATABASE_THREADS = 8  # that look up keys in a database on another machine
 # Headers in which proxies name the client that they speak for.
 PROXY_HEADERS = frozenset(
@@ -203,9 +205,13 @@ async def require_identity(
 async def identify_request(request: Request) -> Identity:
     """Return who asks, whatever they may do: as of now, as a body may have taken its time.
 
-    Raises Unauthenticated, Forbidden.
+    What the gate learned just before still holds. Raises Unauthenticated, Forbidden.
     """
     gate = cast("Authenticator", request.app.state.gate)
-    identity = await gate.identify(read_credentials(request.headers, request.method))
+    identified = getattr(request.state, "identified", 0.0)
+    if time.monotonic() - identified < SAME_MOMENT:
+        identity = cast("Identity", request.state.identity)
+    else:
+        identity = await gate.identify(read_credentials(request.headers, request.method))
     request.state.who = identity.who.name
     return identity

@@ -81,7 +81,7 @@ class AuthMiddleware:
                 return None
             await self.gate.refuse_slowly(peer)
             raise
-        state["identity"] = identity
+        state |= {"identity": identity, "identified": time.monotonic()}
         if peer is not None:
             peer.trusted = bool(identity.who.person)  # a publishable key alone is known to all
             peer.owner = identity.who.name

@@ -132,7 +132,8 @@ def _iter_descriptions(
             "groups": sorted(groups),
             "chunks": document.count,
             "size": size,
-            "taken_in": taken_in,
+            # Originals are shared by their bytes: to others the date would tell of hidden copies.
+            "taken_in": taken_in if who.groups is None else None,
             "state": find_state(document, now),
             "valid_from": document.validity.starts or None,
             "valid_until": document.validity.ends or None,

@@ -20,6 +20,7 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import WrongState
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import Conversation
+from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.support.handoff.handoff_desk import HandoffRequest
 from ragdesk.support.handoff.handoff_rules import WITH_PERSON_TEXTS, describe_waiting
 from ragdesk.support.handoff.handoff_states import HandoffState
@@ -65,30 +66,34 @@ def _mark_handed_over(answer: Answer, waiting: str) -> Answer:
     return replace(answer, outcome=Outcome.HANDED_OVER, next_step=next_step)
 
 
+async def find_handoff_with_person(
+    state: ServerState, conversation: Conversation
+) -> Handoff | None:
+    """Return the hand-off of a conversation that a person has; None where nobody has it."""
+    if conversation.state != "with_person":
+        return None
+    handoff = await run_in_thread(state.support.handoffs.store.find_handoff, conversation.id)
+    return handoff if handoff and handoff.state is HandoffState.WITH_PERSON else None
+
+
 async def pass_on_question(
-    state: ServerState, conversation: Conversation, who: Principal, question: str
-) -> Answer | None:
-    """Give a question to the person who has the conversation; None where nobody has it.
+    state: ServerState, handoff: Handoff, who: Principal, question: str
+) -> Answer:
+    """Give a question to the person who has the conversation, and say so.
 
     The documents are not asked: two who answer at once contradict each other.
     """
-    if conversation.state != HandoffState.WITH_PERSON:
-        return None
-    handoff = await run_in_thread(state.support.handoffs.store.find_handoff, conversation.id)
-    if handoff is None or handoff.state is not HandoffState.WITH_PERSON:
-        return None
-    answer = _make_notice(conversation, question, handoff.language)
     text = state.recorder.redact(question)
     await run_in_thread(state.support.handoffs.write, handoff, text, who.person)
-    return answer
+    return _make_notice(handoff, question)
 
 
-def _make_notice(conversation: Conversation, question: str, language: str) -> Answer:
-    spoken = "zh" if language == "zh" else "en"
+def _make_notice(handoff: Handoff, question: str) -> Answer:
+    spoken = "zh" if handoff.language == "zh" else "en"
     return Answer(
         id=secrets.token_hex(16),
         question=question,
-        language=language,
+        language=spoken,
         outcome=Outcome.HANDED_OVER,
         text=WITH_PERSON_TEXTS[spoken],
         claims=(),
@@ -97,7 +102,7 @@ def _make_notice(conversation: Conversation, question: str, language: str) -> An
         choices=(),
         reason=None,
         next_step=None,
-        collection=conversation.collection,
+        collection=handoff.collection,
         generation=0,
         generator="extractive",
         model="",

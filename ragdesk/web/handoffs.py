@@ -11,17 +11,17 @@ from starlette.responses import JSONResponse, Response
 from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question, to_json_object
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.errors import Forbidden
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.kept_answer import keep_answer
 from ragdesk.support.handoff.handoff import Handoff, HandoffContact
 from ragdesk.support.handoff.handoff_desk import HandoffAgent, HandoffRequest
 from ragdesk.support.handoff.handoff_rules import is_staffed
 from ragdesk.support.handoff.handoff_states import HandoffAction, HandoffState
-from ragdesk.support.handoff.handoff_store import OPEN_STATES
-from ragdesk.support.sign_in.identity import Identity
+from ragdesk.support.handoff.handoff_store import OPEN_HANDOFF_STATES
+from ragdesk.support.sign_in.audit_log import AuditAction
 from ragdesk.web import handoff_schemas as shapes
-from ragdesk.web.auth import require_identity
+from ragdesk.web.audit_routes import audit_request
+from ragdesk.web.auth import require_scope
 from ragdesk.web.conversation_access import open_conversation, use_answer_view
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.handoff_access import (
@@ -35,17 +35,17 @@ from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
 router = APIRouter(route_class=StrictRoute, tags=["hand-offs"])
-Participant = Annotated[Identity, Depends(require_identity)]
+Participant = Annotated[Principal, Depends(require_scope("ask"))]
+CaseAgent = Annotated[Principal, Depends(require_scope("agent"))]
 HandoffName = Annotated[str, Path(max_length=64)]
 StateName = Literal["open", "waiting", "with_person", "closed", "all"]
-MOST_LISTED = 200
+MOST_HANDOFFS = 200
 
 
 @router.post("/v1/handoffs", response_model=shapes.HandoffOut, status_code=201)
-async def open_handoff(body: shapes.HandoffIn, request: Request, identity: Participant) -> Response:
+async def open_handoff(body: shapes.HandoffIn, request: Request, who: Participant) -> Response:
     """Ask for a person; while one is waited for, add text and contact to what was asked."""
-    state, who = server_state(request), identity.who
-    authorize(who, "ask")
+    state = server_state(request)
     conversation = await open_conversation(state, body.conversation, who, as_owner=True)
     handoffs = state.support.handoffs
     text = state.recorder.redact(body.text)
@@ -53,7 +53,7 @@ async def open_handoff(body: shapes.HandoffIn, request: Request, identity: Parti
 
     def write() -> Handoff:
         known = handoffs.store.find_handoff(conversation.id)
-        if known is not None and known.state in OPEN_STATES:
+        if known is not None and known.state in OPEN_HANDOFF_STATES:
             return handoffs.add_contact(known.id, contact, text, who.person)
         wish = HandoffRequest(
             reason=body.reason,
@@ -70,13 +70,13 @@ async def open_handoff(body: shapes.HandoffIn, request: Request, identity: Parti
 @router.get("/v1/handoffs", response_model=shapes.HandoffsOut)
 async def list_handoffs(
     request: Request,
-    identity: Participant,
+    who: Participant,
     state: StateName = "open",
     conversation: Annotated[str | None, Query(max_length=64)] = None,
     view: Annotated[Literal["own", "queue"] | None, Query(description="queue: agents'.")] = None,
 ) -> Response:
     """List hand-offs: for agents the queue of their collections, oldest first; else one's own."""
-    server, who = server_state(request), identity.who
+    server = server_state(request)
     role: HandoffRole = "agent" if view != "own" and "agent" in who.scopes else "customer"
     authorize(who, "agent" if role == "agent" or view == "queue" else "ask")
     handoffs = server.support.handoffs
@@ -87,7 +87,7 @@ async def list_handoffs(
             collections=who.collections,
             person=None if role == "agent" else who.person,
             conversation=conversation,
-            limit=MOST_LISTED,
+            limit=MOST_HANDOFFS,
         )
         counts = handoffs.store.count_states(who.collections) if role == "agent" else {}
         body = {
@@ -102,9 +102,9 @@ async def list_handoffs(
 
 
 @router.get("/v1/handoffs/{handoff}", response_model=shapes.HandoffOut)
-async def show_handoff(handoff: HandoffName, request: Request, identity: Participant) -> Response:
+async def show_handoff(handoff: HandoffName, request: Request, who: Participant) -> Response:
     """Show a hand-off; to agents with what was asked, answered, looked at, and done since."""
-    state, who = server_state(request), identity.who
+    state = server_state(request)
     handoffs = state.support.handoffs
     shown, role = await _find(state, handoff, who)
     async with use_answer_view(state, shown.collection, who) as view:
@@ -113,9 +113,9 @@ async def show_handoff(handoff: HandoffName, request: Request, identity: Partici
 
 
 @router.get("/v1/handoffs/{handoff}/draft", response_model=shapes.HandoffDraftOut)
-async def draft_reply(handoff: HandoffName, request: Request, identity: Participant) -> Response:
+async def draft_reply(handoff: HandoffName, request: Request, who: CaseAgent) -> Response:
     """Answer the customer's last question for the agent, from what both of them may see."""
-    state, who = server_state(request), identity.who
+    state = server_state(request)
     shown, _ = await _find(state, handoff, who, "agent")
     handoffs = state.support.handoffs
     groups = common_groups(who.groups, shown.groups)
@@ -129,68 +129,72 @@ async def draft_reply(handoff: HandoffName, request: Request, identity: Particip
 
 
 @router.post("/v1/handoffs/{handoff}/take", response_model=shapes.HandoffOut)
-async def take_handoff(handoff: HandoffName, request: Request, identity: Participant) -> Response:
+async def take_handoff(handoff: HandoffName, request: Request, who: CaseAgent) -> Response:
     """Take a hand-off that waits. Of two who take it at once one has it, the other gets a 409."""
-    state, who = server_state(request), identity.who
+    state = server_state(request)
     await _find(state, handoff, who, "agent")
-    agent = HandoffAgent(id=who.person, name=identity.label)
-    return await _change(request, who, lambda: state.support.handoffs.take(handoff, agent))
+    agent = _describe_agent(request, who)
+    handoffs = state.support.handoffs
+    return await _change(request, who, lambda: handoffs.take(handoff, agent), audit="handoff.take")
 
 
 @router.post("/v1/handoffs/{handoff}/reply", response_model=shapes.HandoffOut)
 async def reply_to_handoff(
-    handoff: HandoffName, body: shapes.HandoffReplyIn, request: Request, identity: Participant
+    handoff: HandoffName, body: shapes.HandoffReplyIn, request: Request, who: Participant
 ) -> Response:
     """Answer the customer, as the agent who has it; or write to the agent, as the customer."""
-    state, who = server_state(request), identity.who
+    state = server_state(request)
     shown, role = await _find(state, handoff, who, body.role)
     handoffs = state.support.handoffs
-    agent = HandoffAgent(id=who.person, name=identity.label)
+    agent = _describe_agent(request, who)
 
     def write() -> Handoff:
         if role == "agent":
             return handoffs.reply(handoff, agent, body.text, draft=body.draft)
         return handoffs.write(shown, state.recorder.redact(body.text), who.person)
 
-    return await _change(request, who, write, role=role)
+    return await _change(request, who, write, role=role, audit="handoff.reply")
 
 
 @router.post("/v1/handoffs/{handoff}/transfer", response_model=shapes.HandoffOut)
 async def transfer_handoff(
-    handoff: HandoffName, body: shapes.HandoffTransferIn, request: Request, identity: Participant
+    handoff: HandoffName, body: shapes.HandoffTransferIn, request: Request, who: CaseAgent
 ) -> Response:
     """Put a hand-off back into the queue, for anybody or for somebody by name, with a note."""
-    state, who = server_state(request), identity.who
+    state = server_state(request)
     await _find(state, handoff, who, "agent")
-    agent = HandoffAgent(id=who.person, name=identity.label)
+    agent = _describe_agent(request, who)
     handoffs = state.support.handoffs
-    return await _change(
-        request, who, lambda: handoffs.transfer(handoff, agent, body.to or None, body.text)
-    )
+    to = body.to or None
+
+    def write() -> Handoff:
+        return handoffs.transfer(handoff, agent, to, body.text)
+
+    return await _change(request, who, write, audit="handoff.transfer")
 
 
 @router.post("/v1/handoffs/{handoff}/close", response_model=shapes.HandoffOut)
 async def close_handoff(
-    handoff: HandoffName, body: shapes.HandoffNoteIn, request: Request, identity: Participant
+    handoff: HandoffName, body: shapes.HandoffNoteIn, request: Request, who: Participant
 ) -> Response:
     """End a hand-off, as an agent or as the customer."""
-    return await _end_or_reopen(handoff, HandoffAction.CLOSE, body, request, identity)
+    return await _end_or_reopen(handoff, HandoffAction.CLOSE, body, request, who)
 
 
 @router.post("/v1/handoffs/{handoff}/reopen", response_model=shapes.HandoffOut)
 async def reopen_handoff(
-    handoff: HandoffName, body: shapes.HandoffNoteIn, request: Request, identity: Participant
+    handoff: HandoffName, body: shapes.HandoffNoteIn, request: Request, who: Participant
 ) -> Response:
     """Put a closed hand-off into the queue again, as an agent or as the customer."""
-    return await _end_or_reopen(handoff, HandoffAction.REOPEN, body, request, identity)
+    return await _end_or_reopen(handoff, HandoffAction.REOPEN, body, request, who)
 
 
 @router.post("/v1/handoffs/{handoff}/rate", response_model=shapes.HandoffOut)
 async def rate_handoff(
-    handoff: HandoffName, body: shapes.HandoffRatingIn, request: Request, identity: Participant
+    handoff: HandoffName, body: shapes.HandoffRatingIn, request: Request, who: Participant
 ) -> Response:
     """Say how one was helped, once it is closed: 1 to 5, and a comment. The customer alone may."""
-    state, who = server_state(request), identity.who
+    state = server_state(request)
     await _find(state, handoff, who, "customer")
     changes = {"rating": body.rating, "comment": state.recorder.redact(body.comment) or None}
     handoffs = state.support.handoffs
@@ -202,9 +206,9 @@ async def rate_handoff(
 
 
 @router.post("/v1/handoffs/{handoff}/resend", response_model=shapes.HandoffOut)
-async def resend_handoff(handoff: HandoffName, request: Request, identity: Participant) -> Response:
+async def resend_handoff(handoff: HandoffName, request: Request, who: CaseAgent) -> Response:
     """Tell other systems again what they did not take."""
-    state, who = server_state(request), identity.who
+    state = server_state(request)
     shown, _ = await _find(state, handoff, who, "agent")
     handoffs = state.support.handoffs
 
@@ -220,41 +224,51 @@ async def _end_or_reopen(
     action: HandoffAction,
     body: shapes.HandoffNoteIn,
     request: Request,
-    identity: Identity,
+    who: Principal,
 ) -> Response:
-    state, who = server_state(request), identity.who
+    state = server_state(request)
     _, role = await _find(state, name, who)
     text = state.recorder.redact(body.text) if role == "customer" else body.text
 
     def write() -> Handoff:
         return state.support.handoffs.change(name, action, who.person, text=text)
 
-    return await _change(request, who, write, role=role)
+    audit: AuditAction | None = "handoff.close" if action is HandoffAction.CLOSE else None
+    return await _change(request, who, write, role=role, audit=audit)
 
 
 async def _find(
     state: ServerState, name: str, who: Principal, role: HandoffRole | None = None
 ) -> tuple[Handoff, HandoffRole]:
-    """Return a hand-off and as what somebody deals with it. Raises NotFound, Forbidden."""
-    if not {"ask", "agent"} & who.scopes:
-        raise Forbidden("This key may not do that: it lacks the scope 'ask'.")
+    """Return a hand-off and as what somebody deals with it. Raises NotFound."""
     shown = await run_in_thread(state.support.handoffs.store.get_handoff, name)
     return shown, authorize_handoff(who, shown, role)
 
 
-async def _change(
+def _describe_agent(request: Request, who: Principal) -> HandoffAgent:
+    """Return an agent under the name that customers read: of the key, or of the account."""
+    return HandoffAgent(id=who.person, name=request.state.identity.label)
+
+
+async def _change(  # noqa: PLR0913, one parameter a part of the change
     request: Request,
     who: Principal,
     write: Callable[[], Handoff],
     *,
     role: HandoffRole = "agent",
     status: int = 200,
+    audit: AuditAction | None = None,
 ) -> Response:
-    """Change a hand-off once an ``Idempotency-Key``, tell other systems soon, and show it."""
+    """Change a hand-off once an ``Idempotency-Key``, tell other systems soon, and show it.
+
+    audit: how the log names what an agent did.
+    """
     state = server_state(request)
 
     async def make() -> Response:
         changed = await run_in_thread(write)
+        if audit is not None and role == "agent":
+            await audit_request(request, who, audit, changed.id)
         state.support.deliverer.wake()
         body = describe_handoff(changed, state.support.handoffs, who, role)
         return JSONResponse(body, status)
@@ -267,7 +281,7 @@ async def _change(
 def _list_states(name: StateName) -> tuple[HandoffState, ...]:
     match name:
         case "open":
-            return OPEN_STATES
+            return OPEN_HANDOFF_STATES
         case "all":
-            return (*OPEN_STATES, HandoffState.CLOSED)
+            return (*OPEN_HANDOFF_STATES, HandoffState.CLOSED)
     return (HandoffState(name),)

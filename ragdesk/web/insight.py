@@ -69,6 +69,7 @@ class InsightOut(BaseModel):
     durable: int = Field(description="Resolved, and not asked again within seven days.")
     pending: int = Field(description="Resolved, and younger than seven days.")
     handed_over: int
+    out_of_scope: int = Field(description="Questions that none of the intents fits.")
     deflection: float | None = Field(description="Share of conversations without a person.")
     likes: int
     dislikes: int

@@ -88,8 +88,12 @@ async def list_gaps(
     authorize(who, "edit", collection)
     opened = await leases.lease_collection(collection)
     gaps = await run_in_thread(_report_gaps, state, opened, who, days)
-    drafts = await run_in_thread(state.learning.drafts.list_drafts, [collection])
-    body = [_gap_json(gap, opened, who, drafts) for gap in gaps]
+    read = state.learning.drafts.list_drafts
+    states = (*OPEN_STATES, "published")
+    drafts = await run_in_thread(lambda: read([collection], states=states, limit=MOST_READ))
+    listed = [_gap_json(gap, opened, who, drafts) for gap in gaps]
+    # What an entry answers is a gap again once it is asked in vain after that.
+    body = [gap for gap in listed if gap["questions"][0]["asked"] >= (gap["published"] or 0)]
     return JSONResponse({"collection": collection, "days": days, "gaps": body})
 
 
@@ -323,6 +327,12 @@ def _gap_json(
     """Write a gap as JSON values; of the documents that were tried only those of the asker."""
     visible = [uri for uri in gap.documents if sees_uri(opened.index, uri, who)]
     latest = gap.questions[:SHOWN_QUESTIONS]
+    turns = {question.turn for question in gap.questions}
+    own = [
+        draft
+        for draft in drafts
+        if draft.gap == gap.id or any(source.turn in turns for source in draft.sources)
+    ]
     return {
         "id": gap.id,
         "question": gap.question,
@@ -340,9 +350,10 @@ def _gap_json(
         ],
         "drafts": [
             draft.id
-            for draft in drafts
-            if draft.gap == gap.id and may_see_draft(draft, who, opened.index)
+            for draft in own
+            if not draft.published and may_see_draft(draft, who, opened.index)
         ],
+        "published": max((draft.published or 0 for draft in own), default=0) or None,
     }
 
 

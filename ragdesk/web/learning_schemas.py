@@ -36,7 +36,10 @@ class GapOut(BaseModel):
     reasons: dict[str, int]
     documents: list[str] = Field(description="Uris that were tried, those that this key may see.")
     questions: list[GapQuestionOut] = Field(description="The latest, 20 at most.")
-    drafts: list[str] = Field(description="Ids of drafts that were made for it.")
+    drafts: list[str] = Field(description="Ids of drafts that were made for it and wait.")
+    published: int | None = Field(
+        description="When an entry for it was published: it was asked in vain since."
+    )
 
 
 class GapsOut(BaseModel):

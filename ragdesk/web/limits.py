@@ -123,7 +123,8 @@ class RequestLimits:
                 left = (limit, rest) if left is None or rest < left[1] else left
         subjects = [limit.subject for limit in limits if limit.concurrent]
         self._running.update(subjects)
-        headers = {} if left is None else _limit_headers(left[0], left[1], now)
+        is_visitor = identity is not None and identity.site is not None
+        headers = _limit_headers(left[0], left[1], now) if left and is_visitor else {}
         return Admission(self._running, subjects, headers)
 
     async def count_answer(self, identity: Identity | None) -> None:

@@ -98,7 +98,9 @@ class DocumentOut(BaseModel):
     groups: list[str] = Field(description="Who may see it, of groups that this key may know.")
     chunks: int
     size: int | None = Field(description="Bytes of the original; null where it is not kept.")
-    taken_in: float | None = Field(description="When its bytes first came, in Unix time.")
+    taken_in: float | None = Field(
+        description="When its bytes first came, in Unix time; for who sees every document."
+    )
     state: Literal["answers", "scheduled", "expired", "empty"]
     valid_from: str | None
     valid_until: str | None

@@ -16,7 +16,8 @@ class ServeOptions:
         no key. Other names are refused, so that no web page can reach an open desk through its own
         name.
     trusted_proxies: addresses or networks of reverse proxies that check who comes in. While there
-        is no key, requests that any other proxy passes on are refused.
+        is no key, requests that any other proxy passes on are refused. Of these the address of the
+        client is believed (X-Forwarded-For), by which visitors are limited.
     max_json_bytes: largest JSON body, in bytes. The longest question fits 15 times.
     max_upload_bytes: largest document that is taken over HTTP, in bytes.
     max_question: characters of a question or a search, at most.

@@ -1,7 +1,7 @@
 """The state of a server that its routes share."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -34,8 +34,8 @@ class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
     remove_collection: removes one by its name, and blocks until it answers no more.
-    writes_with_model: whether a language model writes the answers, which costs. origins: where each
-    setting that is no default came from. started: when it was made, in Unix time.
+    writes_with_model: whether a language model writes the answers, which costs. started: when it
+    was made, in Unix time.
     redacts_documents: personal data is to be taken out of documents, so no original is served.
     """
 
@@ -54,7 +54,6 @@ class ServerState:
     limits: RequestLimits
     writes_with_model: bool
     oidc: OidcSignIn
-    origins: Mapping[str, str] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     redacts_documents: bool = False
     page_images: PageImages = field(default_factory=PageImages)

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from indexes.text.redaction.redaction import redact_text
+from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
 from ragdesk.settings import Settings
 from ragdesk.support.conversations.conversation_store import ConversationStore
@@ -16,6 +17,7 @@ from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.support.handoff.handoff_desk import HandoffDesk
 from ragdesk.support.handoff.handoff_store import HandoffStore
 from ragdesk.support.handoff.outbox import Outbox
+from ragdesk.support.insight.turn_insight import TurnClassifier
 from ragdesk.support.notices import NoticeListener
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.web.event_streams import EventStreams
@@ -62,13 +64,14 @@ def make_text_cipher(options: SupportOptions) -> TextCipher:
 
 
 def make_support_state(
-    settings: Settings,
+    workspace: Workspace,
     database: Database,
     cipher: TextCipher,
     open_collections: OpenCollections,
     metrics: Metrics,
 ) -> SupportState:
     """Make the stores of one run of a server."""
+    settings, home = workspace.settings, workspace.home
     streams = EventStreams()
     store = ConversationStore(database, cipher, streams.notify)
     outbox = Outbox(database, cipher)
@@ -80,7 +83,9 @@ def make_support_state(
         streams.notify(handoff.conversation)
         deliverer.wake()
 
-    hooks = TurnHooks(redact=lambda text: redact_text(text, settings.redaction))
+    hooks = TurnHooks(
+        redact=lambda text: redact_text(text, settings.redaction), classify=TurnClassifier(home)
+    )
     return SupportState(
         database=database,
         cipher=cipher,

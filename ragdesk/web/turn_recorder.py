@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from indexes.embedding.embedder import Embedder
+from indexes.errors import IndexesError
 from indexes.index import Index
 from ragdesk.answering.answer import Answer
 from ragdesk.assemble import OpenCollection
@@ -30,8 +32,8 @@ from ragdesk.web.open_collections import OpenCollections
 MOST_PENDING: Final = 1_000  # turns that wait for the database; more are dropped, and counted
 LONGEST_WAIT: Final = 2.0  # seconds that a reader waits for a database that does not answer
 WRITERS: Final = 2  # threads: SQLite takes one writer at a time
-# intent, sentiment and in_scope of a question, of those that a classifier can tell
-ClassifyTurn = Callable[[str, str], Mapping[str, Any]]
+ClassifyTurn = Callable[[str, Embedder | None], Mapping[str, Any]]
+"""A question and its collection's embedder in; the columns intent, sentiment and in_scope out."""
 log = logging.getLogger("ragdesk.web")
 
 
@@ -39,7 +41,7 @@ log = logging.getLogger("ragdesk.web")
 class TurnHooks:
     """What is done to a turn before it is kept. redact: its personal data taken out.
 
-    classify: given question and language, the columns intent, sentiment and in_scope.
+    classify: says what a question is about; what goes wrong then is logged, and the turn is kept.
     on_kept: called with each turn that was kept, in a thread.
     """
 
@@ -165,11 +167,19 @@ class TurnRecorder:
             confidence=answer.confidence,
             seconds=answer.seconds.get("total"),
         )
-        if self._hooks.classify is not None:
-            turn = replace(turn, **self._hooks.classify(question, answer.language))
+        turn = replace(turn, **self._classify(question, opened))
         turn = self._store.append_turn(turn)
         if self._hooks.on_kept is not None:
             self._hooks.on_kept(turn)
+
+    def _classify(self, question: str, opened: OpenCollection | None) -> Mapping[str, Any]:
+        if self._hooks.classify is None:
+            return {}
+        try:
+            return self._hooks.classify(question, opened.retrieve.embedder if opened else None)
+        except (IndexesError, RagdeskError, OSError) as error:
+            log.warning("not classified", extra={"reason": str(error), "repeats": "classify"})
+            return {}
 
 
 def _keep_with_context(answer: Answer, opened: OpenCollection | None) -> dict[str, Any]:

@@ -27,7 +27,18 @@ DROP = """([name, text]) => {
     zone.dispatchEvent(new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }));
   }
 }"""
-SECTIONS = ("documents", "test", "jobs", "generations", "keys", "audit", "settings", "health")
+SECTIONS = (
+    "documents",
+    "test",
+    "jobs",
+    "generations",
+    "gaps",
+    "insight",
+    "keys",
+    "audit",
+    "settings",
+    "health",
+)
 FAULTS_ABOVE_MINOR = {"moderate", "serious", "critical"}
 
 
@@ -141,7 +152,7 @@ def test_an_editor_sees_what_they_may(page, home):
     page.reload()
     page.locator("#key-value").fill(token)
     page.keyboard.press("Enter")
-    expect(page.locator("#rooms a")).to_have_text(["Documents", "Jobs"])
+    expect(page.locator("#rooms a")).to_have_text(["Documents", "Jobs", "Gaps", "Insight"])
     page.goto("/admin#keys")
     expect(page.locator(".notice.bad")).to_contain_text("may not")
 

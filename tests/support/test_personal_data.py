@@ -55,6 +55,7 @@ def test_what_is_erased_is_gone_from_every_table(store):
     judge(store, other, "ann")
 
     assert erase_person(store.database, "ann") == {
+        "drafts": 0,
         "handoffs": 0,
         "feedback": 1,
         "conversations": 2,

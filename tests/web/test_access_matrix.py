@@ -4,6 +4,7 @@ The routes are those that the app has: one that stands in no line of ``tests/rou
 asks for another scope than that line says, fails here.
 """
 
+import asyncio
 import inspect
 import itertools
 import json
@@ -25,6 +26,7 @@ from ragdesk.support.sign_in.publishable_keys import PublishableKeyStore
 from ragdesk.support.sign_in.sign_in_options import SignInOptions
 from ragdesk.support.sign_in.sign_in_tables import SESSIONS
 from ragdesk.web.api import ROUTERS
+from ragdesk.web.auth import SAME_MOMENT
 
 SHOP, SHARED = "https://shop.example", "k" * 64  # long enough for every algorithm
 TOKENS = SignInOptions(token_algorithm="HS256", token_key=SHARED, token_audience="desk")  # noqa: S106
@@ -230,9 +232,16 @@ def test_every_route_declares_what_the_table_says(server):
 
 
 async def call(
-    client: TestClient, method: str, path: str, headers: dict[str, str]
+    client: TestClient,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    meanwhile: Callable[[], object] | None = None,
 ) -> tuple[int, bytes]:
-    """Call the app without a connection, as there are thousands of calls; gives status and body."""
+    """Call the app without a connection, as there are thousands of calls; gives status and body.
+
+    meanwhile: what happens while the body of the request is on its way.
+    """
     address = re.sub(r"\{(\w+)(?::path)?\}", lambda m: PLACES.get(m[1], "none"), path)
     body = b"{}" if method in {"POST", "PATCH"} else b""
     shown = {"Host": "localhost:8080", "Content-Type": "application/json", **headers}
@@ -241,6 +250,9 @@ async def call(
     waiting = [{"type": "http.request", "body": body}, {"type": "http.disconnect"}]
 
     async def receive():
+        if meanwhile is not None and len(waiting) > 1:
+            meanwhile()
+            await asyncio.sleep(2 * SAME_MOMENT)
         return waiting.pop(0)
 
     async def send(message):
@@ -285,6 +297,19 @@ def test_everybody_may_do_what_is_due_and_nothing_else(server):
     assert wrong == []
     assert len(bodies) == 1  # missing, garbage, expired and revoked read the same
     assert len(callers) >= 45
+
+
+def test_a_key_or_session_that_is_revoked_while_the_body_comes_opens_nothing(server):
+    client, keys = server
+    for shows_session in (False, True):
+        key, token = keys.create("in the middle")
+        headers = bearer(token)
+        if shows_session:
+            cookie, csrf = sign_in(client, token)
+            headers = {**cookie, "X-CSRF-Token": csrf, "Sec-Fetch-Site": "same-origin"}
+        search = (client, "POST", "/v1/search", headers)
+        assert client.portal.call(call, *search)[0] == 422
+        assert client.portal.call(call, *search, lambda key=key: keys.revoke(key.id))[0] == 401
 
 
 def test_another_collection_than_theirs_is_as_if_there_were_none(server):

@@ -14,9 +14,10 @@ from ragdesk.web.api import ROUTERS
 from ragdesk.web.request_middleware import SlotMiddleware
 from ragdesk.web.serve_options import ServeOptions
 
-OPEN = {"/", "/admin", "/page/{name}", "/page/logo", "/v1/page", "/healthz", "/readyz"}
+OPEN = {"/", "/admin", "/inbox", "/page/{name}", "/page/logo", "/v1/page", "/healthz", "/readyz"}
 OPEN |= {"/v1/sign-in", "/v1/oidc/start", "/v1/oidc/callback"}  # the ways in
 OPEN_CHANGES = {("POST", "/v1/session")}  # the key is in the body
+OPEN_CHANGES |= {("POST", "/v1/hooks/chatwoot")}  # signed
 DOCUMENTS = "/v1/collections/default/documents"
 NEEDED = {
     ("POST", "/v1/answers"): "ask",

@@ -11,6 +11,7 @@ from web_home import serving
 
 from ragdesk.support.handoff.handoff_options import ChatwootOptions, HandoffOptions
 from ragdesk.support.handoff.outbox import HandoffLink
+from ragdesk.support.sign_in.audit_log import list_audit
 
 UNKNOWN = ("zeppelin", "giraffe", "submarine")
 WANTS = "I want to talk to a human being, please."
@@ -63,7 +64,7 @@ def agent(client, keys) -> Person:
     return Person(client, keys, "Anna of support", **AGENT)
 
 
-def test_a_customer_is_handed_over_answered_and_rates_it(ann, agent):
+def test_a_customer_is_handed_over_answered_and_rates_it(ann, agent, keys):
     talk = ann.begin()
     ann.ask(talk, "When does a refund reach a bank account?")
     answer = ann.ask(talk, WANTS)
@@ -93,6 +94,9 @@ def test_a_customer_is_handed_over_answered_and_rates_it(ann, agent):
     assert said[-2:] == ["Do you refund gift cards?", "It is urgent."]
 
     assert agent.act(name, "close", text="").json()["state"] == "closed"
+    noted = [(entry.who, entry.action, entry.target) for entry in list_audit(keys.database)]
+    steps = ("close", "reply", "take")
+    assert noted[:3] == [(agent.key.id, f"handoff.{step}", name) for step in steps]
     assert ann.act(name, "rate", rating=5, comment="Thanks").json()["rating"] == 5
     assert agent.get(f"/v1/handoffs/{name}").json()["comment"] == "Thanks"
     assert ann.ask(talk, "When does a refund reach a bank account?")["outcome"] == "answered"
@@ -171,21 +175,23 @@ def test_others_see_and_do_nothing_and_hear_what_a_missing_one_would_say(client,
         "rate": {"rating": 1},
         "resend": {},
     }
+    of_agents = ("take", "transfer", "resend")
     for stranger in (bob, elsewhere):
+        missing = 403 if stranger is bob else 404
         for path in (f"/v1/handoffs/{name}", f"/v1/handoffs/{name}/draft"):
             assert stranger.get(path).json() == stranger.get(path.replace(name, "gone")).json()
-            assert stranger.get(path).status_code == 404
+            assert stranger.get(path).status_code == (missing if "draft" in path else 404)
         for action, body in bodies.items():
             refused = stranger.act(name, action, **body)
-            assert refused.status_code == 404
+            assert refused.status_code == (missing if action in of_agents else 404)
             assert refused.json() == stranger.act("gone", action, **body).json()
         assert stranger.get("/v1/handoffs").json()["handoffs"] == []
     assert bob.get("/v1/handoffs?view=queue").status_code == 403
     assert writer.get("/v1/handoffs").status_code == 403
     assert writer.get(f"/v1/handoffs/{name}").status_code == 403
-    for action in ("take", "transfer", "resend"):
-        assert ann.act(name, action, **bodies[action]).status_code == 404
-    assert ann.get(f"/v1/handoffs/{name}/draft").status_code == 404
+    for action in of_agents:
+        assert ann.act(name, action, **bodies[action]).status_code == 403
+    assert ann.get(f"/v1/handoffs/{name}/draft").status_code == 403
     assert ann.act(name, "reply", text="x", role="agent").status_code == 404
     assert agent.act(name, "rate", rating=1).status_code == 404
     assert client.get("/v1/handoffs").status_code == 401
@@ -267,8 +273,15 @@ def test_the_same_request_again_does_nothing_twice(client, keys, ann, agent):
     for _ in range(2):
         path = f"/v1/handoffs/{name}/reply"
         assert client.post(path, json={"text": "Hi"}, headers=headers).status_code == 200
+    shown = agent.get(f"/v1/handoffs/{name}").json()
+    body = {"conversation": shown["conversation"], "question": "Is it on its way?"}
+    for _ in range(2):
+        passed = client.post(
+            "/v1/answers", json=body, headers={**ann.headers, "Idempotency-Key": "again"}
+        )
+        assert passed.json()["outcome"] == "handed_over"
     actions = [event["action"] for event in agent.get(f"/v1/handoffs/{name}").json()["events"]]
-    assert actions.count("reply") == 1
+    assert (actions.count("reply"), actions.count("write")) == (1, 1)
 
 
 def test_outside_of_hours_it_is_said_when_somebody_is_there(home, keys):

@@ -147,6 +147,10 @@ def aim(case: schemathesis.Case, places: dict[str, str | int]) -> None:
             case.body["collection"] = "default"
 
 
+# What they bring is itself what lets somebody in, or does not: 401, 403 and 404 are their answers.
+WAYS_IN = {"/v1/session", "/v1/visitors", "/v1/oidc/start", "/v1/oidc/callback"}
+
+
 def test_no_generated_request_gets_a_5xx(home, keys):
     _, token = keys.create("all", scopes=["admin"])
     headers = {"Authorization": f"Bearer {token}", "Host": "localhost"}
@@ -159,7 +163,8 @@ def test_no_generated_request_gets_a_5xx(home, keys):
         if len(statuses) % 5:
             aim(case, places)
         response = case.call()
-        statuses.append(response.status_code)
+        if case.operation.path not in WAYS_IN:
+            statuses.append(response.status_code)
         assert response.status_code < 500, response.text
         if response.status_code >= 400:
             assert response.headers["content-type"] == ["application/problem+json"]

@@ -267,3 +267,15 @@ def test_figures_count_and_name_only_documents_of_the_asker(home, keys, editor, 
         assert (shown["questions"], shown["outcomes"]) == (1, {"not_found": 1})
         assert [document["uri"] for document in shown["documents"]] == ["secrets.md"]
         assert client.get("/v1/insight", headers=others).json()["documents"] == []
+
+
+def test_a_kept_question_says_what_it_is_about(home, keys, editor):
+    with serving(home, keys) as client:
+        conversation = client.post("/v1/conversations", json={}, headers=editor).json()["id"]
+        body = {"question": "Where is my refund?", "conversation": conversation}
+        client.post("/v1/answers", json=body, headers=editor)
+        client.get(f"/v1/conversations/{conversation}/turns", headers=editor)  # waits until kept
+        figures = client.get("/v1/insight", headers=editor).json()
+    assert [intent["intent"] for intent in figures["intents"]] == ["refund_status"]
+    assert sum(figures["days"][-1]["sentiments"].values()) == 1
+    assert figures["out_of_scope"] == 0

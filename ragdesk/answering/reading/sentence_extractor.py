@@ -69,17 +69,18 @@ class SentenceExtractor:
         if retrieval.parts:
             admits = retrieval.admits
             parts = tuple(self.read_passages(replace(p, admits=admits)) for p in retrieval.parts)
-            best = max(parts, key=lambda part: answer_likelihood(part.signals))
-            signals = {**retrieval.signals, **best.signals}
+            likeliest = max(parts, key=lambda part: answer_likelihood(part.signals))
+            signals = {**retrieval.signals, **likeliest.signals}
             return replace(retrieval, parts=parts, signals=signals)
         ranked = self._rank_units(retrieval, self._read_texts(retrieval))
         if not ranked:
             return retrieval
         closest = max(0.0, *(scored.closeness or 0.0 for scored in ranked))
         asked = find_section_labels(retrieval.part or retrieval.analysis.text)
-        if any(UnitFacts(scored.unit).section_labels & asked for scored in ranked if asked):
+        is_section = any(UnitFacts(s.unit).section_labels & asked for s in ranked if asked)
+        if is_section:
             closest = 1.0  # a part that is asked for by its number is found, or is not
-        signals = {**retrieval.signals, "unit": closest}
+        signals = {**retrieval.signals, "unit": closest, "answer_section": float(is_section)}
         if self.reader is not None:
             question = retrieval.part or retrieval.analysis.text
             ranked, reading = read_ranked_units(self.reader, question, ranked, self.reading)

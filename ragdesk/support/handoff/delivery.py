@@ -8,7 +8,9 @@ from typing import Final, Protocol
 from ragdesk.errors import DeliveryFailed
 from ragdesk.support.handoff.outbox import HandoffLink, Letter, Outbox
 
-IDLE_SECONDS: Final = 2.0  # between looks into the outbox: another server may have written to it
+DELIVERY_SECONDS: Final = (
+    2.0  # between looks into the outbox: another server may have written to it
+)
 log = logging.getLogger("ragdesk.handoff")
 
 
@@ -19,7 +21,7 @@ class Channel(Protocol):
     """
 
     def __call__(
-        self, letter: Letter, link: HandoffLink, store_link: Callable[[HandoffLink], None]
+        self, letter: Letter, link: HandoffLink, store_link: Callable[[HandoffLink], None], /
     ) -> None: ...
 
 
@@ -89,4 +91,4 @@ class Deliverer:
                 self.deliver_due()
             except Exception:  # the next look may do better: the database was away, say
                 log.exception("hand-offs could not be delivered")
-            self._wake.wait(IDLE_SECONDS)
+            self._wake.wait(DELIVERY_SECONDS)

@@ -71,15 +71,7 @@ class HandoffWebhookOptions:
     secret: str = field(default="", metadata=SECRET)
 
     def __post_init__(self) -> None:
-        check_address("url", self.url)
-        if not self.url:
-            return
-        try:
-            key = base64.b64decode(self.secret.removeprefix("whsec_"), validate=True)
-        except binascii.Error:
-            key = b""
-        if not 24 <= len(key) <= 64:  # noqa: PLR2004, of the specification
-            raise ValueError("secret must be whsec_ and base64 of 24 to 64 random bytes")
+        check_webhook(self.url, self.secret)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,8 +140,9 @@ class HandoffMailOptions:
     def __post_init__(self) -> None:
         if not self.host:
             return
-        if not self.to or not all(_EMAIL.fullmatch(each) for each in (self.sender, *self.to)):
-            raise ValueError("sender and to must be addresses such as desk@example.org")
+        if not self.to:
+            raise ValueError("to must be addresses such as desk@example.org")
+        check_mail_addresses("sender and to", (self.sender, *self.to))
         if not 0 < self.port < 65_536:  # noqa: PLR2004, ports
             raise ValueError("port must lie between 1 and 65535")
         if self.encryption == "none" and self.host not in LOCAL_HOSTS:
@@ -167,3 +160,22 @@ def check_address(name: str, address: str) -> None:
     local = parts.scheme == "http" and parts.hostname in LOCAL_HOSTS
     if not parts.hostname or not (parts.scheme == "https" or local) or parts.username:
         raise ValueError(f"{name} must begin with https://, or http:// on this machine")
+
+
+def check_webhook(url: str, secret: str) -> None:
+    """Raise ValueError for an address that is none, or one without a secret to sign with."""
+    check_address("url", url)
+    if not url:
+        return
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except binascii.Error:
+        key = b""
+    if not 24 <= len(key) <= 64:  # noqa: PLR2004, of the specification
+        raise ValueError("secret must be whsec_ and base64 of 24 to 64 random bytes")
+
+
+def check_mail_addresses(name: str, addresses: tuple[str, ...]) -> None:
+    """Raise ValueError for an address that is none. name: of the setting."""
+    if not all(_EMAIL.fullmatch(each) for each in addresses):
+        raise ValueError(f"{name} must be addresses such as desk@example.org")

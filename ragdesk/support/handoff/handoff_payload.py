@@ -10,9 +10,9 @@ from typing import Any, Final
 from ragdesk.support.handoff.handoff_states import HandoffReason
 
 MOST_TURNS: Final = 12  # the last ones
-MOST_SOURCES: Final = 3  # of a turn that found no answer
-LONGEST_ANSWER: Final = 600  # characters of an answer that are repeated
-LONGEST_QUOTE: Final = 300
+MOST_TRIED_SOURCES: Final = 3  # of a turn that found no answer
+LONGEST_REPEATED_ANSWER: Final = 600  # characters of an answer that are repeated
+LONGEST_REPEATED_QUOTE: Final = 300
 PASSED_ON: Final = frozenset({None, "handed_over"})  # outcomes of what a person is to answer
 IsVisible = Callable[[Mapping[str, Any]], bool]
 LABELS: Final[Mapping[str, Mapping[str, str]]] = {
@@ -113,13 +113,13 @@ def _describe_turn(turn: TranscriptTurn) -> dict[str, Any]:
     answer = turn.answer
     is_answered = turn.outcome == "answered"
     cited = answer.get("citations") or []
-    places = cited or (answer.get("sources") or [])[:MOST_SOURCES]
+    places = cited or (answer.get("sources") or [])[:MOST_TRIED_SOURCES]
     sources = [
         {
             "uri": place["uri"],
             "title": place.get("title") or place["uri"],
             "page": place.get("page"),
-            "quote": _shorten(place.get("quote") or "", LONGEST_QUOTE),
+            "quote": _shorten(place.get("quote") or "", LONGEST_REPEATED_QUOTE),
             "cited": bool(cited),
             "groups": (place.get("document") or {}).get("groups"),
         }
@@ -130,7 +130,9 @@ def _describe_turn(turn: TranscriptTurn) -> dict[str, Any]:
         "question": turn.text,
         "outcome": turn.outcome,
         "reason": turn.reason,
-        "answer": _shorten(str(answer.get("text", "")), LONGEST_ANSWER) if is_answered else "",
+        "answer": _shorten(str(answer.get("text", "")), LONGEST_REPEATED_ANSWER)
+        if is_answered
+        else "",
         "sources": sources,
     }
 

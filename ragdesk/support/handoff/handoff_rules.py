@@ -57,7 +57,7 @@ def _list_reasons(
 ) -> list[HandoffReason]:
     """Return what speaks for a person, most urgent first."""
     reasons = []
-    if answer.reason in REASONS_OF_TURNS:
+    if answer.reason is not None and answer.reason in REASONS_OF_TURNS:
         reasons.append(REASONS_OF_TURNS[answer.reason])
     if _is_refusal(answer.outcome, answer.reason) and past:
         before = past[-1]

@@ -30,7 +30,7 @@ from ragdesk.support.notices import announce_change
 
 OUT_OF_HOUSE: Final = frozenset(HandoffAction) - {HandoffAction.RATE}
 OPEN_ALREADY: Final = "This conversation is handed over already."
-OPEN_STATES: Final = (HandoffState.WAITING, HandoffState.WITH_PERSON)
+OPEN_HANDOFF_STATES: Final = (HandoffState.WAITING, HandoffState.WITH_PERSON)
 
 
 class TextSealer(Protocol):
@@ -101,7 +101,7 @@ class HandoffStore:
 
     def list_handoffs(
         self,
-        states: Collection[HandoffState] = OPEN_STATES,
+        states: Collection[HandoffState] = OPEN_HANDOFF_STATES,
         *,
         collections: Collection[str] = (),
         person: str | None = None,

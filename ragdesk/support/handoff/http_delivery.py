@@ -13,7 +13,7 @@ import httpx
 from ragdesk.errors import DeliveryFailed
 
 TIMEOUT_SECONDS: Final = 15.0
-LARGEST_REPLY: Final = 1_000_000
+LARGEST_OUTSIDE_REPLY: Final = 1_000_000
 OK_STATUS: Final = range(200, 300)
 
 
@@ -76,7 +76,7 @@ def _read_bounded(reply: httpx.Response) -> bytes:
     body = bytearray()
     for piece in reply.iter_bytes(65_536):
         body += piece
-        if len(body) > LARGEST_REPLY:
+        if len(body) > LARGEST_OUTSIDE_REPLY:
             raise DeliveryFailed("The reply is longer than any that is expected.")
     return bytes(body)
 

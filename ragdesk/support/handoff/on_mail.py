@@ -29,37 +29,46 @@ class MailChannel:
 
     def __init__(self, options: HandoffMailOptions, context: ssl.SSLContext | None = None) -> None:
         self._options = options
-        self._context = context or ssl.create_default_context()
+        self._context = context
 
     def __call__(
         self, letter: Letter, _link: HandoffLink, _store_link: Callable[[HandoffLink], None]
     ) -> None:
         if letter.action not in MAILED:
             return
-        mail = build_mail(letter, self._options)
-        try:
-            with self._connect() as server:
-                if self._options.user:
-                    server.login(self._options.user, self._options.password)
-                server.send_message(mail)
-        except (smtplib.SMTPException, OSError) as error:
-            code = getattr(error, "smtp_code", "")
-            reason = f"{type(error).__name__} {code}".strip()
-            raise DeliveryFailed(f"The mail server did not take a mail: {reason}.") from error
+        send_mail(build_mail(letter, self._options), self._options, self._context)
 
-    def _connect(self) -> smtplib.SMTP:
-        options = self._options
-        wait = TIMEOUT_SECONDS_OF_MAIL
-        if options.encryption == "tls":
-            return smtplib.SMTP_SSL(options.host, options.port, timeout=wait, context=self._context)
-        server = smtplib.SMTP(options.host, options.port, timeout=wait)
-        if options.encryption == "starttls":
-            try:
-                server.starttls(context=self._context)
-            except (smtplib.SMTPException, OSError):
-                server.close()
-                raise
-        return server
+
+def send_mail(
+    mail: EmailMessage, options: HandoffMailOptions, context: ssl.SSLContext | None = None
+) -> None:
+    """Send a mail by the server of the settings. Blocks. Raises DeliveryFailed.
+
+    context: certificates that are trusted; None asks the system's.
+    """
+    try:
+        with _connect(options, context or ssl.create_default_context()) as server:
+            if options.user:
+                server.login(options.user, options.password)
+            server.send_message(mail)
+    except (smtplib.SMTPException, OSError) as error:
+        code = getattr(error, "smtp_code", "")
+        reason = f"{type(error).__name__} {code}".strip()
+        raise DeliveryFailed(f"The mail server did not take a mail: {reason}.") from error
+
+
+def _connect(options: HandoffMailOptions, context: ssl.SSLContext) -> smtplib.SMTP:
+    wait = TIMEOUT_SECONDS_OF_MAIL
+    if options.encryption == "tls":
+        return smtplib.SMTP_SSL(options.host, options.port, timeout=wait, context=context)
+    server = smtplib.SMTP(options.host, options.port, timeout=wait)
+    if options.encryption == "starttls":
+        try:
+            server.starttls(context=context)
+        except (smtplib.SMTPException, OSError):
+            server.close()
+            raise
+    return server
 
 
 def build_mail(letter: Letter, options: HandoffMailOptions) -> EmailMessage:

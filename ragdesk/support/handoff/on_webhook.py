@@ -1,8 +1,9 @@
 """Tell a webhook of every hand-off, signed as Standard Webhooks says (standardwebhooks.com)."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from standardwebhooks import Webhook
 
@@ -12,15 +13,33 @@ from ragdesk.support.handoff.outbox import HandoffLink, Letter
 from ragdesk.support.handoff.outside_text import EVENT_TYPES, describe_outside, format_time
 
 
+class SignedWebhook:
+    """Posts events with ``webhook-id``, ``webhook-timestamp`` and ``webhook-signature``."""
+
+    def __init__(self, url: str, secret: str) -> None:
+        self._sender = HttpSender("The webhook", url)
+        self._webhook = Webhook(secret)
+
+    def post(self, name: str, event: Mapping[str, Any]) -> None:
+        """Post an event under its id. Raises DeliveryFailed."""
+        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+        now = datetime.now(UTC)
+        headers = {
+            "webhook-id": name,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": self._webhook.sign(name, now, text),
+        }
+        self._sender.send_text("POST", "", text, headers)
+
+
 class WebhookChannel:
-    """Posts each event with ``webhook-id``, ``webhook-timestamp`` and ``webhook-signature``.
+    """Posts each event of a hand-off.
 
     The id stays the same over all tries: who takes an event twice tells by it.
     """
 
     def __init__(self, options: HandoffWebhookOptions) -> None:
-        self._sender = HttpSender("The webhook", options.url)
-        self._webhook = Webhook(options.secret)
+        self._webhook = SignedWebhook(options.url, options.secret)
 
     def __call__(
         self, letter: Letter, _link: HandoffLink, _store_link: Callable[[HandoffLink], None]
@@ -30,11 +49,4 @@ class WebhookChannel:
             "timestamp": format_time(letter.created),
             "data": describe_outside(letter),
         }
-        text = json.dumps(event, ensure_ascii=False, separators=(",", ":"))
-        now = datetime.now(UTC)
-        headers = {
-            "webhook-id": letter.id,
-            "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": self._webhook.sign(letter.id, now, text),
-        }
-        self._sender.send_text("POST", "", text, headers)
+        self._webhook.post(letter.id, event)

@@ -21,8 +21,8 @@ from ragdesk.support.handoff.handoff_store import TextSealer
 from ragdesk.support.handoff.handoff_tables import HANDOFF_LINKS, HANDOFF_OUTBOX
 
 LEASE_SECONDS: Final = 120  # longer than any channel takes over one letter
-FIRST_WAIT: Final = 5.0  # seconds; then twice as long, again and again
-LONGEST_WAIT: Final = 3_600.0
+FIRST_RETRY_WAIT: Final = 5.0  # seconds; then twice as long, again and again
+LONGEST_RETRY_WAIT: Final = 3_600.0
 MOST_ATTEMPTS: Final = 80  # three days: after ten tries one an hour
 LONGEST_ERROR: Final = 300
 
@@ -106,7 +106,7 @@ class Outbox:
     def note_failure(self, letter: Letter, error: str, retry_after: float = 0.0) -> bool:
         """Note that it was not; tells whether it is tried again. Its words are kept either way."""
         now = self._clock()
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(letter.attempts, 20))
+        wait = min(LONGEST_RETRY_WAIT, FIRST_RETRY_WAIT * 2 ** min(letter.attempts, 20))
         wait = max(retry_after, wait * random.uniform(0.8, 1.2))  # noqa: S311, spreads retries
         is_over = letter.attempts + 1 >= MOST_ATTEMPTS
         self._update(

@@ -48,7 +48,7 @@ class InsightReport:
 
     conversations: all; resolved, durable, pending, handed_over: how many of them. pending are
     resolved and younger than seven days: whether they are durable is not known yet. first_answer:
-    seconds, median and 95th percentile; None without answers.
+    seconds, median and 95th percentile; None without answers. out_of_scope: no intent fits them.
     """
 
     questions: int
@@ -60,6 +60,7 @@ class InsightReport:
     durable: int
     pending: int
     handed_over: int
+    out_of_scope: int
     likes: int
     dislikes: int
     first_answer_p50: float | None
@@ -97,6 +98,7 @@ def build_insight_report(turns: Sequence[InsightTurn], since: int, now: int) -> 
         durable=len(settled) - len(pending),
         pending=len(pending),
         handed_over=sum(own[0].is_handed_over for own in by_conversation.values()),
+        out_of_scope=sum(turn.is_out_of_scope for turn in questions),
         likes=sum(turn.likes for turn in questions),
         dislikes=sum(turn.dislikes for turn in questions),
         first_answer_p50=_percentile(firsts, 0.5),

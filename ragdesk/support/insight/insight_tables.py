@@ -1,4 +1,4 @@
-"""The table of surges that were reported: each once, whichever server saw it first."""
+"""The tables of surges: each noted and told once, whichever server saw it first."""
 
 from typing import Final
 
@@ -14,4 +14,13 @@ SURGES: Final = Table(
     Column("count", Integer, nullable=False),
     Column("questions", Integer, nullable=False),
     Column("usual", Float, nullable=False),
+)
+# One row a surge and place that was told of it: whoever inserts it tells, and no other server does.
+SURGE_ALERTS: Final = Table(
+    "surge_alerts",
+    METADATA,
+    Column("kind", Text, primary_key=True),
+    Column("since", SECONDS, primary_key=True, autoincrement=False),
+    Column("place", Text, primary_key=True),
+    Column("told", SECONDS, nullable=False),
 )

@@ -14,6 +14,7 @@ class InsightTurn:
     """A question as the figures count it. asked: seconds since 1970.
 
     seconds: until its answer was whole. is_handed_over: its conversation went to a person.
+    is_out_of_scope: no intent fits it.
     """
 
     conversation: str
@@ -27,6 +28,7 @@ class InsightTurn:
     likes: int = 0
     dislikes: int = 0
     is_handed_over: bool = False
+    is_out_of_scope: bool = False
 
 
 def read_insight_turns(
@@ -45,7 +47,8 @@ def read_insight_turns(
         .group_by(FEEDBACK.c.turn)
         .subquery()
     )
-    columns = ("conversation", "outcome", "reason", "language", "seconds", "intent", "sentiment")
+    texts = ("conversation", "outcome", "reason", "language", "intent", "sentiment")
+    columns = (*texts, "seconds", "in_scope")
     query = (
         select(
             *(TURNS.c[name] for name in columns),
@@ -76,6 +79,7 @@ def read_insight_turns(
             likes=row["likes"] or 0,
             dislikes=row["dislikes"] or 0,
             is_handed_over=row["state"] != "answering",
+            is_out_of_scope=row["in_scope"] == 0,
         )
         for row in rows
     ]

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
-from ragdesk.support.database import Database
+from ragdesk.support.database import Database, upsert
 from ragdesk.support.insight.insight_report import DAY_SECONDS
-from ragdesk.support.insight.insight_tables import SURGES
+from ragdesk.support.insight.insight_tables import SURGE_ALERTS, SURGES
 from ragdesk.support.insight.insight_turns import read_insight_turns
 from ragdesk.support.insight.surge import Surge, SurgeOptions, find_surges
 
@@ -44,6 +44,24 @@ class SurgeWatch:
         query = select(SURGES).order_by(SURGES.c.since.desc(), SURGES.c.kind).limit(MOST_SURGES)
         with self._database.read() as connection:
             return [Surge(**row) for row in connection.execute(query).mappings()]
+
+    def list_recent(self) -> list[Surge]:
+        """List the surges that were noted within a day."""
+        oldest = int(self._now()) - self._options.hours * 3_600 - DAY_SECONDS
+        return [surge for surge in self.list_surges() if surge.since >= oldest]
+
+    def claim_alert(self, surge: Surge, place: str) -> bool:
+        """Note that a place is told of a surge; False where it was told already."""
+        row = {"kind": surge.kind, "since": surge.since, "place": place, "told": int(self._now())}
+        with self._database.write() as connection:
+            new = upsert(connection, SURGE_ALERTS).values(row).on_conflict_do_nothing()
+            return connection.execute(new.returning(SURGE_ALERTS.c.place)).first() is not None
+
+    def release_alert(self, surge: Surge, place: str) -> None:
+        """Note that a place was not told after all, so that it is told later."""
+        same = (SURGE_ALERTS.c.kind == surge.kind, SURGE_ALERTS.c.since == surge.since)
+        with self._database.write() as connection:
+            connection.execute(delete(SURGE_ALERTS).where(*same, SURGE_ALERTS.c.place == place))
 
     def _note(self, surge: Surge, span: int) -> bool:
         """Note a surge; False where one of its kind was noted within a window's length."""

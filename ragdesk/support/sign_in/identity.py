@@ -1,6 +1,7 @@
 """Find who shows a key or a cookie, as of now: nothing is remembered between requests."""
 
 import hashlib
+import importlib
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -155,6 +156,8 @@ class IdentityStore:
 
 def open_identities(keys: KeyStore, options: SignInOptions) -> IdentityStore:
     """Open everybody who may come in, in the database of the keys. Raises SettingsError."""
+    if options.oidc_issuer:  # what is missing is said now, and not to the first who signs in
+        importlib.import_module("ragdesk.support.sign_in.on_authlib")
     tokens = None
     if options.token_algorithm:
         from ragdesk.support.sign_in.on_pyjwt import VisitorTokens  # noqa: PLC0415, an extra

@@ -16,7 +16,7 @@ try:
     from authlib.common.errors import AuthlibBaseError
     from authlib.integrations.httpx_client import OAuth2Client
     from authlib.oidc.core import CodeIDToken
-    from httpx2 import HTTPError
+    from httpx2 import HTTPError, create_ssl_context
     from joserfc import jwt
     from joserfc.errors import InvalidKeyIdError, JoseError
     from joserfc.jwk import KeySet
@@ -41,6 +41,7 @@ class OidcProvider:
     def __init__(self, options: SignInOptions) -> None:
         self._options = options
         self._lock = threading.Lock()
+        self._tls = create_ssl_context()  # once: it reads every root certificate
         self._metadata: dict[str, Any] = {}
         self._metadata_due = 0.0
         self._keys: KeySet | None = None
@@ -147,4 +148,5 @@ class OidcProvider:
             redirect_uri=options.oidc_redirect,
             code_challenge_method="S256",
             timeout=PROVIDER_TIMEOUT,
+            verify=self._tls,
         )

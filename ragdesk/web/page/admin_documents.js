@@ -92,7 +92,7 @@ async function fill(list, desk, filters, show) {
     const rows = page.documents.map((one) => cells(one, desk, show));
     const table = parts.table(say("documents"), heads, rows);
     const folders = Object.keys(page.facets.source).some((name) => name !== "api");
-    const count = el("p", { class: "count" }, say("countDocuments", page.total), folders && ` ${say("ofFolders")}`);
+    const count = el("p", { class: "count", tabindex: "-1" }, `${say("countDocuments", page.total)}${say("stop_mark")}`, folders && ` ${say("ofFolders")}`);
     list.replaceChildren(count, page.total ? table : parts.empty(say("noneMatch")));
     parts.pages(list, table, heads, (one) => cells(one, desk, show), page.next, async (cursor) => {
       const asked = { ...filters.values(), cursor, limit: PAGE };
@@ -155,9 +155,15 @@ async function reingest(event, one, desk, show) {
     place.append(line);
     const end = await server.follow(job.id, (now) => (line.textContent = say(`job_${now.state}`)), desk.alive);
     if (end?.state === "failed") throw new wire.Problem(0, end.error.code, end.error.message);
-    if (end) await show();
+    if (!end) return;
+    await show();
+    desk.hear(say(end.report?.unchanged ? "unchanged" : "takenInNow"));
+    refocus();
   });
 }
+
+// What was pressed is gone with its row: the keyboard goes on at the head of the list.
+const refocus = () => document.querySelector(".documents .count")?.focus();
 
 async function takeAway(one, desk, show) {
   const agreed = await parts.sure(say("removeTitle"), say("removeText", one.title || one.uri), say("remove"));
@@ -168,7 +174,9 @@ async function takeAway(one, desk, show) {
     desk.hear(say("removing"));
     const end = await server.follow(job.id, () => {}, desk.alive);
     if (end?.state === "failed") throw new wire.Problem(0, end.error.code, end.error.message);
-    if (end) await show();
+    if (!end) return;
+    await show();
+    refocus();
   });
 }
 

@@ -48,6 +48,8 @@ function table(generations, result, desk, show) {
   return parts.table(say("generations"), heads, rows);
 }
 
+const source = (name) => (name === "api" ? say("uploaded") : name);
+
 function origin(one) {
   const words = say(`made_${one.made_by}`);
   if (!one.changes || one.made_by === "upkeep") return words;
@@ -55,7 +57,7 @@ function origin(one) {
   for (const kind of ["added", "changed", "removed", "regrouped"]) {
     if (one.changes[kind]) counts.push(say(`count_${kind}`, one.changes[kind]));
   }
-  const from = one.sources.length ? ` (${one.sources.join(", ")})` : "";
+  const from = one.sources.length ? ` (${one.sources.map(source).join(", ")})` : "";
   return `${counts.join(", ") || words}${from}`;
 }
 
@@ -84,7 +86,7 @@ const KINDS = { added: "good", removed: "bad", changed: "warn", regrouped: "" };
 const change = (one) => [
   parts.badge(say(`kind_${one.kind}`), KINDS[one.kind]),
   el("div", { class: "name-cell" }, el("span", { class: "name" }, one.title || one.uri), el("span", { class: "uri" }, one.uri)),
-  one.source,
+  source(one.source),
 ];
 
 async function verify(pressed, result, desk) {

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ragdesk.support.handoff.handoff_payload import (
     LABELS,
-    LONGEST_ANSWER,
+    LONGEST_REPEATED_ANSWER,
     REASON_TEXTS,
     TranscriptTurn,
     build_payload,
@@ -105,7 +105,7 @@ def test_no_word_is_made_up(spoken, reason, language):
     summary = build(turns, reason, "", language)["summary"]
     known = [*LABELS[language].values(), REASON_TEXTS[language][reason]]
     for question, said in spoken:
-        known += [question, said, said[:LONGEST_ANSWER].rstrip()]
+        known += [question, said, said[:LONGEST_REPEATED_ANSWER].rstrip()]
     for words in sorted(known, key=len, reverse=True):
         if words:
             summary = summary.replace(words, "")
