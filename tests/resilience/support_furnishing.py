@@ -6,7 +6,7 @@ Every text that somebody writes holds a word of its own, by which it is known ag
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +24,9 @@ from tests.resilience.support_people import Person, Secret
 
 COLLECTIONS: Final = ("default", "legal")
 GROUPS: Final = ("staff", "guests", "board")
-LOCKERS: Final = 2  # pairs of documents in a collection
+LOCKERS: Final = 2  # pairs of documents in a collection of a world, one in a small one
 LETTERS: Final = "abcdefghijklmnopqrstuvwxyz"
+LIMITED: Final = 0.6  # of the keys: to one collection
 SHOP: Final = "https://shop.example"
 SHARED_KEY: Final = "k" * 64
 TOKENS: Final = SignInOptions(
@@ -80,11 +81,11 @@ class World:
         return json.loads(reply.text) if reply.text else None
 
 
-def publish_documents(home: Path, world: World) -> None:
+def publish_documents(home: Path, world: World, pairs: int) -> None:
     """Publish the collections: documents in pairs that say the same to different groups."""
     for collection in COLLECTIONS:
         with Build(home / "collections" / collection, HashEmbedder()) as build:
-            for number in range(2 * LOCKERS):
+            for number in range(2 * pairs):
                 groups = world.some(GROUPS)
                 code, uri = (
                     world.keep("document", collection=collection, groups=groups).word
@@ -97,16 +98,18 @@ def publish_documents(home: Path, world: World) -> None:
             build.publish()
 
 
-def invite_people(world: World, size: int) -> None:
-    """Make keys of every role, sessions of some, visitors by a secret and by a token."""
+def invite_people(world: World, *, is_small: bool) -> None:
+    """Make keys of every role, a session, visitors by a secret and by a token."""
     world.people.append(_make_key(world, "admin", frozenset()))
-    for role in ("asker", "agent", "editor", "admin"):
-        for number in range(size):
-            limits = world.some(COLLECTIONS) if number else frozenset({world.one(COLLECTIONS)})
-            world.people.append(_make_key(world, role, limits))
-    session = _open_session(world, world.people[1 + size])  # of an agent
-    world.people.append(session)
-    world.people += _make_visitors(world)
+    for role in ("agent", "editor") if is_small else (*ROLE_SCOPES, "agent"):
+        limits = frozenset({world.one(COLLECTIONS)} if world.dice.random() < LIMITED else ())
+        world.people.append(_make_key(world, role, limits))
+    if not is_small:
+        world.people.append(_make_key(world, "admin", frozenset({world.one(COLLECTIONS)})))
+        world.people.append(_open_session(world, world.people[2]))  # of an agent
+    for collection in COLLECTIONS[: 1 if is_small else 2]:
+        visitors = list(_make_visitors(world, collection))
+        world.people += [world.one(visitors)] if is_small else visitors
 
 
 def _make_key(world: World, role: str, collections: frozenset[str]) -> Person:
@@ -146,41 +149,34 @@ def _open_session(world: World, holder: Person) -> Person:
     )
 
 
-def _make_visitors(world: World) -> Iterator[Person]:
-    for collection in COLLECTIONS:
-        secret = world.keep("key", collections=frozenset({collection}))
-        site = PublishableKeyStore(world.keys).create(
-            secret.word, origins=[SHOP], collections=[collection]
-        )
-        secret.owner = world.name("site", site.id)
-        bearer = {"authorization": f"Bearer {site.token}", "origin": SHOP}
-        made = json.loads(world.client.call("POST", "/v1/visitors", bearer).text)
-        yield _visitor(world, site.id, made["visitor"], made["secret"], bearer, collection)
-        for plan in ("pro", "free"):
-            subject = world.keep("subject", collection=collection)
-            claims = {"aud": "desk", "sub": subject.word, "exp": int(time.time()) + 3_000}
-            token = jwt.encode({**claims, "attributes": {"plan": plan}}, SHARED_KEY, "HS256")
-            who = _visitor(world, site.id, f"sub={subject.word}", token, bearer, collection, plan)
-            subject.owner = who.person
-            yield who
+def _make_visitors(world: World, collection: str) -> Iterator[Person]:
+    secret = world.keep("key", collections=frozenset({collection}))
+    site = PublishableKeyStore(world.keys).create(
+        secret.word, origins=[SHOP], collections=[collection]
+    )
+    secret.owner = world.name("site", site.id)
+    bearer = {"authorization": f"Bearer {site.token}", "origin": SHOP}
+    made = json.loads(world.client.call("POST", "/v1/visitors", bearer).text)
+    yield _visitor(world, site.id, made["visitor"], {**bearer, "x-visitor": made["secret"]}, secret)
+    for plan in ("pro", "free"):
+        subject = world.keep("subject", collection=collection)
+        claims = {"aud": "desk", "sub": subject.word, "exp": int(time.time()) + 3_000}
+        token = jwt.encode({**claims, "attributes": {"plan": plan}}, SHARED_KEY, "HS256")
+        headers = {**bearer, "x-visitor": token}
+        who = _visitor(world, site.id, f"sub={subject.word}", headers, secret)
+        subject.owner = who.person
+        yield replace(who, groups=frozenset({"staff"} if plan == "pro" else ()))
 
 
-def _visitor(  # noqa: PLR0913, PLR0917
-    world: World,
-    site: str,
-    visitor: str,
-    shown: str,
-    bearer: Mapping[str, str],
-    collection: str,
-    plan: str = "",
+def _visitor(
+    world: World, site: str, visitor: str, headers: Mapping[str, str], key: Secret
 ) -> Person:
     return Person(
         name=f"visitor {visitor[:12]}",
         person=world.name("person", f"visitor:{site}:{visitor}"),
-        headers={**bearer, "x-visitor": shown},
+        headers=headers,
         scopes=frozenset({"ask"}),
-        groups=frozenset({"staff"} if plan == "pro" else ()),
-        collections=frozenset({collection}),
+        collections=key.collections,
         is_visitor=True,
         site=site,
     )
@@ -189,8 +185,7 @@ def _visitor(  # noqa: PLR0913, PLR0917
 def leave_everything(world: World) -> None:
     """Let everybody do what people do at a desk."""
     for who in world.people:
-        for collection in COLLECTIONS if not who.collections else sorted(who.collections):
-            begin_talk(world, who, collection)
+        begin_talk(world, who, world.one(sorted(who.collections or COLLECTIONS)))
     for who in world.people:
         if "agent" in who.scopes:
             propose_entry(world, who)
@@ -217,8 +212,7 @@ def begin_talk(world: World, who: Person, collection: str) -> None:
     answer = world.call(who, "POST", "/v1/answers", **asked)
     _note_sources(world, question, answer)
     world.name("answer", answer["id"])
-    locker = int(world.dice.integers(LOCKERS))
-    second = {"conversation": name, "question": f"What is the code of locker {locker}?"}
+    second = {"conversation": name, "question": "What is the code of locker 0?"}
     answer = world.call(who, "POST", "/v1/answers", **second)
     world.name("answer", answer["id"])
     comment = world.keep("comment", **named)
@@ -236,7 +230,8 @@ def begin_talk(world: World, who: Person, collection: str) -> None:
 
 def _note_sources(world: World, secret: Secret, answer: Mapping[str, Any]) -> None:
     uris = {passage["uri"] for passage in answer["passages"]}
-    secret.sources = tuple(world.groups_by_uri[secret.collection, uri] for uri in sorted(uris))
+    known = world.groups_by_uri
+    secret.sources = tuple(known.get((secret.collection, uri), secret.groups) for uri in uris)
     secret.is_gap = answer["outcome"] != "answered"
 
 
@@ -338,13 +333,35 @@ def upload_documents(world: World) -> None:
         world.name("uri", f"{failure.word}.pdf")
 
 
+def publish_entries(world: World) -> None:
+    """Let some authors approve what they wrote: it becomes a document for its groups."""
+    drafts = {secret.word: secret for secret in world.secrets if secret.kind == "draft"}
+    for who in [one for one in world.people if "edit" in one.scopes][:2]:
+        for draft in world.call(who, "GET", "/v1/drafts")["drafts"]:
+            secret = next((drafts[word] for word in drafts if word in draft["answer"]), None)
+            if secret is None or secret.owner != who.person or draft["origin"] == "correction":
+                continue
+            path = f"/v1/drafts/{draft['id']}/approve"
+            approved = world.call(who, "POST", path, personal_checked=True)
+            _await_job(world, who, approved["job"])
+            listed = world.call(who, "GET", "/v1/drafts?state=published")["drafts"]
+            (uri,) = [one["uri"] for one in listed if one["id"] == draft["id"]]
+            secret.is_published = True
+            world.groups_by_uri[secret.collection, uri] = secret.groups
+            world.name("uri", uri)
+
+
 def _put(world: World, who: Person, path: str, body: bytes) -> None:
     reply: AsgiReply = world.client.call("PUT", path, who.headers, body)
     assert reply.status == 202, reply.text
-    name = world.name("job", json.loads(reply.text)["id"])
+    _await_job(world, who, json.loads(reply.text)["id"])
+
+
+def _await_job(world: World, who: Person, name: str) -> None:
+    world.name("job", name)
     until = time.monotonic() + JOB_SECONDS
     while world.call(who, "GET", f"/v1/jobs/{name}")["state"] not in {"done", "failed"}:
-        assert time.monotonic() < until, path
+        assert time.monotonic() < until, name
         time.sleep(0.01)
 
 
