@@ -38,8 +38,8 @@ TURN_TEXTS: Final[Mapping[AnswerReason, Mapping[str, str]]] = {
         "zh": "再见，祝您一切顺利！",
     },
     AnswerReason.WANTS_PERSON: {
-        "en": "You would like to talk to a person. I cannot put you through from here.",
-        "zh": "您想联系人工客服，我在这里无法直接为您转接。",
+        "en": "You would like to talk to a person.",
+        "zh": "您想联系人工客服。",
     },
     AnswerReason.COMPLAINT: {
         "en": "I am sorry about this. I can only tell what the documents say.",

@@ -68,7 +68,9 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     history = tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history)
     if conversation is not None:
         view = AnswerView(groups=who.groups, index=opened.index)
-        history = await run_in_thread(view.history, turns)
+        # Who sees every document needs no look-up, and no thread for it.
+        is_open = who.groups is None
+        history = view.history(turns) if is_open else await run_in_thread(view.history, turns)
     if state.writes_with_model:
         await state.limits.count_answer(request.state.identity)
     question = Question(

@@ -152,14 +152,14 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
-            watcher = asyncio.create_task(open_collections.watch())
-            ending.push_async_callback(_cancel_task, watcher)
             support.start()
             days = workspace.settings.sign_in.audit_days
-            keeper = asyncio.create_task(audit_routes.keep_audit(keys.database, days))
-            ending.push_async_callback(_cancel_task, keeper)
-            alarm = asyncio.create_task(learning_state.watch_surges())
-            ending.push_async_callback(_cancel_task, alarm)
+            for work in (
+                open_collections.watch(),
+                audit_routes.keep_audit(keys.database, days),
+                learning_state.watch_surges(),
+            ):
+                ending.push_async_callback(_cancel_task, asyncio.create_task(work))
             state.ready = True
             try:
                 yield

@@ -30,7 +30,8 @@ from ragdesk.support.conversations.turn_redaction import (
 from ragdesk.web.open_collections import OpenCollections
 
 MOST_PENDING: Final = 1_000  # turns that wait for the database; more are dropped, and counted
-LONGEST_WAIT: Final = 2.0  # seconds that a reader waits for a database that does not answer
+SETTLE_SECONDS: Final = 2.0  # seconds that a reader waits for a database that does not answer
+AFTER_ANSWER: Final = 0.01
 WRITERS: Final = 2  # threads: SQLite takes one writer at a time
 ClassifyTurn = Callable[[str, Embedder | None], Mapping[str, Any]]
 """A question and its collection's embedder in; the columns intent, sentiment and in_scope out."""
@@ -84,12 +85,12 @@ class TurnRecorder:
     async def settle(self, conversation: str) -> None:
         """Wait for the turns of a conversation that are being written, as long as is bearable."""
         if (task := self._pending.get(conversation)) is not None:
-            await asyncio.wait({task}, timeout=LONGEST_WAIT)
+            await asyncio.wait({task}, timeout=SETTLE_SECONDS)
 
     async def settle_person(self, person: str) -> None:
         """Wait for the turns of all conversations of a person that are being written."""
         if tasks := [task for task in self._pending.values() if task.get_name() == person]:
-            await asyncio.wait(tasks, timeout=LONGEST_WAIT)
+            await asyncio.wait(tasks, timeout=SETTLE_SECONDS)
 
     def redact(self, text: str) -> str:
         """Return a text as it may be kept."""
@@ -123,6 +124,7 @@ class TurnRecorder:
     ) -> None:
         if former is not None:
             await asyncio.wait({former})
+        await asyncio.sleep(AFTER_ANSWER)  # its last bytes leave first
         try:
             try:
                 async with self._collections.use_collection(answer.collection) as opened:

@@ -15,6 +15,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     RowMapping,
+    Select,
     delete,
     func,
     insert,
@@ -41,6 +42,7 @@ from ragdesk.support.encryption import TextCipher
 from ragdesk.support.notices import announce_change
 
 TITLE_CHARACTERS: Final = 120
+RARE_WORD: Final = 1_000  # turns that hold it: fewer are read at once
 NO_CONVERSATION: Final = "No such conversation."
 ListPlace = tuple[int, str]  # updated and id: where a list goes on
 
@@ -135,6 +137,8 @@ class ConversationStore:
                 return []
             wanted = wanted.where(*(self._holds_word(word, which) for word in words))
         with self.database.read() as connection:
+            if which.query:
+                wanted = self._start_from_rarest(connection, wanted, words)
             rows = connection.execute(wanted.limit(limit)).mappings().all()
         return [self._read_conversation(row) for row in rows]
 
@@ -300,6 +304,25 @@ class ConversationStore:
         if not which.in_answers:
             found = found.where(TURN_WORDS.c.number >= TITLE_NUMBER)
         return found.limit(1).scalar_subquery().is_not(None)
+
+    def _start_from_rarest(
+        self, connection: Connection, wanted: Select[Any], words: list[str]
+    ) -> Select[Any]:
+        """Narrow a query down to the conversations of its rarest word, if that is a rare one.
+
+        Where all are frequent, looking into the newest conversations finds enough sooner.
+        """
+        rarest, fewest = None, RARE_WORD
+        for word in words:
+            of_word = TURN_WORDS.c.word.in_(self.cipher.list_word_hashes(word))
+            some = select(TURN_WORDS.c.conversation).where(of_word).limit(RARE_WORD).subquery()
+            count = connection.execute(select(func.count()).select_from(some)).scalar() or 0
+            if count < fewest:
+                rarest, fewest = of_word, count
+        if rarest is None:
+            return wanted
+        keys = connection.execute(select(TURN_WORDS.c.conversation).where(rarest).distinct())
+        return wanted.where(CONVERSATIONS.c.row_key.in_(keys.scalars().all()))
 
     def _write_title_words(self, connection: Connection, conversation: Conversation) -> None:
         place = (conversation.row_key, TITLE_NUMBER)

@@ -63,8 +63,8 @@ TURNS: Final = Table(
     UniqueConstraint("conversation", "number"),
     Index("turns_by_time", "created"),
 )
-# A search looks into one conversation after the other, newest first, and each of them is deleted
-# whole: so the conversation comes first, and one index serves both.
+# A conversation is deleted whole, and a search for frequent words looks into one after the other,
+# newest first: so it comes first. Rare words are looked up by the index.
 TURN_WORDS: Final = Table(
     "turn_words",
     METADATA,
@@ -77,6 +77,7 @@ TURN_WORDS: Final = Table(
     ),
     Column("word", BigInteger, primary_key=True, autoincrement=False),
     Column("number", Integer, primary_key=True, autoincrement=False),  # of the turn; 0: the title
+    Index("turn_words_by_word", "word", "conversation"),
     sqlite_with_rowid=False,
 )
 FEEDBACK: Final = Table(

@@ -111,7 +111,7 @@ async function approve(draft, said, desk, again) {
   const end = await server.follow(draft.job, () => {}, desk.alive);
   if (end?.state === "failed") throw new Problem(0, end.error.code, end.error.message);
   if (!end) return undefined;
-  desk.hear(say("answersNow"));
+  desk.hear(say("entryAnswers"));
   return again();
 }
 

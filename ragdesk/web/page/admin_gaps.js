@@ -28,6 +28,7 @@ export async function draw(place, desk) {
   place.append(
     el("p", { class: "intro" }, say("gapsWhat")),
     el("div", { class: "toolbar" }, parts.field(say("period"), period)),
+    el("h2", {}, say("gapsHead")),
     gaps,
     el("div", { class: "toolbar" }, el("h2", {}, say("drafts")), parts.button(say("newEntry"), () => drafts.begin(waiting, desk, showAll))),
     el("p", { class: "count" }, say("draftsWhat")),

@@ -48,7 +48,7 @@ function cards(now) {
   const part = (count) => `${percent(now.conversations ? count / now.conversations : null)} (${say("partOf", count, now.conversations)})`;
   const seconds = (value) => (value == null ? "–" : parts.duration(value));
   const list = [
-    [say("questionsHead"), now.questions.toLocaleString(locale()), say("insightWhat")],
+    [say("questionsHead"), now.questions.toLocaleString(locale()), say("questionsWhat")],
     [say("resolution"), part(now.resolved), say("resolutionWhat")],
     [say("durable"), part(now.durable), say("durableWhat", now.pending)],
     [say("deflection"), percent(now.deflection), say("deflectionWhat")],

@@ -4,6 +4,7 @@ import { byId, el } from "./dom.js";
 import { drawReply, Turn } from "./turn.js";
 import { dress, suggest } from "./look.js";
 import { label, language, put, speak } from "./words.js";
+import { mountHandoff } from "./handoff.js";
 import { offerDictation } from "./voice.js";
 import * as conversations from "./conversations.js";
 import * as sources from "./sources.js";
@@ -14,12 +15,18 @@ const send = byId("send");
 const picker = byId("collection");
 let running = null; // the AbortController of the question under way
 let known = []; // the collections this reader may ask
+let numbered = 0; // of the last turn of a conversation that was opened again
 
 speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
 setTheme(localStorage.getItem("ragdesk.theme"));
 nameLanguage();
 offerDictation(byId("listen"), question);
 dress();
+const person = mountHandoff(byId("person"), {
+  ensure: () => conversations.ensure(picker.value || "default"),
+  draw: (turn) => drawReply(turn).scrollIntoView({ block: "start", behavior: "smooth" }),
+  known: () => numbered,
+});
 conversations.start(draw);
 open();
 
@@ -56,6 +63,9 @@ function draw(conversation, turns, shared) {
     else if (turn.author === "agent") drawReply(turn);
   }
   byId("turns").lastElementChild?.scrollIntoView({ block: "start" });
+  numbered = turns.at(-1)?.number ?? 0;
+  person.follow(shared ? null : (conversation?.id ?? null));
+  byId("person").hidden = shared;
   introduce();
   if (!shared) question.focus();
 }
@@ -80,6 +90,7 @@ async function ask(text, filters = {}) {
     const conversation = await conversations.ensure(collection);
     const asked = { question: text, collection, conversation, filters };
     await wire.ask(asked, (name, data) => turn.hear(name, data), running.signal);
+    person.follow(conversation);
   } catch (problem) {
     if (problem.name === "AbortError") turn.stop();
     else if (problem.status === 401) askKey(() => ask(text, filters), turn.node.remove());
@@ -172,6 +183,7 @@ byId("language").addEventListener("click", () => {
   localStorage.setItem("ragdesk.language", next);
   speak(next);
   nameLanguage();
+  person.redraw();
 });
 
 byId("theme").addEventListener("click", () => {

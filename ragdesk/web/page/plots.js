@@ -5,8 +5,8 @@ import { el } from "./dom.js";
 import { locale, say } from "./admin_words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const [WIDTH, HEIGHT, LEFT, BOTTOM, TOP] = [640, 200, 36, 22, 8];
-const MOST_MARKS = 6; // days that are named under the bars
+const [HEIGHT, LEFT, BOTTOM, TOP] = [200, 36, 22, 8];
+const isNarrow = () => matchMedia("(max-width: 47.99rem)").matches; // words would be too small there
 let last = 0;
 
 function draw(name, attributes = {}, ...children) {
@@ -49,14 +49,15 @@ export function stackedDays(caption, days, series) {
   const each = step(Math.max(1, ...totals));
   const top = each * Math.max(1, Math.ceil(Math.max(...totals) / each));
   const y = (count) => TOP + (HEIGHT - TOP - BOTTOM) * (1 - count / top);
-  const wide = (WIDTH - LEFT) / days.length;
-  const svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "plot", "aria-hidden": "true", focusable: "false" });
+  const width = isNarrow() ? 340 : 640;
+  const wide = (width - LEFT) / days.length;
+  const svg = draw("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, class: "plot", "aria-hidden": "true", focusable: "false" });
   svg.append(draw("defs", {}, ...ids.map(pattern)));
   for (let count = 0; count <= top; count += each) {
-    svg.append(draw("line", { x1: LEFT, x2: WIDTH, y1: y(count), y2: y(count), class: "rule" }));
+    svg.append(draw("line", { x1: LEFT, x2: width, y1: y(count), y2: y(count), class: "rule" }));
     svg.append(draw("text", { x: LEFT - 6, y: y(count) + 4, "text-anchor": "end" }, whole(count)));
   }
-  const every = Math.ceil(days.length / MOST_MARKS);
+  const every = Math.ceil(days.length / (isNarrow() ? 3 : 6));
   days.forEach((one, n) => {
     let below = 0;
     series.forEach(([key], s) => {

@@ -13,19 +13,36 @@ export class Problem extends Error {
 export const keep = (key) => sessionStorage.setItem(KEY, key);
 export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
 
-function headers(more = {}) {
+let token = null; // of a session, where there is one: goes with every change
+
+function headers(options) {
   const key = sessionStorage.getItem(KEY);
-  return key ? { ...more, Authorization: `Bearer ${key}` } : more;
+  if (key) return { ...options.headers, Authorization: `Bearer ${key}` };
+  return token && changes(options) ? { "X-CSRF-Token": token, ...options.headers } : options.headers;
 }
 
-export async function call(path, options = {}) {
-  let response;
+const changes = ({ method = "GET" }) => !["GET", "HEAD"].includes(method);
+
+async function send(path, options) {
   try {
-    response = await fetch(path, { ...options, headers: headers(options.headers) });
+    return await fetch(path, { ...options, headers: headers(options) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "offline", "");
   }
+}
+
+// Whoever signed in on another of our pages has a session: its token is asked for when it is needed.
+async function learnToken() {
+  const former = token;
+  const session = await fetch("/v1/session").then((response) => (response.ok ? response.json() : {})).catch(() => ({}));
+  token = session.csrf_token ?? null;
+  return token !== null && token !== former;
+}
+
+export async function call(path, options = {}) {
+  let response = await send(path, options);
+  if (response.status === 403 && changes(options) && !hasKey() && (await learnToken())) response = await send(path, options);
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   throw new Problem(response.status, problem.code ?? "unknown", problem.detail ?? response.statusText);

@@ -79,6 +79,7 @@ def _make_turn_words() -> None:
         sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
         sqlite_with_rowid=False,
     )
+    op.create_index("turn_words_by_word", "turn_words", ["word", "conversation"])
 
 
 def _make_feedback() -> None:
