@@ -342,3 +342,22 @@ def test_a_reply_that_is_written_in_chatwoot_reaches_the_conversation_once(home,
 
 def test_nothing_is_heard_from_chatwoot_where_no_secret_is_set(client):
     assert client.post("/v1/hooks/chatwoot", json={}).status_code == 404
+
+
+def test_a_reply_that_quotes_what_an_agent_may_not_see_is_hidden_from_them(client, keys):
+    customer = Person(client, keys, "Ann", groups=["staff"])
+    insider = Person(client, keys, "Insider", groups=["staff"], **AGENT)
+    outsider = Person(client, keys, "Outsider", **AGENT)
+    talk = customer.begin()
+    customer.ask(talk, "What is the canary password of the cellar?")
+    name = customer.post("/v1/handoffs", conversation=talk).json()["id"]
+    insider.act(name, "take")
+    draft = insider.get(f"/v1/handoffs/{name}/draft").json()
+    assert draft["answer"]["citations"]
+    insider.act(name, "reply", text="It is xylophone. [1]", draft=draft["id"])
+    insider.act(name, "close")
+    again = customer.post("/v1/handoffs", conversation=talk).json()["id"]
+    for own in (name, again):
+        assert "xylophone" in json.dumps(insider.get(f"/v1/handoffs/{own}").json())
+        assert "xylophone" not in json.dumps(outsider.get(f"/v1/handoffs/{own}").json())
+    assert "xylophone" not in json.dumps(outsider.get(f"/v1/conversations/{talk}/turns").json())
