@@ -78,12 +78,11 @@ def serving(
     keys: KeyStore,
     *,
     tables: dict[str, Any] | None = None,
-    settings: dict[str, Any] | None = None,
     **options: Any,
 ) -> Iterator[TestClient]:
-    """Serve a home. options: of ``[serve]``; tables, settings: other tables, by their names."""
+    """Serve a home. options: of ``[serve]``; tables: other tables, by their names."""
     serve = ServeOptions(**{"poll_seconds": 0.05, **options})
-    chosen = replace(Settings(), serve=serve, **(tables or {}), **(settings or {}))
+    chosen = replace(Settings(), serve=serve, **(tables or {}))
     app = api.build_app(Workspace(home, chosen, HashEmbedder()), keys)
     with TestClient(app, base_url="http://localhost:8080", raise_server_exceptions=False) as client:
         yield client

@@ -27,10 +27,12 @@ from ragdesk.support.sign_in.sign_in_options import SignInOptions
 from ragdesk.support.sign_in.sign_in_tables import SESSIONS
 from ragdesk.web.api import ROUTERS
 from ragdesk.web.auth import SAME_MOMENT
+from ragdesk.web.limit_options import LimitOptions
 
 SHOP, SHARED = "https://shop.example", "k" * 64  # long enough for every algorithm
 TOKENS = SignInOptions(token_algorithm="HS256", token_key=SHARED, token_audience="desk")  # noqa: S106
-PLACES = {"collection": "default", "uri": "none.md", "name": "none.js"}
+PLACES = {"collection": "default", "uri": "none.md", "name": "none.js", "number": "1"}
+UNBOUND = LimitOptions(visitor_per_minute=0, network_per_minute=0)  # thousands of calls are made
 SAFE = {"GET", "HEAD"}
 # Those who may are not to do it here: it would end their session, or a stream would not end.
 NOT_CALLED = {("DELETE", "/v1/session")}
@@ -75,7 +77,8 @@ def server(published, tmp_path_factory) -> Iterator[tuple[TestClient, KeyStore]]
     """Serve an empty home: who may call what depends on no document."""
     keys = KeyStore(tmp_path_factory.mktemp("matrix"))
     keys.create("closes the desk")
-    with serving(keys.database.home, keys, tables={"sign_in": TOKENS}, poll_seconds=60) as client:
+    tables = {"sign_in": TOKENS, "limits": UNBOUND}
+    with serving(keys.database.home, keys, tables=tables, poll_seconds=60) as client:
         client.follow_redirects = False
         yield client, keys
     keys.close()
@@ -224,7 +227,7 @@ def test_every_route_declares_what_the_table_says(server):
     }
 
     assert routes.keys() == ROUTE_ACCESS.keys()
-    assert documented <= {(method, path.replace(":path}", "}")) for method, path in routes}
+    assert documented <= {(method, re.sub(r":\w+}", "}", path)) for method, path in routes}
     for key, route in routes.items():
         declared = "public" if route is None else declared_access(route)
         expected = ROUTE_ACCESS[key]
@@ -242,7 +245,7 @@ async def call(
 
     meanwhile: what happens while the body of the request is on its way.
     """
-    address = re.sub(r"\{(\w+)(?::path)?\}", lambda m: PLACES.get(m[1], "none"), path)
+    address = re.sub(r"\{(\w+)(?::\w+)?\}", lambda m: PLACES.get(m[1], "none"), path)
     body = b"{}" if method in {"POST", "PATCH"} else b""
     shown = {"Host": "localhost:8080", "Content-Type": "application/json", **headers}
     shown["Content-Length"] = str(len(body))

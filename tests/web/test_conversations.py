@@ -6,6 +6,7 @@ from web_home import CANARY, SECRET, publish, serving
 
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import ConversationTurn, make_row_id
+from ragdesk.support.sign_in.identity import Identity
 
 QUESTION = "When does a refund reach my account?"
 
@@ -267,7 +268,7 @@ def test_who_is_not_of_the_house_opens_no_shared_conversation(client, staff, mon
         name="v", scopes=frozenset({"ask"}), groups=frozenset(), kind="visitor", person="visitor:1"
     )
     gate = type(client.app.state.gate)
-    monkeypatch.setattr(gate, "authenticate", lambda *_: visitor)
+    monkeypatch.setattr(gate, "authenticate", lambda *_: Identity(who=visitor, label="v"))
     assert client.get(f"/v1/shared/{token}").status_code == 404
     own = begin(client)
     assert client.post(f"/v1/conversations/{own}/share").status_code == 404

@@ -287,7 +287,7 @@ def test_the_same_request_again_does_nothing_twice(client, keys, ann, agent):
 def test_outside_of_hours_it_is_said_when_somebody_is_there(home, keys):
     hours = ("mon 00:00-00:01",)
     options = HandoffOptions(hours=hours, away="We are asleep.", away_zh="我们休息了。")
-    with serving(home, keys, settings={"handoff": options}) as client:
+    with serving(home, keys, tables={"handoff": options}) as client:
         ann = Person(client, keys, "Ann")
         answer = ann.ask(ann.begin(), WANTS)
         assert answer["next_step"]["text"] == "We are asleep."
@@ -297,7 +297,7 @@ def test_outside_of_hours_it_is_said_when_somebody_is_there(home, keys):
 
 
 def test_where_it_is_turned_off_nothing_is_handed_over(home, keys):
-    with serving(home, keys, settings={"handoff": HandoffOptions(enabled=False)}) as client:
+    with serving(home, keys, tables={"handoff": HandoffOptions(enabled=False)}) as client:
         ann = Person(client, keys, "Ann")
         talk = ann.begin()
         assert ann.ask(talk, WANTS)["outcome"] == "not_found"
@@ -309,7 +309,7 @@ def test_a_reply_that_is_written_in_chatwoot_reaches_the_conversation_once(home,
     options = ChatwootOptions(
         url="http://127.0.0.1:9", account=1, inbox=2, token="t" * 9, webhook_secret="h" * 9
     )
-    with serving(home, keys, settings={"handoff_chatwoot": options}) as client:
+    with serving(home, keys, tables={"handoff_chatwoot": options}) as client:
         ann, agent = Person(client, keys, "Ann"), Person(client, keys, "Anna", **AGENT)
         talk = ann.begin()
         name = ann.post("/v1/handoffs", conversation=talk).json()["id"]
