@@ -192,7 +192,7 @@ def leave_everything(world: World) -> None:
         if "edit" in who.scopes:
             draft_gaps(world, who)
     for who in [who for who in world.people if "admin" in who.scopes]:
-        collection = sorted(who.collections or COLLECTIONS)[0]
+        collection = min(who.collections or COLLECTIONS)
         secret = world.keep("case", collection=collection)
         path = f"/v1/collections/{collection}/cases"
         case = world.call(who, "POST", path, question=secret.word, stratum="out_of_kb")
@@ -284,7 +284,7 @@ def hand_over(world: World, who: Person, talk: str, collection: str) -> list[Sec
 
 def propose_entry(world: World, who: Person) -> None:
     """Write an FAQ entry, and correct an answer of one's own."""
-    collection = sorted(who.collections or COLLECTIONS)[0]
+    collection = min(who.collections or COLLECTIONS)
     mine = who.groups or frozenset()
     secret = world.keep("draft", collection=collection, owner=who.person, groups=mine)
     words = {"question": f"Where is {secret.word}?", "answer": f"In {secret.word}.", "similar": []}
@@ -303,7 +303,7 @@ def propose_entry(world: World, who: Person) -> None:
 
 def draft_gaps(world: World, who: Person) -> None:
     """Draft the entry of what is asked most, of what this editor may see."""
-    collection = sorted(who.collections or COLLECTIONS)[-1]
+    collection = max(who.collections or COLLECTIONS)
     gaps = world.call(who, "GET", f"/v1/gaps?collection={collection}")["gaps"]
     for gap in gaps[:2]:
         world.name("gap", gap["id"])
@@ -318,11 +318,9 @@ def draft_gaps(world: World, who: Person) -> None:
 def upload_documents(world: World) -> None:
     """Let editors put a document each, and one that cannot be read."""
     for who in [one for one in world.people if "write" in one.scopes][:3]:
-        collection = sorted(who.collections or COLLECTIONS)[0]
+        collection = min(who.collections or COLLECTIONS)
         groups = who.groups or frozenset()
-        text, uri = (
-            world.keep("document", collection=collection, groups=groups) for _ in range(2)
-        )
+        text, uri = (world.keep("document", collection=collection, groups=groups) for _ in range(2))
         path = f"/v1/collections/{collection}/documents"
         body = f"# Notes\nThe note is {text.word}.\n".encode()
         _put(world, who, f"{path}/{uri.word}.md", body)

@@ -47,7 +47,7 @@ from tests.resilience.support_furnishing import (
     publish_entries,
     upload_documents,
 )
-from tests.resilience.support_people import Person, Secret, is_due, may_see
+from tests.resilience.support_people import Person, is_due, may_see
 
 NO_LIMITS: Final = LimitOptions(
     visitor_per_minute=0,
@@ -78,7 +78,13 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/v1/collections/{collection}/retrieval": {"question": "What is the code of locker 0?"},
     "/v1/collections/{collection}/cases": {"question": "mine?", "stratum": "out_of_kb"},
 }
-VOLATILE: Final = ("/metrics", "/v1/health", "/v1/audit", "/events", "/draft")  # change by themselves
+VOLATILE: Final = (
+    "/metrics",
+    "/v1/health",
+    "/v1/audit",
+    "/events",
+    "/draft",
+)  # change by themselves
 
 
 @dataclass
@@ -112,7 +118,9 @@ class LogLines(logging.Handler):
 
 
 @contextmanager
-def open_world(home: Path, seed: Sequence[int], *, is_small: bool) -> Iterator[tuple[World, LogLines]]:
+def open_world(
+    home: Path, seed: Sequence[int], *, is_small: bool
+) -> Iterator[tuple[World, LogLines]]:
     """Furnish a world and serve it, to the end of the block."""
     keys, lines = KeyStore(home), LogLines()
     logger = logging.getLogger("ragdesk")
@@ -285,9 +293,7 @@ def _read_steady(world: World, who: Person) -> dict[str, str]:
     }
 
 
-def live(
-    home: Path, seed: Sequence[int], *, is_small: bool = False, changes: bool = True
-) -> Tally:
+def live(home: Path, seed: Sequence[int], *, is_small: bool = False, changes: bool = True) -> Tally:
     """Furnish a world, let everybody call everything, and hold the replies against the rules.
 
     is_small: with few people, who try fewer changes, and no uploads. changes: whether any are

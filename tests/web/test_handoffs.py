@@ -361,3 +361,14 @@ def test_a_reply_that_quotes_what_an_agent_may_not_see_is_hidden_from_them(clien
         assert "xylophone" in json.dumps(insider.get(f"/v1/handoffs/{own}").json())
         assert "xylophone" not in json.dumps(outsider.get(f"/v1/handoffs/{own}").json())
     assert "xylophone" not in json.dumps(outsider.get(f"/v1/conversations/{talk}/turns").json())
+
+
+def test_names_are_one_line(client, keys, ann):
+    talk = ann.begin()
+    for name in ("Ann\r\nBcc: eve", "Ann\u0085x"):
+        forged = ann.post("/v1/handoffs", conversation=talk, contact={"name": name})
+        assert forged.status_code == 422
+    _, token = keys.create("admin", scopes=["admin"])
+    headers = {"Authorization": f"Bearer {token}"}
+    made = client.post("/v1/keys", json={"name": "x\ny", "role": "agent"}, headers=headers)
+    assert made.status_code == 422
