@@ -372,3 +372,15 @@ def test_names_are_one_line(client, keys, ann):
     headers = {"Authorization": f"Bearer {token}"}
     made = client.post("/v1/keys", json={"name": "x\ny", "role": "agent"}, headers=headers)
     assert made.status_code == 422
+
+
+def test_a_webhook_of_a_moment_that_no_clock_shows_is_refused(home, keys):
+    secret = "s" * 12
+    options = ChatwootOptions(
+        url="http://127.0.0.1:9", account=1, inbox=2, token=secret, webhook_secret=secret
+    )
+    with serving(home, keys, tables={"handoff_chatwoot": options}) as client:
+        for moment in ("9" * 400, "9" * 5_000, "-1", "", "1e9"):
+            headers = {"X-Chatwoot-Timestamp": moment, "Content-Type": "application/json"}
+            heard = client.post("/v1/hooks/chatwoot", content=b"{}", headers=headers)
+            assert heard.status_code == 401
