@@ -209,7 +209,7 @@ def hold_replies(who: Person, replies: dict[str, str], world: World, tally: Tall
 def hold_searches(who: Person, world: World, tally: Tally, most: int) -> None:
     """Hold that a search for a word finds nothing where it may not be known: no hit, no count."""
     secrets = [s for s in world.secrets if s.kind in {"question", "title", "reply", "document"}]
-    world.dice.shuffle(secrets)  # type: ignore[arg-type]
+    world.dice.shuffle(secrets)
     views = ["own"] + ["handed_over"] * ("agent" in who.scopes)
     asked = [(secret, view) for secret in secrets[:most] for view in views]
     paths = [f"/v1/conversations?view={view}&query={secret.word}" for secret, view in asked]
