@@ -25,6 +25,7 @@ FAMILIES = {  # what dashboards and alerts of operators name
     "process_max_fds": ("gauge", set()),
     "ragdesk_gpu_fallbacks": ("gauge", set()),
     "ragdesk_jobs": ("counter", {"state"}),
+    "ragdesk_turns": ("counter", {"result"}),
 }
 
 
@@ -69,6 +70,7 @@ def test_the_page_has_the_families_that_operators_watch_and_no_other():
     for family, label in (("degraded", "reason"), ("sentences", "verdict"), ("jobs", "state")):
         getattr(metrics, family).labels(**{label: "?"}).inc()
     metrics.reloads.labels(result="ok").inc()
+    metrics.turns.labels(result="kept").inc()
     metrics.open_failures.labels(reason="disk").inc()
     metrics.set_outages([Outage(code="disk")])
 

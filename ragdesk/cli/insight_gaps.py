@@ -104,7 +104,7 @@ def _describe_gap(gap: Gap) -> dict[str, object]:
         "reasons": dict(gap.reasons),
         "documents": list(gap.documents),
         "questions": [
-            {"turn": q.turn, "text": q.text, "asked": q.asked, "reason": q.reason}
+            {"turn": q.turn, "text": q.text, "time": q.time, "reason": q.reason}
             for q in gap.questions
         ],
     }

@@ -17,7 +17,7 @@ from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.support.learning.learning_desk import LearningDesk
-from ragdesk.support.sign_in.audit_log import AuditAction, record_audit
+from ragdesk.support.sign_in.audit_log import AuditAction, note_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.support.sign_in.request_counts import RequestCounts
@@ -139,27 +139,14 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
-            ending.push_async_callback(workspace.close)
-            ending.callback(open_collections.close)
-            ending.callback(uploads.close)
-            ending.callback(authenticator.threads.shutdown)
-            ending.push_async_callback(asyncio.to_thread, state.page_images.close)
-            ending.push_async_callback(asyncio.to_thread, jobs.close, options.drain_seconds)
-            ending.push_async_callback(support.close, options.drain_seconds)
+            _close_at_end(ending, state)
             try:
                 await workspace.start()
             except ModelMissing as error:
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
-            support.start()
-            days = workspace.settings.sign_in.audit_days
-            for work in (
-                open_collections.watch(),
-                audit_routes.keep_audit(keys.database, days),
-                learning_state.watch_surges(),
-            ):
-                ending.push_async_callback(_cancel_task, asyncio.create_task(work))
+            _start_background(ending, state)
             state.ready = True
             try:
                 yield
@@ -185,6 +172,30 @@ def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
     app.add_middleware(health_routes.PageFiles)
 
 
+def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None:
+    """Have what a server opened closed at its end, the last of these first."""
+    seconds = state.options.drain_seconds
+    ending.push_async_callback(state.workspace.close)
+    ending.callback(state.open_collections.close)
+    ending.callback(state.uploads.close)
+    ending.callback(state.gate.threads.shutdown)
+    ending.push_async_callback(asyncio.to_thread, state.page_images.close)
+    ending.push_async_callback(asyncio.to_thread, state.jobs.close, seconds)
+    ending.push_async_callback(state.support.close, seconds)
+
+
+def _start_background(ending: contextlib.AsyncExitStack, state: ServerState) -> None:
+    """Begin what runs beside the requests, until the server ends."""
+    state.support.start()
+    days = state.workspace.settings.sign_in.audit_days
+    for work in (
+        state.open_collections.watch(),
+        audit_routes.keep_audit(state.database, days),
+        state.learning_state.watch_surges(),
+    ):
+        ending.push_async_callback(_cancel_task, asyncio.create_task(work))
+
+
 def _make_job_runner(
     workspace: Workspace,
     open_collections: OpenCollections,
@@ -201,10 +212,10 @@ def _make_job_runner(
             admit = document_access.make_admission(job, gate.reauthenticate(job.owner))
             report = workspace.change_document(job.collection, job.uri, job.body, admit, job.source)
         except Exception as error:
-            record_audit(database, job.owner, action, target, error_status(error).code)
+            note_audit(database, job.owner, action, target, error_status(error).code)
             raise
         open_collections.refresh(job.collection)  # who waits for the job reads what it wrote
-        record_audit(database, job.owner, action, target)
+        note_audit(database, job.owner, action, target)
         if job.source == APPROVED_SOURCE and job.body is not None:
             learning.note_published(job.uri, workspace.collection_folder(job.collection))
         return report

@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse, Response
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.support.access import Principal, authorize
-from ragdesk.support.insight.insight_report import DAY_SECONDS, build_insight_report
+from ragdesk.support.conversations.retention import DAY_SECONDS
+from ragdesk.support.insight.insight_report import build_insight_report
 from ragdesk.support.insight.insight_turns import read_insight_turns
 from ragdesk.support.learning.gap_questions import collect_gap_questions
 from ragdesk.web import schemas
@@ -24,8 +25,8 @@ from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
 router = APIRouter(route_class=StrictRoute, tags=["insight"])
-Agent = Annotated[Principal, Depends(require_scope("agent"))]
-MOST_DOCUMENTS = 10
+FigureReader = Annotated[Principal, Depends(require_scope("agent"))]
+MOST_FAILING = 10
 
 
 class IntentFiguresOut(BaseModel):
@@ -84,7 +85,7 @@ class InsightOut(BaseModel):
 @router.get("/v1/insight", response_model=InsightOut)
 async def show_figures(
     request: Request,
-    who: Agent,
+    who: FigureReader,
     leases: Leases,
     collection: Annotated[str, Query(pattern=schemas.COLLECTION_PATTERN)] = "default",
     days: Annotated[int, Query(ge=1, le=366)] = 30,
@@ -130,6 +131,6 @@ def _count_failing_documents(
     for uri, _ in (refused + disliked).most_common():
         if any(is_visible(d, who) for d in opened.index.documents.list_by_uri(uri)):
             listed.append({"uri": uri, "refused": refused[uri], "disliked": disliked[uri]})
-        if len(listed) == MOST_DOCUMENTS:
+        if len(listed) == MOST_FAILING:
             break
     return listed

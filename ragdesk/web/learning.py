@@ -11,8 +11,8 @@ from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from indexes.text.scripts import detect_language
 from ragdesk.answering.answer import Question, rank_passages
+from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, WrongState
@@ -20,7 +20,7 @@ from ragdesk.support.access import Principal, authorize
 from ragdesk.support.learning.approval import APPROVED_SOURCE, approved_uri, format_faq_document
 from ragdesk.support.learning.draft import LONGEST_QUESTION, Draft, DraftSource, DraftState
 from ragdesk.support.learning.draft_answers import (
-    MOST_PASSAGES,
+    NEAREST_PASSAGES,
     AgentReply,
     draft_from_gap,
     draft_from_reply,
@@ -56,10 +56,10 @@ CollectionParam = Annotated[
 StateParam = Annotated[
     list[DraftState] | None, Query(description="Only drafts in these states [open, approved].")
 ]
-OPEN_STATES: tuple[DraftState, ...] = ("open", "approved")
+OPEN_DRAFTS: tuple[DraftState, ...] = ("open", "approved")
 SHOWN_QUESTIONS = 20  # of a gap
 MOST_READ = 1_000  # drafts, of which those are listed that the asker may see
-MOST_LISTED = 200
+MOST_DRAFTS_LISTED = 200
 MOST_TICKETS = 2_000  # of an import; a larger export is cut by its operator, newest first
 TICKETS_BYTES = 20_000_000
 TICKETS_BODY = {
@@ -90,11 +90,11 @@ async def list_gaps(
     opened = await leases.lease_collection(collection)
     gaps = await run_in_thread(_report_gaps, state, opened, who, days)
     read = state.learning.drafts.list_drafts
-    states = (*OPEN_STATES, "published")
+    states = (*OPEN_DRAFTS, "published")
     drafts = await run_in_thread(lambda: read([collection], states=states, limit=MOST_READ))
     listed = [_gap_json(gap, opened, who, drafts) for gap in gaps]
     # What an entry answers is a gap again once it is asked in vain after that.
-    body = [gap for gap in listed if gap["questions"][0]["asked"] >= (gap["published"] or 0)]
+    body = [gap for gap in listed if gap["questions"][0]["time"] >= (gap["published"] or 0)]
     return JSONResponse({"collection": collection, "days": days, "gaps": body})
 
 
@@ -116,7 +116,7 @@ async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
     def make_draft() -> Draft:
         target = state.learning.find_gap(_report_gaps(state, opened, who, days), gap)
         question = Question(text=target.question, where=schemas.Filters().to_filter(who.groups))
-        passages = rank_passages(opened.search(question, MOST_PASSAGES))
+        passages = rank_passages(opened.search(question, NEAREST_PASSAGES))
         find = state.learning.find_personal
         draft = draft_from_gap(target, collection, passages, who.person, find)
         return state.learning.drafts.add(limit_readers(draft, opened.index, who))
@@ -139,13 +139,13 @@ async def list_drafts(
         authorize(who, "agent", collection)
     names = [collection] if collection else sorted(who.collections) or None
     read = server.learning.drafts.list_drafts
-    drafts = await run_in_thread(lambda: read(names, states=state or OPEN_STATES, limit=MOST_READ))
+    drafts = await run_in_thread(lambda: read(names, states=state or OPEN_DRAFTS, limit=MOST_READ))
     shown: dict[str, dict[str, Any]] = {}
     for name in {draft.collection for draft in drafts}:
         own = [draft for draft in drafts if draft.collection == name]
         async with use_if_open(server, name) as opened:
             shown |= await run_in_thread(_show_drafts, server, own, who, opened)
-    listed = [shown[draft.id] for draft in drafts if draft.id in shown][:MOST_LISTED]
+    listed = [shown[draft.id] for draft in drafts if draft.id in shown][:MOST_DRAFTS_LISTED]
     return JSONResponse({"drafts": listed})
 
 
@@ -158,7 +158,7 @@ async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agen
     reply = AgentReply(
         turn=turn.id if turn else "",
         collection=turn.collection if turn else body.collection,
-        language=detect_language(body.question),
+        language=analyze_question(body.question).language,
         question=body.question,
         text=body.answer,
         similar=tuple(body.similar),
@@ -224,7 +224,7 @@ async def reject_draft(
 
 @router.post("/v1/corrections", status_code=201, response_model=learning_schemas.DraftOut)
 async def correct_answer(
-    body: learning_schemas.Correction, request: Request, who: Agent
+    body: learning_schemas.AnswerCorrection, request: Request, who: Agent
 ) -> Response:
     """Say what is right in place of an answer: a draft that an editor approves."""
     state = server_state(request)
@@ -233,7 +233,7 @@ async def correct_answer(
     reply = AgentReply(
         turn=turn.id,
         collection=turn.collection,
-        language=turn.language or detect_language(question),
+        language=turn.language or analyze_question(question).language,
         question=question[:LONGEST_QUESTION],
         text=body.text,
         is_correction=True,
@@ -355,7 +355,7 @@ def _gap_json(
         "reasons": dict(gap.reasons),
         "documents": visible,
         "questions": [
-            {"turn": q.turn, "text": q.text, "asked": q.asked, "reason": q.reason} for q in latest
+            {"turn": q.turn, "text": q.text, "time": q.time, "reason": q.reason} for q in latest
         ],
         "drafts": [
             draft.id

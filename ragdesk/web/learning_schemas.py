@@ -4,14 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from ragdesk.support.learning.draft import LONGEST_ANSWER, LONGEST_QUESTION, MOST_SIMILAR
+from ragdesk.support.learning.draft import LONGEST_DRAFT_ANSWER, LONGEST_QUESTION, MOST_SIMILAR
 from ragdesk.web.schemas import Collection, ShortText, StrictModel
 
 EntryQuestion = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_QUESTION)
 ]
 EntryAnswer = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_ANSWER)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_DRAFT_ANSWER)
 ]
 SimilarQuestions = Annotated[list[EntryQuestion], Field(max_length=MOST_SIMILAR)]
 
@@ -19,7 +19,7 @@ SimilarQuestions = Annotated[list[EntryQuestion], Field(max_length=MOST_SIMILAR)
 class GapQuestionOut(BaseModel):
     turn: str
     text: str
-    asked: int
+    time: int
     reason: str
 
 
@@ -56,7 +56,7 @@ class DraftSourceOut(BaseModel):
 
 
 class EntryEffectOut(BaseModel):
-    asked: int = Field(description="Times its question was asked since it was published.")
+    questions: int = Field(description="Times its question was asked since it was published.")
     answered: int = Field(description="Answers since that cite it.")
     liked: int
     disliked: int
@@ -113,7 +113,7 @@ class DraftRejection(StrictModel):
     reason: Annotated[str, StringConstraints(max_length=1_000)] = ""
 
 
-class Correction(StrictModel):
+class AnswerCorrection(StrictModel):
     """What is right in place of an answer that was given."""
 
     answer: ShortText = Field(description="The id of the answer that is wrong.")

@@ -25,7 +25,7 @@ from ragdesk.web.limit_options import LimitOptions
 
 SubjectKind = Literal["key", "session", "visitor", "site"]
 MINUTE_SECONDS: Final = 60
-DAY_SECONDS: Final = 86_400
+LIMIT_DAY_SECONDS: Final = 86_400
 SHARE_SECONDS: Final = 1.0  # after which a server tells the others what it counted
 SHARE_PART: Final = 20  # and after this part of a limit
 MOST_SUBJECTS: Final = 100_000  # counted in memory at a time
@@ -139,10 +139,10 @@ class RequestLimits:
         if not ceiling and site.daily_answers is None:
             return
         now = time.time()
-        day = int(now) // DAY_SECONDS * DAY_SECONDS
+        day = int(now) // LIMIT_DAY_SECONDS * LIMIT_DAY_SECONDS
         count = await self._in_thread(lambda: self._daily_counts.add(f"answers:{site.id}", day))
         if count > ceiling:
-            raise _over_limit("answers", ceiling, DAY_SECONDS, now)
+            raise _over_limit("answers", ceiling, LIMIT_DAY_SECONDS, now)
 
     def _list_limits(self, identity: Identity | None, address: str) -> list[Limit]:
         if identity is None:

@@ -16,7 +16,9 @@ from ragdesk.errors import NotFound, Overloaded
 
 MOST_BYTES: Final = 64 << 20  # of all pictures that are kept: some 400 pages
 MOST_FAILURES: Final = 1_000  # pages that cannot be drawn and are not tried again
-IDLE_SECONDS: Final = 60.0  # after which the child of the last document ends: it holds some 80 MB
+IMAGE_IDLE_SECONDS: Final = (
+    60.0  # after which the child of the last document ends: it holds some 80 MB
+)
 MOST_WAITING: Final = 16  # requests; a page takes 0.1 to 0.5 s, a hostile one 10 s
 # Digest of the document; a page, or the media type of a file of pictures; the width of a page.
 ImageKey = tuple[str, str, int]
@@ -97,7 +99,7 @@ class PageImages:
         if self._ending is not None:
             self._ending.cancel()
         loop = asyncio.get_running_loop()
-        self._ending = loop.call_later(IDLE_SECONDS, self._drawer.end_idle_child)
+        self._ending = loop.call_later(IMAGE_IDLE_SECONDS, self._drawer.end_idle_child)
 
     def close(self) -> None:
         """End the child that draws. Blocks while a page is drawn."""

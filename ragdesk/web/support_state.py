@@ -17,7 +17,7 @@ from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.support.handoff.handoff_desk import HandoffDesk
 from ragdesk.support.handoff.handoff_store import HandoffStore
 from ragdesk.support.handoff.outbox import Outbox
-from ragdesk.support.insight.turn_insight import TurnClassifier
+from ragdesk.support.insight.turn_insight import InsightClassifier
 from ragdesk.support.notices import NoticeListener
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.web.event_streams import EventStreams
@@ -84,7 +84,7 @@ def make_support_state(
         deliverer.wake()
 
     hooks = TurnHooks(
-        redact=lambda text: redact_text(text, settings.redaction), classify=TurnClassifier(home)
+        redact=lambda text: redact_text(text, settings.redaction), classify=InsightClassifier(home)
     )
     return SupportState(
         database=database,

@@ -13,7 +13,7 @@ NOW = 1_800_000_000
 
 def asked(turn, text, *, days_ago=1, **more):
     facts = {"person": "p1", "language": "en", "reason": "no_passage", **more}
-    return GapQuestion(turn=turn, text=text, asked=NOW - days_ago * DAY, **facts)
+    return GapQuestion(turn=turn, text=text, time=NOW - days_ago * DAY, **facts)
 
 
 def embed(texts, _language):

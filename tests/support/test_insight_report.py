@@ -15,7 +15,7 @@ SINCE = NOW - 30 * DAY_SECONDS
 
 def turn(conversation, *, days_ago=1.0, outcome="answered", **more):
     asked = int(NOW - days_ago * DAY_SECONDS)
-    return InsightTurn(conversation=conversation, asked=asked, outcome=outcome, **more)
+    return InsightTurn(conversation=conversation, time=asked, outcome=outcome, **more)
 
 
 def test_resolution_is_what_was_answered_not_disliked_not_handed_over_and_not_asked_again():
@@ -30,7 +30,7 @@ def test_resolution_is_what_was_answered_not_disliked_not_handed_over_and_not_as
         turn("hello", days_ago=1, outcome="not_found", reason="greeting"),
     ]
 
-    report = build_insight_report(sorted(turns, key=lambda t: t.asked), SINCE, NOW)
+    report = build_insight_report(sorted(turns, key=lambda t: t.time), SINCE, NOW)
 
     assert (report.conversations, report.resolved) == (6, 3)
     assert (report.durable, report.pending, report.handed_over) == (1, 1, 1)
@@ -134,6 +134,6 @@ def test_turns_are_read_with_their_votes_and_without_their_texts(database):
     )
     store.append_turn(kept)
     (read,) = read_insight_turns(database, SINCE, ["default"])
-    assert (read.conversation, read.asked, read.seconds) == (conversation.id, NOW - 60, 0.25)
+    assert (read.conversation, read.time, read.seconds) == (conversation.id, NOW - 60, 0.25)
     assert read_insight_turns(database, SINCE, ["other"]) == []
     assert read_insight_turns(database, NOW, None) == []

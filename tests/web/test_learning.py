@@ -204,7 +204,7 @@ def test_an_effect_counts_what_was_asked_since_the_entry_was_published(
         like = Feedback(id="", turn=answered, person="visitor:a:1", role="customer", verdict="up")
         FeedbackStore(keys.database).put(like)
         (published,) = client.get("/v1/drafts?state=published", headers=editor).json()["drafts"]
-    assert published["effect"] == {"asked": 2, "answered": 1, "liked": 1, "disliked": 0}
+    assert published["effect"] == {"questions": 2, "answered": 1, "liked": 1, "disliked": 0}
 
 
 def test_personal_data_has_to_be_looked_at(home, keys, editor):

@@ -18,9 +18,9 @@ def test_administrators_export_and_erase_what_is_kept_of_a_person(home, keys):
         client.headers["Authorization"] = f"Bearer {admin}"
         kept = client.get(where).json()
         assert kept["conversations"][0]["turns"][0]["question"] == QUESTION["question"]
-        kinds = ("handoffs", "drafts", "feedback", "conversations", "cases")
         erased = client.delete(where).json()["erased"]
-        assert erased == {**dict.fromkeys(kinds, 0), "conversations": 1}
+        assert erased.pop("conversations") == 1
+        assert set(erased.values()) == {0}
         assert client.get(where).json()["conversations"] == []
 
 

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final
 
+from ragdesk.support.conversations.retention import DAY_SECONDS
 from ragdesk.support.insight.insight_turns import InsightTurn
 
-DAY_SECONDS: Final = 86_400
 DURABLE_DAYS: Final = 7
 RETURN_PAUSE: Final = 3_600  # seconds of silence after which a question is a coming back
 ANSWERED: Final = "answered"
@@ -78,13 +78,13 @@ class InsightReport:
 
 def build_insight_report(turns: Sequence[InsightTurn], since: int, now: int) -> InsightReport:
     """Count a period. turns: oldest first. since, now: seconds since 1970."""
-    questions = [turn for turn in turns if turn.reason not in CHATTER and turn.asked >= since]
+    questions = [turn for turn in turns if turn.reason not in CHATTER and turn.time >= since]
     by_conversation: dict[str, list[InsightTurn]] = {}
     for turn in questions:
         by_conversation.setdefault(turn.conversation, []).append(turn)
     resolved = [own for own in by_conversation.values() if _is_resolved(own)]
     settled = [own for own in resolved if not _came_back(own)]
-    pending = [own for own in settled if now - own[-1].asked < DURABLE_DAYS * DAY_SECONDS]
+    pending = [own for own in settled if now - own[-1].time < DURABLE_DAYS * DAY_SECONDS]
     firsts = sorted(
         own[0].seconds for own in by_conversation.values() if own[0].seconds is not None
     )
@@ -127,7 +127,7 @@ def _is_resolved(own: Sequence[InsightTurn]) -> bool:
 
 def _came_back(own: Sequence[InsightTurn]) -> bool:
     """Tell whether a customer asked again after a pause, within seven days."""
-    pauses = (after.asked - before.asked for before, after in pairwise(own))
+    pauses = (after.time - before.time for before, after in pairwise(own))
     return any(RETURN_PAUSE < pause <= DURABLE_DAYS * DAY_SECONDS for pause in pauses)
 
 
@@ -150,7 +150,7 @@ def _count_days(questions: Sequence[InsightTurn], since: int, now: int) -> tuple
         by_day[name_day(start)] = []
     by_day.setdefault(name_day(now), [])
     for turn in questions:
-        by_day.setdefault(name_day(turn.asked), []).append(turn)
+        by_day.setdefault(name_day(turn.time), []).append(turn)
     return tuple(
         DayFigures(
             day=day,

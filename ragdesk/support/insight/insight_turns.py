@@ -11,14 +11,14 @@ from ragdesk.support.database import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsightTurn:
-    """A question as the figures count it. asked: seconds since 1970.
+    """A question as the figures count it. time: seconds since 1970.
 
     seconds: until its answer was whole. is_handed_over: its conversation went to a person.
     is_out_of_scope: no intent fits it.
     """
 
     conversation: str
-    asked: int
+    time: int
     outcome: str
     reason: str = ""
     language: str = ""
@@ -69,7 +69,7 @@ def read_insight_turns(
     return [
         InsightTurn(
             conversation=row["conversation"],
-            asked=row["created"] // 1000,
+            time=row["created"] // 1000,
             outcome=row["outcome"] or "",
             reason=row["reason"] or "",
             language=row["language"] or "",

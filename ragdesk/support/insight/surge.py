@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from ragdesk.support.insight.insight_report import CHATTER, DAY_SECONDS
+from ragdesk.support.conversations.retention import DAY_SECONDS
+from ragdesk.support.insight.insight_report import CHATTER
 from ragdesk.support.insight.insight_turns import InsightTurn
 
 SurgeKind = Literal["refusals", "anger"]
@@ -17,9 +18,10 @@ PRIOR_QUESTIONS: Final = 20.0  # as many of the usual share are added to both si
 class SurgeOptions:
     """When a surge of refusals or anger is reported.
 
-    hours: length of the window that is looked at. days: of the history before, that it is held
-    against. least: questions of the kind in the window, below which nothing is reported. sigmas:
-    standard deviations above what the history lets expect.
+    hours: length of the window that is looked at.
+    days: of the history before, that it is held against.
+    least: questions of the kind in the window, below which nothing is reported.
+    sigmas: standard deviations above what the history lets expect.
     """
 
     hours: int = 6
@@ -52,9 +54,9 @@ def find_surges(turns: Sequence[InsightTurn], now: int, options: SurgeOptions) -
     """
     start = now - options.hours * 3_600
     oldest = start - options.days * DAY_SECONDS
-    questions = [turn for turn in turns if turn.reason not in CHATTER and turn.asked >= oldest]
-    window = [turn for turn in questions if turn.asked >= start]
-    history = [turn for turn in questions if turn.asked < start]
+    questions = [turn for turn in turns if turn.reason not in CHATTER and turn.time >= oldest]
+    window = [turn for turn in questions if turn.time >= start]
+    history = [turn for turn in questions if turn.time < start]
     kinds: dict[SurgeKind, Callable[[InsightTurn], bool]] = {
         "refusals": lambda turn: turn.outcome in REFUSED,
         "anger": lambda turn: turn.reason == "complaint" or turn.sentiment == "negative",

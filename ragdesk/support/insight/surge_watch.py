@@ -6,8 +6,8 @@ from typing import Final
 
 from sqlalchemy import delete, insert, select
 
+from ragdesk.support.conversations.retention import DAY_SECONDS
 from ragdesk.support.database import Database, upsert
-from ragdesk.support.insight.insight_report import DAY_SECONDS
 from ragdesk.support.insight.insight_tables import SURGE_ALERTS, SURGES
 from ragdesk.support.insight.insight_turns import read_insight_turns
 from ragdesk.support.insight.surge import Surge, SurgeOptions, find_surges

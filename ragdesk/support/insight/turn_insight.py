@@ -12,7 +12,7 @@ from ragdesk.support.insight.question_insight import (
 )
 
 
-class TurnClassifier:
+class InsightClassifier:
     """Classifies questions by the classifiers of a home, which are read once for each embedder.
 
     Safe between threads. An operator's own intents are read when a server starts.

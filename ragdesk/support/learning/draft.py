@@ -8,7 +8,7 @@ from ragdesk.errors import Invalid
 DraftState = Literal["open", "approved", "published", "rejected"]
 DraftOrigin = Literal["gap", "reply", "ticket", "correction"]
 LONGEST_QUESTION = 1_000
-LONGEST_ANSWER = 8_000
+LONGEST_DRAFT_ANSWER = 8_000
 MOST_SIMILAR = 20
 
 
@@ -63,8 +63,8 @@ def check_draft_texts(question: str, answer: str, similar: tuple[str, ...]) -> N
     """Raise Invalid for a draft that is no FAQ entry: empty, too long, or of too many questions."""
     if not question.strip() or len(question) > LONGEST_QUESTION:
         raise Invalid(f"A question has 1 to {LONGEST_QUESTION:,} characters.")
-    if not answer.strip() or len(answer) > LONGEST_ANSWER:
-        raise Invalid(f"An answer has 1 to {LONGEST_ANSWER:,} characters.")
+    if not answer.strip() or len(answer) > LONGEST_DRAFT_ANSWER:
+        raise Invalid(f"An answer has 1 to {LONGEST_DRAFT_ANSWER:,} characters.")
     if len(similar) > MOST_SIMILAR or any(
         not text.strip() or len(text) > LONGEST_QUESTION for text in similar
     ):

@@ -6,7 +6,7 @@ from typing import Any
 
 from ragdesk.answering.answer import RankedPassage
 from ragdesk.support.learning.draft import (
-    LONGEST_ANSWER,
+    LONGEST_DRAFT_ANSWER,
     LONGEST_QUESTION,
     MOST_SIMILAR,
     Draft,
@@ -16,7 +16,7 @@ from ragdesk.support.learning.draft import (
 from ragdesk.support.learning.gap import Gap
 from ragdesk.support.learning.ticket_exports import Ticket
 
-MOST_PASSAGES = 3
+NEAREST_PASSAGES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +51,7 @@ def draft_from_gap(
 
     Nothing is made up: the editor cuts and writes. Without a passage the answer is left to them.
     """
-    nearest = passages[:MOST_PASSAGES]
+    nearest = passages[:NEAREST_PASSAGES]
     answer = "\n\n".join(passage.text.strip() for passage in nearest) or "…"
     others = [question.text for question in gap.questions if question.text != gap.question]
     similar = tuple(dict.fromkeys(others))[:MOST_SIMILAR]
@@ -127,7 +127,7 @@ def _make_draft(  # noqa: PLR0913, one parameter a field
         collection=collection,
         origin=origin,
         question=question,
-        answer=answer[:LONGEST_ANSWER],
+        answer=answer[:LONGEST_DRAFT_ANSWER],
         similar=similar,
         language=language,
         author=author,

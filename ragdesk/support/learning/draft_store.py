@@ -15,7 +15,7 @@ from ragdesk.support.encryption import TextCipher
 from ragdesk.support.learning.draft import Draft, DraftSource, DraftState, check_draft_texts
 from ragdesk.support.learning.learning_tables import DRAFT_TURNS, DRAFTS
 
-SEALED: Final = ("question", "answer", "similar", "sources")
+SEALED_FIELDS: Final = ("question", "answer", "similar", "sources")
 NO_DRAFT: Final = "No such draft."
 
 
@@ -149,7 +149,7 @@ class DraftStore:
         row = asdict(draft)
         row["similar"] = json.dumps(draft.similar, ensure_ascii=False)
         row["sources"] = json.dumps([asdict(s) for s in draft.sources], ensure_ascii=False)
-        for name in SEALED:
+        for name in SEALED_FIELDS:
             row[name] = self._cipher.seal(row[name])
         return {
             **row,
@@ -160,7 +160,7 @@ class DraftStore:
 
     def _from_row(self, row: RowMapping) -> Draft:
         """Read a draft from a row. Raises ValueError for a row that we did not write."""
-        fields = {**row, **{name: self._cipher.open(row[name]) for name in SEALED}}
+        fields = {**row, **{name: self._cipher.open(row[name]) for name in SEALED_FIELDS}}
         return Draft(
             **{
                 **fields,

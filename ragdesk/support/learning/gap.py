@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 class GapQuestion:
     """One question that went wrong.
 
-    turn: id of the turn it was asked in. asked: seconds since 1970. person: who asked; the same
+    turn: id of the turn it was asked in. time: seconds since 1970. person: who asked; the same
     person counts once. reason: a reason code of the answer, or ``disliked``, ``handed_over``.
     documents: uris of the passages that were tried. cited: of those that the answer cites.
     """
@@ -16,7 +16,7 @@ class GapQuestion:
     turn: str
     text: str
     language: str
-    asked: int
+    time: int
     person: str
     reason: str
     documents: tuple[str, ...] = ()

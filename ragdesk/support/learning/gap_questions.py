@@ -19,7 +19,7 @@ MISSES: Final = (
 )  # reasons of which documents are the cause
 HANDED_OVER: Final = "handed_over"
 DISLIKED: Final = "disliked"
-MOST_QUESTIONS: Final = 20_000  # of a period, the latest; more are a report nobody reads
+MOST_GAP_QUESTIONS: Final = 20_000  # of a period, the latest; more are a report nobody reads
 MaySeeAnswer = Callable[[Mapping[str, Any]], bool]
 """A kept answer in; whether a reader may see all documents that it was looked for in."""
 
@@ -71,14 +71,14 @@ def iter_kept_answers(
         )
         .group_by(TURNS.c.id, TURNS.c.answer, TURNS.c.created)
         .order_by(TURNS.c.created.desc())
-        .limit(MOST_QUESTIONS)
+        .limit(MOST_GAP_QUESTIONS)
     )
     with database.read() as connection:
         rows = connection.execute(query).mappings().all()
     for row in rows:
         kept = json.loads(cipher.open(row["answer"]))
         yield KeptAnswer(
-            asked=row["created"] // 1000,
+            time=row["created"] // 1000,
             cited=frozenset(_list_uris(kept.get("citations"))),
             likes=row["likes"],
             dislikes=row["dislikes"],
@@ -111,7 +111,7 @@ def _select_misses(since: int, collections: Collection[str] | None) -> Select[An
             ),
         )
         .order_by(TURNS.c.created.desc(), TURNS.c.id)
-        .limit(MOST_QUESTIONS)
+        .limit(MOST_GAP_QUESTIONS)
     )
     return (
         query if collections is None else query.where(TURNS.c.collection.in_(sorted(collections)))
@@ -126,7 +126,7 @@ def _read_question(row: RowMapping, kept: Mapping[str, Any], cipher: TextCipher)
         turn=row["id"],
         text=cipher.open(row["question"]),
         language=row["language"] or "",
-        asked=row["created"] // 1000,
+        time=row["created"] // 1000,
         person=row["person"],
         reason=reason,
         documents=_list_uris(kept.get("sources")),

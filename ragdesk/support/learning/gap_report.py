@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from indexes.search_results import Vectors
+from ragdesk.support.conversations.retention import DAY_SECONDS
 from ragdesk.support.learning.gap import Gap, GapQuestion
 from ragdesk.support.learning.question_clusters import (
-    Vectors,
     choose_representative,
     cluster_questions,
 )
 
-DAY_SECONDS = 86_400
 MOST_DOCUMENTS = 5
 
 
@@ -41,7 +41,7 @@ def build_gap_report(
     questions: in the order in which they were asked; those before the period are left out.
     """
     since = now - options.days * DAY_SECONDS
-    current = [question for question in questions if question.asked >= since]
+    current = [question for question in questions if question.time >= since]
     gaps: list[Gap] = []
     for language in sorted({question.language for question in current}):
         own = [question for question in current if question.language == language]
@@ -57,14 +57,14 @@ def build_gap_report(
 
 def _make_gap(first: GapQuestion, members: list[GapQuestion], since: int, now: int) -> Gap:
     middle = (since + now) // 2
-    recent = sum(question.asked >= middle for question in members)
+    recent = sum(question.time >= middle for question in members)
     documents = Counter(uri for question in members for uri in question.documents)
-    oldest = min(members, key=lambda question: (question.asked, question.turn))
+    oldest = min(members, key=lambda question: (question.time, question.turn))
     return Gap(
         id=hashlib.sha256(oldest.turn.encode()).hexdigest()[:16],
         question=first.text,
         language=first.language,
-        questions=tuple(sorted(members, key=lambda question: -question.asked)),
+        questions=tuple(sorted(members, key=lambda question: -question.time)),
         persons=len({question.person for question in members}),
         recent=recent,
         earlier=len(members) - recent,

@@ -12,8 +12,10 @@ import numpy as np
 
 from indexes.embedding.background import Background
 from indexes.embedding.embedder import Embedder
+from indexes.search_results import Vectors
 from ragdesk.errors import NotFound
 from ragdesk.kept_cases import keep_case, read_kept_cases
+from ragdesk.support.conversations.retention import DAY_SECONDS
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.learning.approval import (
@@ -32,12 +34,11 @@ from ragdesk.support.learning.gap_questions import (
     iter_kept_answers,
 )
 from ragdesk.support.learning.gap_report import (
-    DAY_SECONDS,
     EmbedQuestions,
     GapOptions,
     build_gap_report,
 )
-from ragdesk.support.learning.question_clusters import Vectors, count_near
+from ragdesk.support.learning.question_clusters import count_near
 from ragdesk.support.learning.ticket_drafts import TicketReading, draft_tickets
 from ragdesk.support.learning.ticket_exports import Ticket
 
@@ -209,7 +210,7 @@ class LearningDesk:
             own = [
                 question
                 for question in questions
-                if question.asked >= (entry.published or 0)
+                if question.time >= (entry.published or 0)
                 and question.language == entry.language
                 and entry.uri not in question.cited  # counted among the answers that cite it
             ]

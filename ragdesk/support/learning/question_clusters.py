@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Vectors = NDArray[np.float32]
+from indexes.search_results import Vectors
+
 MOST_ROUNDS = 4  # of assignment; questions rarely move after the second
 
 

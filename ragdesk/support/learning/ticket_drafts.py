@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from indexes.text.scripts import detect_language
+from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.support.learning.draft import LONGEST_QUESTION, MOST_SIMILAR, Draft
 from ragdesk.support.learning.draft_answers import FindPersonalData, draft_from_ticket
 from ragdesk.support.learning.gap_report import EmbedQuestions, GapOptions
@@ -34,7 +34,7 @@ def draft_tickets(
     Its answer is that of the ticket in the middle of them; the others are similar questions.
     """
     drafts: list[tuple[int, Draft]] = []
-    languages = [detect_language(ticket.question) for ticket in tickets]
+    languages = [analyze_question(ticket.question).language for ticket in tickets]
     for language in sorted(set(languages)):
         own = [t for t, name in zip(tickets, languages, strict=True) if name == language]
         texts = [ticket.question[:LONGEST_EMBEDDED] for ticket in own]
@@ -51,7 +51,7 @@ def draft_tickets(
 def _draft_ticket(
     first: Ticket, others: Sequence[Ticket], collection: str, author: str, reading: TicketReading
 ) -> Draft:
-    language = detect_language(first.question)
+    language = analyze_question(first.question).language
     question, answer = reading.redact(first.question), reading.redact(first.answer)
     kept = replace(first, question=question, answer=answer)
     draft = draft_from_ticket(kept, collection, language, author, reading.find_personal)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from indexes.text.scripts import HAN
 from ragdesk.errors import Invalid
 
 QUESTION_COLUMNS: Final = ("question", "description", "body", "message", "问题", "描述", "客户问题")
@@ -23,7 +24,7 @@ ANSWER_COLUMNS: Final = (
 )
 LONGEST_TICKET: Final = 8_000  # characters of a question or an answer that are read
 NO_TEXTS: Final = "no question or no answer"
-SHORTEST_ANSWER: Final = 20  # characters; "Done." answers nobody else
+SHORTEST_REPLY: Final = 20  # characters; "Done." answers nobody else
 _SIGNATURE: Final = re.compile(
     r"(?:\n-- ?\n|\n(?:best|kind|warm)? ?regards\b|\n此致|\n祝好|\n顺祝).*",
     re.IGNORECASE | re.DOTALL,
@@ -119,7 +120,7 @@ def _read_ticket(row: Mapping[str, Any], number: str) -> tuple[Ticket | None, st
     question, answer = question.strip()[:LONGEST_TICKET], clean_reply(answer)[:LONGEST_TICKET]
     if not question or not answer:
         return None, NO_TEXTS
-    if len(answer) < SHORTEST_ANSWER and not re.search(r"[\u4e00-\u9fff]{8}", answer):
+    if len(answer) < SHORTEST_REPLY and not re.search(f"[{HAN}]{{8}}", answer):
         return None, "an answer too short to answer anybody else"
     own = names.get("id") or names.get("ticket_id") or names.get("编号") or number
     return Ticket(number=str(own), question=question, answer=answer), ""

@@ -4,16 +4,19 @@ Noted are changes and sign-ins, not questions: what was asked stands in conversa
 with them.
 """
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from sqlalchemy import Connection, delete, insert, select
 
+from ragdesk.errors import HomeUnusable
 from ragdesk.support.access import Principal
 from ragdesk.support.database import Database
 from ragdesk.support.sign_in.sign_in_tables import AUDIT
 
+log = logging.getLogger("ragdesk.support")
 # Further actions are added here: who reads the log filters by these names.
 AuditAction = Literal[
     "session.create",
@@ -77,6 +80,26 @@ def record_audit(
     """
     with database.write() as connection:
         insert_audit(connection, who, action, target, outcome)
+
+
+def note_audit(
+    database: Database,
+    who: Principal | str,
+    action: AuditAction,
+    target: str,
+    outcome: str = "done",
+) -> None:
+    """Note what was done already, as ``record_audit`` does. It blocks.
+
+    Where that cannot be written the log says so: what was done is done, or has an error of its own.
+    """
+    try:
+        record_audit(database, who, action, target, outcome)
+    except HomeUnusable as error:
+        log.error(  # noqa: TRY400, its words name the file
+            "the audit log could not be written",
+            extra={"action": action, "outcome": outcome, "reason": str(error)},
+        )
 
 
 def insert_audit(

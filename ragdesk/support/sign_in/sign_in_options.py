@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ragdesk.support.access import ROLE_SCOPES, StaffRole
 
 CALLBACK_PATH: Final = "/v1/oidc/callback"
-SHORTEST_SECRET: Final = 32  # bytes of a shared secret that signs tokens (RFC 7518, 3.2)
+SHORTEST_TOKEN_KEY: Final = 32  # bytes of a shared secret that signs tokens (RFC 7518, 3.2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,8 @@ class SignInOptions:
         if not self.token_audience:
             raise ValueError("token_algorithm is set, and token_audience is not")
         algorithm, size = self.token_algorithm, len(self.token_key.encode())
-        if algorithm == "HS256" and size < SHORTEST_SECRET:
-            raise ValueError(f"token_key must have {SHORTEST_SECRET} bytes or more for HS256")
+        if algorithm == "HS256" and size < SHORTEST_TOKEN_KEY:
+            raise ValueError(f"token_key must have {SHORTEST_TOKEN_KEY} bytes or more for HS256")
         if algorithm == "EdDSA" and "PUBLIC KEY" not in self.token_key:
             raise ValueError("token_key must be a public key (PEM) for EdDSA")
         for name in self.token_groups:

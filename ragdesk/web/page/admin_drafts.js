@@ -24,7 +24,7 @@ export async function published(place, desk) {
     const rows = drafts.map((one) => [
       el("span", { class: "name" }, one.question),
       parts.moment(one.updated),
-      ...["asked", "answered", "liked", "disliked"].map((name) => one.effect?.[name] ?? "–"),
+      ...["questions", "answered", "liked", "disliked"].map((name) => one.effect?.[name] ?? "–"),
     ]);
     place.replaceChildren(drafts.length ? parts.table(say("published"), heads, rows) : parts.empty(say("noPublished")));
   });

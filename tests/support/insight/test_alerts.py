@@ -6,11 +6,12 @@ from email.policy import default
 
 import pytest
 from outside_systems import MailSink, OutsideSystem, mail_server, running_system
+from sqlalchemy import insert
 from standardwebhooks import Webhook
 
 from ragdesk.errors import SettingsError
-from ragdesk.support.conversations.conversation import ConversationTurn
 from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.conversations.conversation_tables import TURNS
 from ragdesk.support.handoff.handoff_options import HandoffMailOptions
 from ragdesk.support.insight.alert_options import AlertOptions
 from ragdesk.support.insight.alerts import SurgeAlarm, make_alert_places
@@ -29,23 +30,22 @@ def watch(database):
     store = ConversationStore(database)
     conversation = store.create("visitor:a:1", "default").id
 
-    def keep(number, seconds, outcome):
-        store.append_turn(
-            ConversationTurn(
-                id=f"t{number}",
-                conversation=conversation,
-                collection="default",
-                question="canary",
-                answer={"text": "canary"},
-                outcome=outcome,
-                created=seconds * 1_000,
-            )
-        )
+    def row(number, seconds, outcome):
+        facts = {"id": f"t{number}", "number": number, "conversation": conversation}
+        words = {"question": "canary", "answer": '{"text": "canary"}', "collection": "default"}
+        return {
+            **facts,
+            **words,
+            "author": "customer",
+            "outcome": outcome,
+            "created": seconds * 1_000,
+        }
 
-    for number in range(100):
-        keep(number, NOW - 100 * HOUR + number, "not_found" if number % 10 == 0 else "answered")
-    for number in range(100, 120):
-        keep(number, NOW - HOUR, "not_found")
+    week = NOW - 100 * HOUR
+    rows = [row(n, week + n, "not_found" if n % 10 == 0 else "answered") for n in range(100)]
+    rows += [row(n, NOW - HOUR, "not_found") for n in range(100, 120)]
+    with database.write() as connection:
+        connection.execute(insert(TURNS), rows)
     return SurgeWatch(database, SurgeOptions(), now=lambda: NOW)
 
 
