@@ -92,7 +92,13 @@ async def list_gaps(
     read = state.learning.drafts.list_drafts
     states = (*OPEN_DRAFTS, "published")
     drafts = await run_in_thread(lambda: read([collection], states=states, limit=MOST_READ))
-    listed = [_gap_json(gap, opened, who, drafts) for gap in gaps]
+
+    def describe() -> list[dict[str, Any]]:
+        index, conversations = opened.index, state.conversations
+        visible = {d.id for d in drafts if may_see_draft(d, who, index, conversations)}
+        return [_gap_json(gap, opened, who, drafts, visible) for gap in gaps]
+
+    listed = await run_in_thread(describe)
     # What an entry answers is a gap again once it is asked in vain after that.
     body = [gap for gap in listed if gap["questions"][0]["time"] >= (gap["published"] or 0)]
     return JSONResponse({"collection": collection, "days": days, "gaps": body})
@@ -322,7 +328,7 @@ def _show_drafts(
 ) -> dict[str, dict[str, Any]]:
     """Write the drafts of one collection that somebody may see as JSON values, by their ids."""
     index = opened.index if opened else None
-    visible = [draft for draft in drafts if may_see_draft(draft, who, index)]
+    visible = [draft for draft in drafts if may_see_draft(draft, who, index, state.conversations)]
     effects: Mapping[str, EntryEffect] = {}
     if opened is not None:
         embed = _make_embed(state, opened)
@@ -331,9 +337,12 @@ def _show_drafts(
 
 
 def _gap_json(
-    gap: Gap, opened: OpenCollection, who: Principal, drafts: Sequence[Draft]
+    gap: Gap, opened: OpenCollection, who: Principal, drafts: Sequence[Draft], shown: set[str]
 ) -> dict[str, Any]:
-    """Write a gap as JSON values; of the documents that were tried only those of the asker."""
+    """Write a gap as JSON values; of the documents that were tried only those of the asker.
+
+    shown: ids of the drafts that the asker may see.
+    """
     visible = [uri for uri in gap.documents if sees_uri(opened.index, uri, who)]
     latest = gap.questions[:SHOWN_QUESTIONS]
     turns = {question.turn for question in gap.questions}
@@ -357,11 +366,7 @@ def _gap_json(
         "questions": [
             {"turn": q.turn, "text": q.text, "time": q.time, "reason": q.reason} for q in latest
         ],
-        "drafts": [
-            draft.id
-            for draft in own
-            if not draft.published and may_see_draft(draft, who, opened.index)
-        ],
+        "drafts": [draft.id for draft in own if not draft.published and draft.id in shown],
         "published": max((draft.published or 0 for draft in own), default=0) or None,
     }
 

@@ -101,7 +101,7 @@ def publish_documents(home: Path, world: World, pairs: int) -> None:
 def invite_people(world: World, *, is_small: bool) -> None:
     """Make keys of every role, a session, visitors by a secret and by a token."""
     world.people.append(_make_key(world, "admin", frozenset()))
-    for role in ("agent", "editor") if is_small else (*ROLE_SCOPES, "agent"):
+    for role in ("agent", "editor") if is_small else (*ROLE_SCOPES, "agent", "editor", "editor"):
         limits = frozenset({world.one(COLLECTIONS)} if world.dice.random() < LIMITED else ())
         world.people.append(_make_key(world, role, limits))
     if not is_small:
@@ -114,6 +114,8 @@ def invite_people(world: World, *, is_small: bool) -> None:
 
 def _make_key(world: World, role: str, collections: frozenset[str]) -> Person:
     groups = frozenset[str]() if role == "admin" else world.some(GROUPS)
+    if role == "editor":  # of few groups: their drafts are for few, and few gaps are for them
+        groups = frozenset({world.one(GROUPS)})
     secret = world.keep("key", collections=collections)
     key, token = world.keys.create(
         secret.word,
@@ -204,7 +206,7 @@ def begin_talk(world: World, who: Person, collection: str) -> None:
     named = {"collection": collection, "owner": who.person}
     title = world.keep("title", **named)
     talk = world.call(who, "POST", "/v1/conversations", collection=collection, title=title.word)
-    name = world.name("conversation", talk["id"])
+    name = title.conversation = world.name("conversation", talk["id"])
     world.conversations[name] = who
     question = world.keep("question", **named)
     own = [title, question]
@@ -225,6 +227,7 @@ def begin_talk(world: World, who: Person, collection: str) -> None:
     state = world.call(who, "GET", f"/v1/conversations/{name}")["state"]
     for secret in own:
         secret.conversation = name
+        secret.is_shared = title.is_shared
         secret.is_handed_over = state != "answering"
 
 
@@ -268,6 +271,7 @@ def hand_over(world: World, who: Person, talk: str, collection: str) -> list[Sec
     for secret in world.secrets:
         if secret.kind == "key" and secret.owner in {first.person, second.person}:
             secret.seekers |= readers | {who.person}
+            secret.is_shared |= any(s.is_shared for s in world.secrets if s.conversation == talk)
     reply = world.keep("reply", **named)
     cited = {}
     if world.dice.random() < 0.6:  # the desk's draft, out of what both of them may read
@@ -295,6 +299,8 @@ def propose_entry(world: World, who: Person) -> None:
     turns = world.call(who, "GET", f"/v1/conversations/{own[0]}/turns")
     place = turns["conversation"]["collection"]
     correction = world.keep("draft", collection=place, owner=who.person, groups=mine)
+    asked = [s for s in world.secrets if s.kind == "question" and s.conversation == own[0]]
+    correction.sources, correction.may_be_hidden = asked[0].sources, True
     body = {"answer": turns["turns"][0]["id"], "text": f"It is {correction.word}."}
     draft = world.call(who, "POST", "/v1/corrections", **body, question=f"{correction.word}?")
     _check_groups(draft, mine)
