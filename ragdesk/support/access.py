@@ -165,3 +165,13 @@ def authorize(
         raise NotFound(f"No collection {collection!r}.")
     if owner is not None and owner != who.person:
         raise NotFound("No such thing, or none that you may see.")
+
+
+def authorize_desk(who: Principal) -> None:
+    """Raise Forbidden for who does not administrate the whole desk, but some collections of it.
+
+    Settings, figures of the server and all that is kept of a person are of no collection.
+    """
+    authorize(who, "admin")
+    if who.collections:
+        raise Forbidden("This key administrates some collections, not the desk.")

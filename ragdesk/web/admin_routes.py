@@ -9,10 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 import ragdesk
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.errors import Forbidden
 from ragdesk.home_check import check_open_home
 from ragdesk.settings import list_settings
-from ragdesk.support.access import Principal
+from ragdesk.support.access import Principal, authorize_desk
 from ragdesk.web import admin_schemas
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
@@ -24,16 +23,10 @@ router = APIRouter(route_class=StrictRoute, tags=["server"])
 DeskKeeper = Annotated[Principal, Depends(require_scope("admin"))]
 
 
-def _require_whole_desk(who: Principal) -> None:
-    """Raise Forbidden for an administrator of some collections only."""
-    if who.collections:
-        raise Forbidden("This key administrates some collections, not the desk.")
-
-
 @router.get("/v1/settings", response_model=admin_schemas.SettingsOut)
 async def settings(request: Request, who: DeskKeeper) -> Response:
     """List every setting as it holds, and where it came from. Secrets are masked."""
-    _require_whole_desk(who)
+    authorize_desk(who)
     state = server_state(request)
     await audit_request(request, who, "settings.read", "")
     rows = list_settings(state.workspace.settings, request.app.state.origins)
@@ -75,7 +68,7 @@ async def health(
     ] = False,
 ) -> Response:
     """Say how the server is: what it serves, what it counted, and what its checks found."""
-    _require_whole_desk(who)
+    authorize_desk(who)
     state = server_state(request)
     findings = None
     if check:

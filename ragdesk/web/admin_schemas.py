@@ -9,7 +9,12 @@ from ragdesk.web import schemas
 from ragdesk.web.schemas import Collection, Filters, NonBlankText, StrictModel
 
 NextCursor = Annotated[str | None, Field(description="Cursor of what follows; null at the end.")]
-ShortName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+ShortName = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$"
+    ),
+]
 ShortNames = Annotated[list[ShortName], Field(max_length=100)]
 
 

@@ -73,16 +73,21 @@ def describe_handoff(
 def describe_whole(
     handoff: Handoff, desk: HandoffDesk, who: Principal, role: HandoffRole, view: AnswerView
 ) -> JsonObject:
-    """Return a hand-off with all that somebody may see of it. Blocks."""
+    """Return a hand-off with all that somebody may see of it. Blocks.
+
+    A reply that quotes what its reader may not see is hidden here as in its conversation.
+    """
     shown = describe_handoff(handoff, desk, who, role)
     if role != "agent":
         return shown
+    replies = desk.list_replies(handoff)
+    hidden = {turn.id for turn in replies if view.show(turn) is None}
     events = [
         {
             "action": str(event.action),
             "actor": event.actor,
             "created": event.created,
-            "text": event.detail.get("text", ""),
+            "text": "" if event.detail.get("turn") in hidden else event.detail.get("text", ""),
         }
         for event in desk.store.list_events(handoff.id)
     ]

@@ -9,7 +9,10 @@ from ragdesk.support.handoff.handoff_states import HandoffReason
 from ragdesk.web.schemas import StrictModel
 
 FreeText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=LONGEST_TEXT)]
-ContactText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=200)]
+ContactText = Annotated[  # one line, as other systems show it beside what others wrote
+    str,
+    StringConstraints(strip_whitespace=True, max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f]*$"),
+]
 Words = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_REPLY)
 ]

@@ -17,7 +17,7 @@ from ragdesk.errors import (
     NotFound,
     Refusal,
 )
-from ragdesk.support.access import Principal
+from ragdesk.support.access import Principal, authorize_desk
 from ragdesk.web import schemas
 from ragdesk.web.auth import identify_request, require_scope
 from ragdesk.web.server_state import server_state
@@ -182,7 +182,8 @@ async def _sees_all_collections(request: Request) -> bool:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics(request: Request, _who: Admin) -> Response:
+async def metrics(request: Request, who: Admin) -> Response:
     """Give the server's numbers in the text format of Prometheus."""
+    authorize_desk(who)
     text = await asyncio.to_thread(server_state(request).metrics.format_metrics)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")

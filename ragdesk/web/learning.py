@@ -31,6 +31,7 @@ from ragdesk.support.learning.gap_report import EmbedQuestions, GapOptions
 from ragdesk.support.learning.learning_desk import DraftReview
 from ragdesk.support.learning.ticket_exports import TicketImport, read_tickets
 from ragdesk.web import learning_schemas, schemas
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.learning_access import (
     find_asked_turn,
@@ -91,7 +92,13 @@ async def list_gaps(
     read = state.learning.drafts.list_drafts
     states = (*OPEN_DRAFTS, "published")
     drafts = await run_in_thread(lambda: read([collection], states=states, limit=MOST_READ))
-    listed = [_gap_json(gap, opened, who, drafts) for gap in gaps]
+
+    def describe() -> list[dict[str, Any]]:
+        index, conversations = opened.index, state.conversations
+        visible = {d.id for d in drafts if may_see_draft(d, who, index, conversations)}
+        return [_gap_json(gap, opened, who, drafts, visible) for gap in gaps]
+
+    listed = await run_in_thread(describe)
     # What an entry answers is a gap again once it is asked in vain after that.
     body = [gap for gap in listed if gap["questions"][0]["time"] >= (gap["published"] or 0)]
     return JSONResponse({"collection": collection, "days": days, "gaps": body})
@@ -120,7 +127,9 @@ async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
         draft = draft_from_gap(target, collection, passages, who.person, find)
         return state.learning.drafts.add(limit_readers(draft, opened.index, who))
 
-    return JSONResponse(_draft_json(state, await run_in_thread(make_draft)), 201)
+    draft = await run_in_thread(make_draft)
+    await audit_request(request, who, "draft.create", draft.id)
+    return JSONResponse(_draft_json(state, draft), 201)
 
 
 @router.get("/v1/drafts", response_model=learning_schemas.DraftsOut)
@@ -161,7 +170,9 @@ async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agen
         similar=tuple(body.similar),
         citations=shown.get("citations", ()),
     )
-    return JSONResponse(await _keep_reply(state, reply, who), 201)
+    kept = await _keep_reply(state, reply, who)
+    await audit_request(request, who, "draft.create", kept["id"])
+    return JSONResponse(kept, 201)
 
 
 @router.patch("/v1/drafts/{draft}", response_model=learning_schemas.DraftOut)
@@ -198,6 +209,7 @@ async def approve_draft(
         raise WrongState("This entry is for groups that are not yours: their editors approve it.")
     review = DraftReview(person=who.person, personal_checked=body.personal_checked)
     approved = await run_in_thread(state.learning.approve, draft, review)
+    await audit_request(request, who, "draft.approve", draft)
     if approved.state != "approved":
         return JSONResponse(_draft_json(state, approved))
     job = await asyncio.to_thread(_submit_entry, state, approved, who)
@@ -212,6 +224,7 @@ async def reject_draft(
     state = server_state(request)
     await find_draft(state, draft, who)
     rejected = await run_in_thread(state.learning.drafts.reject, draft, body.reason)
+    await audit_request(request, who, "draft.reject", draft)
     return JSONResponse(_draft_json(state, rejected))
 
 
@@ -231,7 +244,9 @@ async def correct_answer(
         text=body.text,
         is_correction=True,
     )
-    return JSONResponse(await _keep_reply(state, reply, who), 201)
+    kept = await _keep_reply(state, reply, who)
+    await audit_request(request, who, "correction.create", kept["id"])
+    return JSONResponse(kept, 201)
 
 
 @router.post(
@@ -313,7 +328,7 @@ def _show_drafts(
 ) -> dict[str, dict[str, Any]]:
     """Write the drafts of one collection that somebody may see as JSON values, by their ids."""
     index = opened.index if opened else None
-    visible = [draft for draft in drafts if may_see_draft(draft, who, index)]
+    visible = [draft for draft in drafts if may_see_draft(draft, who, index, state.conversations)]
     effects: Mapping[str, EntryEffect] = {}
     if opened is not None:
         embed = _make_embed(state, opened)
@@ -322,9 +337,12 @@ def _show_drafts(
 
 
 def _gap_json(
-    gap: Gap, opened: OpenCollection, who: Principal, drafts: Sequence[Draft]
+    gap: Gap, opened: OpenCollection, who: Principal, drafts: Sequence[Draft], shown: set[str]
 ) -> dict[str, Any]:
-    """Write a gap as JSON values; of the documents that were tried only those of the asker."""
+    """Write a gap as JSON values; of the documents that were tried only those of the asker.
+
+    shown: ids of the drafts that the asker may see.
+    """
     visible = [uri for uri in gap.documents if sees_uri(opened.index, uri, who)]
     latest = gap.questions[:SHOWN_QUESTIONS]
     turns = {question.turn for question in gap.questions}
@@ -348,11 +366,7 @@ def _gap_json(
         "questions": [
             {"turn": q.turn, "text": q.text, "time": q.time, "reason": q.reason} for q in latest
         ],
-        "drafts": [
-            draft.id
-            for draft in own
-            if not draft.published and may_see_draft(draft, who, opened.index)
-        ],
+        "drafts": [draft.id for draft in own if not draft.published and draft.id in shown],
         "published": max((draft.published or 0 for draft in own), default=0) or None,
     }
 

@@ -13,6 +13,7 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound, WrongState
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import HANDED_OVER_STATES, ConversationTurn
+from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.kept_answer import has_readable_sources
 from ragdesk.support.learning.draft import Draft
 from ragdesk.support.learning.draft_store import NO_DRAFT
@@ -45,10 +46,14 @@ def sees_uri(index: Index, uri: str, who: Principal) -> bool:
     return any(is_visible(document, who) for document in index.documents.list_by_uri(uri))
 
 
-def may_see_draft(draft: Draft, who: Principal, index: Index | None) -> bool:
+def may_see_draft(
+    draft: Draft, who: Principal, index: Index | None, conversations: ConversationStore
+) -> bool:
     """Tell whether somebody may see a draft: its groups, and all documents it quotes, as of today.
 
-    index: None where its collection cannot be opened. Then nobody knows who may see those now.
+    And the documents that answers to the questions in it were looked for in, as in the report of
+    gaps. index: None where its collection cannot be opened. Then nobody knows who may see those
+    now. Blocks.
     """
     if who.collections and draft.collection not in who.collections:
         return False
@@ -59,10 +64,27 @@ def may_see_draft(draft: Draft, who: Principal, index: Index | None) -> bool:
     uris = {source.uri for source in draft.sources if source.uri}
     if index is None:
         return not uris
-    return all(
+    sees_quotes = all(
         sees_uri(index, uri, who) or not index.documents.list_by_uri(uri)  # gone: its groups alone
         for uri in uris
     )
+    return sees_quotes and _may_see_questions(draft, who, index, conversations)
+
+
+def _may_see_questions(
+    draft: Draft, who: Principal, index: Index, conversations: ConversationStore
+) -> bool:
+    may_see = make_answer_filter(who, index)
+    if may_see is None or draft.author == who.person:
+        return True
+    for name in {source.turn for source in draft.sources if source.turn}:
+        try:
+            turn = conversations.get_turn(name)
+        except NotFound:
+            continue  # erased, and its words with it
+        if not may_see(turn.answer or {}):
+            return False
+    return True
 
 
 @contextlib.asynccontextmanager
@@ -84,7 +106,8 @@ async def find_draft(state: ServerState, name: str, who: Principal) -> Draft:
     """Find a draft. Raises NotFound for one that the asker may not see, too."""
     draft = await run_in_thread(state.learning.drafts.find, name)
     async with use_if_open(state, draft.collection) as opened:
-        if not may_see_draft(draft, who, opened.index if opened else None):
+        index = opened.index if opened else None
+        if not await run_in_thread(may_see_draft, draft, who, index, state.conversations):
             raise NotFound(NO_DRAFT)
     return draft
 

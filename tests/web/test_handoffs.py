@@ -342,3 +342,45 @@ def test_a_reply_that_is_written_in_chatwoot_reaches_the_conversation_once(home,
 
 def test_nothing_is_heard_from_chatwoot_where_no_secret_is_set(client):
     assert client.post("/v1/hooks/chatwoot", json={}).status_code == 404
+
+
+def test_a_reply_that_quotes_what_an_agent_may_not_see_is_hidden_from_them(client, keys):
+    customer = Person(client, keys, "Ann", groups=["staff"])
+    insider = Person(client, keys, "Insider", groups=["staff"], **AGENT)
+    outsider = Person(client, keys, "Outsider", **AGENT)
+    talk = customer.begin()
+    customer.ask(talk, "What is the canary password of the cellar?")
+    name = customer.post("/v1/handoffs", conversation=talk).json()["id"]
+    insider.act(name, "take")
+    draft = insider.get(f"/v1/handoffs/{name}/draft").json()
+    assert draft["answer"]["citations"]
+    insider.act(name, "reply", text="It is xylophone. [1]", draft=draft["id"])
+    insider.act(name, "close")
+    again = customer.post("/v1/handoffs", conversation=talk).json()["id"]
+    for own in (name, again):
+        assert "xylophone" in json.dumps(insider.get(f"/v1/handoffs/{own}").json())
+        assert "xylophone" not in json.dumps(outsider.get(f"/v1/handoffs/{own}").json())
+    assert "xylophone" not in json.dumps(outsider.get(f"/v1/conversations/{talk}/turns").json())
+
+
+def test_names_are_one_line(client, keys, ann):
+    talk = ann.begin()
+    for name in ("Ann\r\nBcc: eve", "Ann\u0085x"):
+        forged = ann.post("/v1/handoffs", conversation=talk, contact={"name": name})
+        assert forged.status_code == 422
+    _, token = keys.create("admin", scopes=["admin"])
+    headers = {"Authorization": f"Bearer {token}"}
+    made = client.post("/v1/keys", json={"name": "x\ny", "role": "agent"}, headers=headers)
+    assert made.status_code == 422
+
+
+def test_a_webhook_of_a_moment_that_no_clock_shows_is_refused(home, keys):
+    secret = "s" * 12
+    options = ChatwootOptions(
+        url="http://127.0.0.1:9", account=1, inbox=2, token=secret, webhook_secret=secret
+    )
+    with serving(home, keys, tables={"handoff_chatwoot": options}) as client:
+        for moment in ("9" * 400, "9" * 5_000, "-1", "", "1e9"):
+            headers = {"X-Chatwoot-Timestamp": moment, "Content-Type": "application/json"}
+            heard = client.post("/v1/hooks/chatwoot", content=b"{}", headers=headers)
+            assert heard.status_code == 401

@@ -279,3 +279,28 @@ def test_a_kept_question_says_what_it_is_about(home, keys, editor):
     assert [intent["intent"] for intent in figures["intents"]] == ["refund_status"]
     assert sum(figures["days"][-1]["sentiments"].values()) == 1
     assert figures["out_of_scope"] == 0
+
+
+def test_a_draft_is_missing_to_who_may_not_see_where_its_question_was_looked_for(
+    home, keys, ask_badly
+):
+    """Its words are a customer's who could, though it quotes nothing that is hidden."""
+    turn = ask_badly()
+    admin, other = (
+        bearer(keys.create(name, scopes=[name], groups=groups)[1])
+        for name, groups in (("admin", []), ("agent", ["others"]))
+    )
+    insider = bearer(keys.create("insider", scopes=["agent"], groups=["staff"])[1])
+    with serving(home, keys) as client:
+        body = {"answer": turn, "text": ANSWER}
+        made = client.post("/v1/corrections", json=body, headers=admin).json()
+        assert (made["question"], made["groups"]) == (QUESTION, [])
+        listed = {
+            name: client.get("/v1/drafts", headers=headers).json()["drafts"]
+            for name, headers in (("other", other), ("insider", insider))
+        }
+        edited = {"question": "Mine?", "answer": "Mine."}
+        where = f"/v1/drafts/{made['id']}"
+        assert client.patch(where, json=edited, headers=other).status_code == 404
+    assert listed["other"] == []
+    assert [draft["id"] for draft in listed["insider"]] == [made["id"]]

@@ -24,6 +24,7 @@ from ragdesk.support.handoff.handoff_store import HandoffStore
 from ragdesk.support.handoff.outbox import Outbox
 
 TURNS_LOOKED_AT: Final = 50
+MOST_REPLIES: Final = 10_000  # turns of a conversation among which replies are looked for
 BUSY_STATES: Final = ("waiting", "with_person")
 
 
@@ -204,6 +205,11 @@ class HandoffDesk:
         """Tell whether a message of another system was taken already."""
         events = self.store.list_events(name)
         return any(event.detail.get("message") == source for event in events)
+
+    def list_replies(self, handoff: Handoff) -> list[ConversationTurn]:
+        """List what agents replied in the conversation of a hand-off."""
+        turns = self._conversations.list_turns(handoff.conversation, limit=MOST_REPLIES)
+        return [turn for turn in turns if turn.author == "agent"]
 
     def last_question(self, handoff: Handoff) -> str:
         """Return what the customer asked last."""

@@ -140,13 +140,18 @@ def _describe_turn(turn: TranscriptTurn) -> dict[str, Any]:
 def hide_sources(payload: Mapping[str, Any], is_visible: IsVisible) -> dict[str, Any]:
     """Return a payload without the words of documents that somebody may not see.
 
-    An answer goes with the documents that it was taken from. is_visible: by a source of it.
+    An answer goes with the documents that it was taken from, and so does an agent's reply.
+    is_visible: by a source of it.
     """
     turns = []
     for turn in payload["turns"]:
         sources = [source for source in turn["sources"] if is_visible(source)]
-        whole = len(sources) == len(turn["sources"])
-        turns.append({**turn, "sources": sources, "answer": turn["answer"] if whole else ""})
+        shown_turn = {**turn, "sources": sources}
+        if len(sources) < len(turn["sources"]):
+            shown_turn["answer"] = ""
+            if turn["author"] != "customer":
+                shown_turn["question"] = ""
+        turns.append(shown_turn)
     visible = [source for source in payload["sources"] if is_visible(source)]
     shown = {**payload, "turns": turns, "sources": visible}
     return {**shown, "summary": payload_to_text(shown)}
@@ -172,7 +177,8 @@ def payload_to_text(payload: Mapping[str, Any]) -> str:
     lines = []
     for turn in payload["turns"]:
         if turn["author"] != "customer":
-            lines.append(f"{words['person']}{gap}{turn['question']}")
+            if turn["question"]:
+                lines.append(f"{words['person']}{gap}{turn['question']}")
             continue
         lines.append(f"{words['asked']}{gap}{turn['question']}")
         if turn["answer"]:

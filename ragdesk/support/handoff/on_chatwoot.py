@@ -24,6 +24,7 @@ from ragdesk.support.handoff.outside_text import write_note, write_summary
 
 CHATWOOT_CHANNEL: Final = "chatwoot"
 STATUS_BY_ACTION: Final = {HandoffAction.CLOSE: "resolved", HandoffAction.REOPEN: "open"}
+TIMESTAMP_DIGITS: Final = 12  # anybody may send longer ones, which no float holds
 SIGNATURE_SECONDS: Final = 300  # that a signed webhook may be old
 
 
@@ -145,7 +146,8 @@ def read_chatwoot_event(
         expected.encode(), headers.get("x-chatwoot-signature", "").encode()
     )
     moment = time.time() if now is None else now
-    is_fresh = timestamp.isdecimal() and abs(moment - int(timestamp)) <= SIGNATURE_SECONDS
+    is_moment = timestamp.isdecimal() and len(timestamp) <= TIMESTAMP_DIGITS
+    is_fresh = is_moment and abs(moment - int(timestamp)) <= SIGNATURE_SECONDS
     if not (secret and is_same and is_fresh):
         raise Unauthenticated
     try:
