@@ -141,6 +141,7 @@ def test_agents_open_what_was_handed_over_and_search_its_questions(client, staff
     talk, kept = begin(client), begin(client)
     ask(client, talk, "What is the password of the cellar?")
     ask(client, kept)
+    assert len(turns(client, talk)) == 1  # behind the answer, which this waits for
     client.app.state.desk.conversations.set_state(talk, "waiting")
     client.app.state.desk.conversations.append_turn(
         ConversationTurn(

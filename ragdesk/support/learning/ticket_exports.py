@@ -29,6 +29,7 @@ _SIGNATURE: Final = re.compile(
     r"(?:\n-- ?\n|\n(?:best|kind|warm)? ?regards\b|\n此致|\n祝好|\n顺祝).*",
     re.IGNORECASE | re.DOTALL,
 )
+_CHINESE_REPLY: Final = re.compile(f"[{HAN}]{{8}}")  # long enough to say something
 _GREETING: Final = re.compile(
     r"^\s*(?:(?:hi|hello|dear|hey)\b[^\n]{0,60}\n|(?:您好|你好|亲)[^\n]{0,30}[,，!！。~～]\s*)+",
     re.IGNORECASE,
@@ -120,7 +121,7 @@ def _read_ticket(row: Mapping[str, Any], number: str) -> tuple[Ticket | None, st
     question, answer = question.strip()[:LONGEST_TICKET], clean_reply(answer)[:LONGEST_TICKET]
     if not question or not answer:
         return None, NO_TEXTS
-    if len(answer) < SHORTEST_REPLY and not re.search(f"[{HAN}]{{8}}", answer):
+    if len(answer) < SHORTEST_REPLY and not _CHINESE_REPLY.search(answer):
         return None, "an answer too short to answer anybody else"
     own = names.get("id") or names.get("ticket_id") or names.get("编号") or number
     return Ticket(number=str(own), question=question, answer=answer), ""
