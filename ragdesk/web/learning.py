@@ -211,7 +211,8 @@ async def reject_draft(
     """Reject a draft, with a reason for whoever wrote it."""
     state = server_state(request)
     await find_draft(state, draft, who)
-    rejected = await run_in_thread(state.learning.drafts.reject, draft, body.reason)
+    reason = state.recorder.redact(body.reason)
+    rejected = await run_in_thread(state.learning.drafts.reject, draft, reason)
     return JSONResponse(_draft_json(state, rejected))
 
 

@@ -5,6 +5,8 @@ from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.feedback_store import FeedbackStore
 from ragdesk.support.conversations.retention import DAY_SECONDS, delete_old_conversations
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.learning.draft import Draft, DraftSource
+from ragdesk.support.learning.draft_store import DraftStore
 from ragdesk.support.personal_data import erase_person, export_person
 
 CIPHER = TextCipher([bytes(32)])
@@ -86,3 +88,43 @@ def test_old_conversations_are_deleted_but_those_that_wait_for_somebody(store):
         rows = connection.exec_driver_sql("SELECT id FROM conversations").scalars()
         assert set(rows) == left
     assert old.conversation not in left
+
+
+def test_a_draft_of_a_persons_words_is_erased_after_their_conversation_was_deleted(store):
+    turn = converse(store, "ann", created=1_000_000)
+    draft = Draft(
+        id="",
+        collection="default",
+        origin="gap",
+        question="Where is the parcel that I sent?",
+        answer="On its way.",
+        language="en",
+        author="eve",
+        created=0,
+        updated=0,
+        sources=(DraftSource(turn=turn.id),),
+    )
+    DraftStore(store.database, CIPHER).add(draft)
+    store.delete(turn.conversation)
+    assert len(export_person(store.database, CIPHER, "ann")["drafts"]) == 1
+    assert erase_person(store.database, "ann")["drafts"] == 1
+
+
+def test_why_a_draft_was_rejected_is_sealed(store):
+    drafts = DraftStore(store.database, CIPHER)
+    draft = Draft(
+        id="",
+        collection="default",
+        origin="reply",
+        question="Do you ship?",
+        answer="Yes.",
+        language="en",
+        author="eve",
+        created=0,
+        updated=0,
+    )
+    name = drafts.add(draft).id
+    drafts.reject(name, "It speaks of Ann.")
+    assert drafts.find(name).reason == "It speaks of Ann."
+    with store.database.read() as connection:
+        assert "Ann" not in str(connection.exec_driver_sql("SELECT * FROM drafts").all())

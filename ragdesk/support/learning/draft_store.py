@@ -10,12 +10,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from ragdesk.errors import NotFound, WrongState
+from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, TURNS
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.learning.draft import Draft, DraftSource, DraftState, check_draft_texts
 from ragdesk.support.learning.learning_tables import DRAFT_TURNS, DRAFTS
 
-SEALED_FIELDS: Final = ("question", "answer", "similar", "sources")
+SEALED_FIELDS: Final = ("question", "answer", "similar", "sources", "reason")
 NO_DRAFT: Final = "No such draft."
 
 
@@ -35,7 +36,8 @@ class DraftStore:
             connection.execute(insert(DRAFTS).values(self._to_row(new)))
             turns = sorted({source.turn for source in new.sources if source.turn})
             if turns:
-                rows = [{"draft": new.id, "turn": turn} for turn in turns]
+                persons = _read_persons(connection, turns)
+                rows = [{"draft": new.id, "turn": t, "person": persons.get(t)} for t in turns]
                 connection.execute(insert(DRAFT_TURNS), rows)
         return new
 
@@ -171,6 +173,16 @@ class DraftStore:
                 "groups": frozenset(fields["groups"]),
             }
         )
+
+
+def _read_persons(connection: Connection, turns: Collection[str]) -> dict[str, str]:
+    """Return whose each of some turns is: of the conversations that stand."""
+    query = (
+        select(TURNS.c.id, CONVERSATIONS.c.person)
+        .join(CONVERSATIONS, CONVERSATIONS.c.id == TURNS.c.conversation)
+        .where(TURNS.c.id.in_(turns))
+    )
+    return {row.id: row.person for row in connection.execute(query)}
 
 
 def _check_open(draft: Draft) -> None:
