@@ -9,6 +9,8 @@ from outside_systems import sign_chatwoot_event
 from starlette.testclient import TestClient
 from web_home import serving
 
+from ragdesk.errors import DatabaseUnavailable
+from ragdesk.support.handoff.handoff_desk import HandoffDesk
 from ragdesk.support.handoff.handoff_options import ChatwootOptions, HandoffOptions
 from ragdesk.support.handoff.outbox import HandoffLink
 from ragdesk.support.sign_in.audit_log import list_audit
@@ -62,6 +64,17 @@ def ann(client, keys) -> Person:
 @pytest.fixture
 def agent(client, keys) -> Person:
     return Person(client, keys, "Anna of support", **AGENT)
+
+
+@pytest.mark.parametrize("method", ["find_reason", "open"])
+def test_a_database_that_fails_takes_no_answer_from_the_asker(ann, monkeypatch, method):
+    def fail(*_: Any) -> None:
+        raise DatabaseUnavailable("The database is away.")
+
+    talk = ann.begin()
+    monkeypatch.setattr(HandoffDesk, method, fail)
+    answer = ann.ask(talk, WANTS)
+    assert (answer["outcome"], answer["reason"]) == ("not_found", "wants_person")
 
 
 def test_a_customer_is_handed_over_answered_and_rates_it(ann, agent, keys):
