@@ -23,6 +23,7 @@ from ragdesk.support.conversations.conversation_store import (
 )
 from ragdesk.web import conversation_schemas as shapes
 from ragdesk.web import cursors
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.conversation_access import (
     authorize_conversation,
@@ -122,6 +123,7 @@ async def delete_conversation(conversation: str, request: Request, who: Speaker)
     state = server_state(request)
     opened = await open_conversation(state, conversation, who, as_owner=True)
     await run_in_thread(state.conversations.delete, opened.id)
+    await audit_request(request, who, "conversation.delete", opened.id)
     return Response(status_code=204)
 
 
@@ -149,6 +151,7 @@ async def share_conversation(conversation: str, request: Request, who: Speaker) 
     opened = await open_conversation(state, conversation, who, as_owner=True)
     _refuse_visitors(who)
     token = await run_in_thread(state.conversations.share, opened.id)
+    await audit_request(request, who, "conversation.share", opened.id)
     return JSONResponse({"token": token})
 
 

@@ -31,6 +31,7 @@ from ragdesk.support.learning.gap_report import EmbedQuestions, GapOptions
 from ragdesk.support.learning.learning_desk import DraftReview
 from ragdesk.support.learning.ticket_exports import TicketImport, read_tickets
 from ragdesk.web import learning_schemas, schemas
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.learning_access import (
     find_asked_turn,
@@ -120,7 +121,9 @@ async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
         draft = draft_from_gap(target, collection, passages, who.person, find)
         return state.learning.drafts.add(limit_readers(draft, opened.index, who))
 
-    return JSONResponse(_draft_json(state, await run_in_thread(make_draft)), 201)
+    draft = await run_in_thread(make_draft)
+    await audit_request(request, who, "draft.create", draft.id)
+    return JSONResponse(_draft_json(state, draft), 201)
 
 
 @router.get("/v1/drafts", response_model=learning_schemas.DraftsOut)
@@ -161,7 +164,9 @@ async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agen
         similar=tuple(body.similar),
         citations=shown.get("citations", ()),
     )
-    return JSONResponse(await _keep_reply(state, reply, who), 201)
+    draft = await _keep_reply(state, reply, who)
+    await audit_request(request, who, "draft.create", draft["id"])
+    return JSONResponse(draft, 201)
 
 
 @router.patch("/v1/drafts/{draft}", response_model=learning_schemas.DraftOut)
@@ -198,6 +203,7 @@ async def approve_draft(
         raise WrongState("This entry is for groups that are not yours: their editors approve it.")
     review = DraftReview(person=who.person, personal_checked=body.personal_checked)
     approved = await run_in_thread(state.learning.approve, draft, review)
+    await audit_request(request, who, "draft.approve", draft)
     if approved.state != "approved":
         return JSONResponse(_draft_json(state, approved))
     job = await asyncio.to_thread(_submit_entry, state, approved, who)
@@ -213,6 +219,7 @@ async def reject_draft(
     await find_draft(state, draft, who)
     reason = state.recorder.redact(body.reason)
     rejected = await run_in_thread(state.learning.drafts.reject, draft, reason)
+    await audit_request(request, who, "draft.reject", draft)
     return JSONResponse(_draft_json(state, rejected))
 
 
@@ -232,7 +239,9 @@ async def correct_answer(
         text=body.text,
         is_correction=True,
     )
-    return JSONResponse(await _keep_reply(state, reply, who), 201)
+    draft = await _keep_reply(state, reply, who)
+    await audit_request(request, who, "correction.create", draft["id"])
+    return JSONResponse(draft, 201)
 
 
 @router.post(
@@ -265,6 +274,7 @@ async def import_tickets(
         return [learning.drafts.add(limit_readers(draft, None, who)).id for draft in drafts]
 
     names = await asyncio.to_thread(make_drafts)
+    await audit_request(request, who, "draft.create", f"{len(names)} of tickets in {collection}")
     left_out = dict(read.left_out)
     body = {"drafts": names, "tickets": count + sum(left_out.values()), "left_out": left_out}
     return JSONResponse(body, 201)

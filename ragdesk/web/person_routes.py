@@ -12,6 +12,7 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.support.access import Principal
 from ragdesk.support.learning.learning_data import remove_orphan_cases
 from ragdesk.support.personal_data import erase_person, export_person
+from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
@@ -35,16 +36,18 @@ class PersonErasedOut(BaseModel):
 
 
 @router.get("/v1/persons/{person}/data", response_model=PersonDataOut)
-async def show_person_data(person: str, request: Request, _who: DataOfficer) -> Response:
+async def show_person_data(person: str, request: Request, who: DataOfficer) -> Response:
     """Export all that is kept of a person."""
     state = server_state(request)
     await state.recorder.settle_person(person)
     cipher = state.conversations.cipher
-    return JSONResponse(await run_in_thread(export_person, state.database, cipher, person))
+    kept = await run_in_thread(export_person, state.database, cipher, person)
+    await audit_request(request, who, "person.export", person)
+    return JSONResponse(kept)
 
 
 @router.delete("/v1/persons/{person}/data", response_model=PersonErasedOut)
-async def erase_person_data(person: str, request: Request, _who: DataOfficer) -> Response:
+async def erase_person_data(person: str, request: Request, who: DataOfficer) -> Response:
     """Delete all that is kept of a person. Backups that were made before still hold it.
 
     Cases of approved entries that rest on their words go too: a 409 where a job holds them; ask
@@ -53,6 +56,7 @@ async def erase_person_data(person: str, request: Request, _who: DataOfficer) ->
     state = server_state(request)
     await state.recorder.settle_person(person)
     erased = await run_in_thread(erase_person, state.database, person)
+    await audit_request(request, who, "person.erase", person)
     folders = [state.workspace.collection_folder(c) for c in state.open_collections.list_names()]
     erased["cases"] = await asyncio.to_thread(remove_orphan_cases, state.database, folders)
     return JSONResponse({"person": person, "erased": erased})

@@ -20,3 +20,10 @@ def test_administrators_export_and_erase_what_is_kept_of_a_person(home, keys):
         assert erased.pop("conversations") == 1
         assert set(erased.values()) == {0}
         assert client.get(where).json()["conversations"] == []
+        entries = client.get("/v1/audit").json()["entries"]
+        noted = [(e["action"], e["target"]) for e in entries if e["action"].startswith("person.")]
+        assert noted == [
+            ("person.export", f"key:{ann.id}"),
+            ("person.erase", f"key:{ann.id}"),
+            ("person.export", f"key:{ann.id}"),
+        ]
