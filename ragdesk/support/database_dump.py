@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, LargeBinary, Table, delete, func, insert, select
+from sqlalchemy import Connection, LargeBinary, Table, delete, false, func, insert, select
 
 from ragdesk.errors import Invalid
 from ragdesk.support.database import Database
@@ -64,7 +64,7 @@ def _advance_sequences(connection: Connection, tables: Iterable[Table]) -> None:
             continue
         sequence = func.pg_get_serial_sequence(f'"{table.name}"', column.name)
         largest = select(func.coalesce(func.max(column), 0)).scalar_subquery()
-        connection.execute(select(func.setval(sequence, largest + 1, False)))
+        connection.execute(select(func.setval(sequence, largest + 1, false())))
 
 
 def _refuse_rows(connection: Connection, tables: Iterable[Table]) -> None:

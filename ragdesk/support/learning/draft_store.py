@@ -76,7 +76,7 @@ class DraftStore:
         """
         check_draft_texts(question, answer, similar)
         with self._database.write() as connection:
-            draft = self._find(connection, name)
+            draft = self._find(connection, name, locked=True)
             _check_open(draft)
             changed = replace(
                 draft,
@@ -98,7 +98,7 @@ class DraftStore:
         NotFound, WrongState.
         """
         with self._database.write() as connection:
-            draft = self._find(connection, name)
+            draft = self._find(connection, name, locked=True)
             _check_open(draft)
             if draft.personal and not personal_checked:
                 kinds = ", ".join(draft.personal)
@@ -116,7 +116,7 @@ class DraftStore:
     def reject(self, name: str, reason: str) -> Draft:
         """Reject an open draft. Raises NotFound, WrongState."""
         with self._database.write() as connection:
-            draft = self._find(connection, name)
+            draft = self._find(connection, name, locked=True)
             _check_open(draft)
             changed = replace(draft, state="rejected", reason=reason, updated=int(time.time()))
             return self._save(connection, changed)
@@ -124,7 +124,7 @@ class DraftStore:
     def mark_published(self, name: str, uri: str) -> Draft:
         """Note the document that an approved draft became. Raises NotFound, WrongState."""
         with self._database.write() as connection:
-            draft = self._find(connection, name)
+            draft = self._find(connection, name, locked=True)
             if draft.state not in {"approved", "published"}:
                 raise WrongState("Only an approved draft is published.")
             changed = replace(draft, state="published", uri=uri, updated=int(time.time()))
@@ -136,8 +136,12 @@ class DraftStore:
         with self._database.read() as connection:
             return [self._from_row(row) for row in connection.execute(query).mappings()]
 
-    def _find(self, connection: Connection, name: str) -> Draft:
-        row = connection.execute(select(DRAFTS).where(DRAFTS.c.id == name)).mappings().first()
+    def _find(self, connection: Connection, name: str, *, locked: bool = False) -> Draft:
+        """Read a draft. locked: nobody else changes it to the end of the transaction."""
+        query = select(DRAFTS).where(DRAFTS.c.id == name)
+        if locked:  # PostgreSQL; SQLite has one writer at a time
+            query = query.with_for_update()
+        row = connection.execute(query).mappings().first()
         if row is None:
             raise NotFound(NO_DRAFT)
         return self._from_row(row)
