@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from ragdesk.support.conversations.conversation import ConversationTurn, Feedback, make_row_id
@@ -8,6 +10,9 @@ from ragdesk.support.encryption import TextCipher
 from ragdesk.support.learning.draft import Draft, DraftSource
 from ragdesk.support.learning.draft_store import DraftStore
 from ragdesk.support.personal_data import erase_person, export_person
+from ragdesk.support.sign_in.account_store import AccountStore
+from ragdesk.support.sign_in.session_store import SessionStore
+from ragdesk.support.sign_in.visitor_store import VisitorStore
 
 CIPHER = TextCipher([bytes(32)])
 
@@ -61,6 +66,7 @@ def test_what_is_erased_is_gone_from_every_table(store):
         "handoffs": 0,
         "feedback": 1,
         "conversations": 2,
+        "sign_in": 0,
     }
     with store.database.read() as connection:
         left = {
@@ -128,3 +134,15 @@ def test_why_a_draft_was_rejected_is_sealed(store):
     assert drafts.find(name).reason == "It speaks of Ann."
     with store.database.read() as connection:
         assert "Ann" not in str(connection.exec_driver_sql("SELECT * FROM drafts").all())
+
+
+def test_accounts_sessions_and_visitors_are_exported_and_erased(database):
+    account = AccountStore(database).save("https://id.example", "s1", "Ann", frozenset({"desk"}))
+    SessionStore(database, lambda: bytes(32)).create(account=account.id)
+    visitor, _ = VisitorStore(database).create("site")
+    for person, count in ((f"staff:{account.id}", 2), (f"visitor:site:{visitor.id}", 1)):
+        exported = export_person(database, CIPHER, person)["sign_in"]
+        assert len(exported) == count
+        json.dumps(exported)
+        assert erase_person(database, person)["sign_in"] == count
+        assert export_person(database, CIPHER, person)["sign_in"] == []
