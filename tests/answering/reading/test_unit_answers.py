@@ -97,14 +97,3 @@ def test_a_line_without_stops_is_quoted_around_the_fact(ask_about):
     answer = ask_about("How many coins are counted for drawer 61?", log_txt=line)
     assert "427" in answer.text
     assert len(answer.text) <= 600
-
-
-def test_an_entry_of_which_two_sentences_were_chosen_is_said_once(ask_about):
-    answer = ask_about(
-        "Do you have shops where I can try a machine?",
-        faq_csv="question,answer\n"
-        "Do you have shops where I can try a machine?,"
-        '"We have shops in Hamburg and Utrecht. You can try a machine there. Bring your own beans."\n'
-        "Can I order by phone?,No. Orders are placed in the shop alone.\n",
-    )
-    assert answer.text.count("Bring your own beans.") == 1
