@@ -11,6 +11,7 @@ from ragdesk.cli.call_workspace import load_workspace
 from ragdesk.errors import SettingsError
 from ragdesk.home_backup import write_home_backup
 from ragdesk.support.key_store import KeyStore, open_home_database
+from ragdesk.support.sign_in.audit_log import COMMAND_LINE, record_audit
 
 BACKUP_EXAMPLES = """
 \b
@@ -37,6 +38,7 @@ def command(call: shared_options.CliCall, *, file: Path, as_json: bool) -> None:
     with closing(open_home_database(workspace.home, address)) as database:
         KeyStore(workspace.home, database)  # notes in it whether this desk had keys
         written = write_home_backup(workspace, database, file)
+        record_audit(database, COMMAND_LINE, "backup.create", str(file))
     if as_json:
         shared_options.print_json({"file": str(file), **asdict(written)})
         return

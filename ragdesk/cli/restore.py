@@ -10,6 +10,7 @@ from ragdesk.cli import shared_options
 from ragdesk.cli.call_workspace import load_workspace
 from ragdesk.home_backup import restore_home_backup
 from ragdesk.support.key_store import open_home_database
+from ragdesk.support.sign_in.audit_log import COMMAND_LINE, record_audit
 
 RESTORE_EXAMPLES = """
 \b
@@ -33,6 +34,7 @@ def command(call: shared_options.CliCall, *, file: Path, replace: bool, as_json:
     address = workspace.settings.support.database
     with closing(open_home_database(workspace.home, address)) as database:
         restored = restore_home_backup(workspace, database, file, replace=replace)
+        record_audit(database, COMMAND_LINE, "backup.restore", str(file))
     if as_json:
         shared_options.print_json({"file": str(file), **asdict(restored)})
         return

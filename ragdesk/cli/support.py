@@ -15,6 +15,7 @@ from ragdesk.support.encryption import TextCipher, read_encryption_keys
 from ragdesk.support.key_store import open_home_database
 from ragdesk.support.learning.learning_data import remove_orphan_cases
 from ragdesk.support.personal_data import erase_person, export_person
+from ragdesk.support.sign_in.audit_log import COMMAND_LINE, record_audit
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.support.text_rotation import rotate_texts
 
@@ -52,7 +53,9 @@ def support_export(call: shared_options.CliCall, *, person: str) -> None:
     """Write all that is kept of PERSON as JSON."""
     with open_support(call) as (database, options):
         cipher = TextCipher(read_encryption_keys(options.encryption_key))
-        click.echo(json.dumps(export_person(database, cipher, person), ensure_ascii=False))
+        exported = export_person(database, cipher, person)
+        record_audit(database, COMMAND_LINE, "person.export", person)
+        click.echo(json.dumps(exported, ensure_ascii=False))
 
 
 @command.command("erase")
@@ -63,6 +66,7 @@ def support_erase(call: shared_options.CliCall, *, person: str, as_json: bool) -
     """Delete all that is kept of PERSON. Backups that were made before still hold it."""
     with open_support(call) as (database, _):
         erased = erase_person(database, person)
+        record_audit(database, COMMAND_LINE, "person.erase", person)
         home = load_settings(home=call.home, config=call.config).home
         erased["cases"] = remove_orphan_cases(database, (home / "collections").glob("*/"))
     if as_json:
@@ -85,6 +89,7 @@ def support_rotate(call: shared_options.CliCall, *, as_json: bool) -> None:
         if not cipher.key_id:
             raise Invalid("support.encryption_key is empty: there is no key to encrypt with.")
         count = rotate_texts(database, cipher)
+        record_audit(database, COMMAND_LINE, "text.rotate", cipher.key_id)
     if as_json:
         shared_options.print_json({"rows": count, "key": cipher.key_id})
         return

@@ -28,6 +28,7 @@ ROLE_SCOPES: Final[Mapping[StaffRole, frozenset[Scope]]] = {
 }
 PrincipalKind = Literal["local", "key", "staff", "visitor"]
 STAFF_PREFIX: Final = "staff:"  # of the names and persons of accounts
+KEY_PREFIX: Final = "key:"
 VISITOR_PREFIX: Final = "visitor:"
 
 
@@ -95,7 +96,7 @@ def make_principal(key: Key) -> Principal:
         groups=None if admin else key.groups,
         collections=key.collections,
         kind="key",
-        person=f"key:{key.id}",
+        person=f"{KEY_PREFIX}{key.id}",
     )
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, LargeBinary, Table, delete, func, insert, select
+from sqlalchemy import Connection, LargeBinary, Table, delete, false, func, insert, select
 
 from ragdesk.errors import Invalid
 from ragdesk.support.database import Database
@@ -51,7 +51,20 @@ def load_database(database: Database, lines: Iterable[bytes], *, replace: bool) 
         for table, rows in _read_rows(lines, {table.name: table for table in tables}):
             connection.execute(insert(table), rows)
             counts[table.name] = counts.get(table.name, 0) + len(rows)
+        if database.is_shared:
+            _advance_sequences(connection, tables)
     return counts
+
+
+def _advance_sequences(connection: Connection, tables: Iterable[Table]) -> None:
+    """Let PostgreSQL number on behind the rows that came with numbers of their own."""
+    for table in tables:
+        column = table.autoincrement_column
+        if column is None:
+            continue
+        sequence = func.pg_get_serial_sequence(f'"{table.name}"', column.name)
+        largest = select(func.coalesce(func.max(column), 0)).scalar_subquery()
+        connection.execute(select(func.setval(sequence, largest + 1, false())))
 
 
 def _refuse_rows(connection: Connection, tables: Iterable[Table]) -> None:

@@ -12,9 +12,16 @@ from ragdesk.support.conversations import conversation_tables
 from ragdesk.support.handoff import handoff_tables
 from ragdesk.support.insight import insight_tables
 from ragdesk.support.learning import learning_tables
+from ragdesk.support.sign_in import sign_in_tables
 from ragdesk.support.tables import METADATA
 
-TABLE_MODULES: Final = (conversation_tables, handoff_tables, insight_tables, learning_tables)
+TABLE_MODULES: Final = (
+    conversation_tables,
+    handoff_tables,
+    insight_tables,
+    learning_tables,
+    sign_in_tables,
+)
 
 
 def load_schema() -> MetaData:

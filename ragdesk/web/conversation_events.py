@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from ragdesk.answering.answer import JsonObject
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.errors import RagdeskError
+from ragdesk.errors import HomeUnusable, RagdeskError
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
 from ragdesk.web.auth import require_scope
@@ -76,6 +76,9 @@ async def _write_events(
         try:
             who = await check()  # a key that was revoked sees nothing more
             conversation = await open_conversation(state, conversation.id, who)
+        except HomeUnusable:  # nobody can tell now: the page comes again
+            yield RETRY_LINE
+            return
         except RagdeskError:
             yield format_event("deleted", {})
             return

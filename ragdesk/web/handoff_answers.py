@@ -1,5 +1,6 @@
 """Answers that end with a person: what hands over, and what is said while a person has it."""
 
+import logging
 import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -17,7 +18,7 @@ from ragdesk.answering.answer import (
     TextDelta,
 )
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.errors import WrongState
+from ragdesk.errors import HomeUnusable, NotFound, WrongState
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import Conversation
 from ragdesk.support.handoff.handoff import Handoff
@@ -26,16 +27,23 @@ from ragdesk.support.handoff.handoff_rules import WITH_PERSON_TEXTS, describe_wa
 from ragdesk.support.handoff.handoff_states import HandoffState
 from ragdesk.web.server_state import ServerState
 
+log = logging.getLogger("ragdesk.web")
+
 
 async def finish_answer(
     state: ServerState, conversation: Conversation, who: Principal, question: str, answer: Answer
 ) -> Answer:
     """Keep the turn of an answer, and hand the conversation over if a rule says so.
 
-    Returns the answer as it goes out: ``handed_over`` where a hand-off was really opened.
+    Returns the answer as it goes out: ``handed_over`` where a hand-off was really opened. A
+    database that fails meanwhile calls nobody, and takes no answer from the asker.
     """
     handoffs = state.support.handoffs
-    reason = await run_in_thread(handoffs.find_reason, conversation, answer)
+    try:
+        reason = await run_in_thread(handoffs.find_reason, conversation, answer)
+    except HomeUnusable as error:
+        _log_failure(error)
+        reason = None
     if reason is None:
         state.recorder.record(conversation, question, answer)
         return answer
@@ -48,7 +56,14 @@ async def finish_answer(
         await run_in_thread(handoffs.open, conversation, request, who.person)
     except WrongState:  # somebody handed it over meanwhile: it is so, all the same
         return passed_on
+    except (HomeUnusable, NotFound) as error:  # the second: it was deleted meanwhile
+        _log_failure(error)
+        return answer
     return passed_on
+
+
+def _log_failure(error: Exception) -> None:
+    log.error("nobody was called", extra={"reason": str(error), "repeats": "handoff"})
 
 
 def _mark_handed_over(answer: Answer, waiting: str) -> Answer:

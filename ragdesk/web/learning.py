@@ -223,7 +223,8 @@ async def reject_draft(
     """Reject a draft, with a reason for whoever wrote it."""
     state = server_state(request)
     await find_draft(state, draft, who)
-    rejected = await run_in_thread(state.learning.drafts.reject, draft, body.reason)
+    reason = state.recorder.redact(body.reason)
+    rejected = await run_in_thread(state.learning.drafts.reject, draft, reason)
     await audit_request(request, who, "draft.reject", draft)
     return JSONResponse(_draft_json(state, rejected))
 
@@ -279,6 +280,7 @@ async def import_tickets(
         return [learning.drafts.add(limit_readers(draft, None, who)).id for draft in drafts]
 
     names = await asyncio.to_thread(make_drafts)
+    await audit_request(request, who, "draft.create", f"{len(names)} of tickets in {collection}")
     left_out = dict(read.left_out)
     body = {"drafts": names, "tickets": count + sum(left_out.values()), "left_out": left_out}
     return JSONResponse(body, 201)

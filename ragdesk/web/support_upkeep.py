@@ -52,6 +52,8 @@ class SupportUpkeep:
             await run_in_thread(work)
         except RagdeskError as error:
             log.warning("upkeep failed", extra={"reason": str(error), "repeats": "upkeep"})
+        except Exception:  # else nothing old would ever be deleted again
+            log.exception("upkeep failed", extra={"repeats": "upkeep"})
 
     def _follow_key(self) -> None:
         store, is_stopped = self._store, self._stop.is_set

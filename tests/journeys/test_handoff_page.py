@@ -26,6 +26,7 @@ MOUNT = """async (question) => {
   const { call } = await import("/page/wire.js");
   const send = async (path, body) => (await call(path, { method: "POST", body: JSON.stringify(body),
     headers: { "Content-Type": "application/json" } })).json();
+  document.getElementById("person").remove(); // the page has one of its own, of its own conversation
   document.body.classList.add("talking");
   const link = el("link", { rel: "stylesheet", href: "/page/handoff.css" });
   document.head.append(link);

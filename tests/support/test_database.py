@@ -11,7 +11,7 @@ from ragdesk.errors import DatabaseUnavailable, HomeUnusable, SettingsError
 from ragdesk.support.database import Database
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.migrations.migration import HEAD_REVISION
-from ragdesk.support.schema import load_schema
+from ragdesk.support.schema import TABLE_MODULES, load_schema
 from ragdesk.support.tables import SECRETS
 
 OLD_TABLES = """
@@ -38,6 +38,13 @@ def test_the_revisions_make_the_tables_that_are_declared(database):
             assert columns == {c.name: c.nullable for c in table.columns}, name
             indexes = {frozenset(i["column_names"]) for i in made.get_indexes(name)}
             assert {frozenset(c.name for c in i.columns) for i in table.indexes} <= indexes, name
+
+
+def test_the_schema_names_every_module_of_tables():
+    """A dump made by a process that loaded nothing else holds all tables, too."""
+    root = Path(__file__).parents[2]
+    names = {file.stem for file in root.glob("ragdesk/support/*/*_tables.py")}
+    assert {module.__name__.rpartition(".")[2] for module in TABLE_MODULES} == names
 
 
 def test_a_block_that_raises_leaves_nothing_behind(database):

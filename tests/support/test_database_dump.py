@@ -2,6 +2,7 @@ import threading
 from contextlib import closing
 
 import pytest
+from sqlalchemy import select
 
 from ragdesk.errors import Invalid
 from ragdesk.support.conversations.conversation import (
@@ -15,6 +16,8 @@ from ragdesk.support.database import Database
 from ragdesk.support.database_dump import dump_database, load_database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.sign_in.audit_log import record_audit
+from ragdesk.support.sign_in.sign_in_tables import AUDIT
 
 CIPHER = TextCipher([bytes(32)])
 
@@ -54,6 +57,17 @@ def test_what_was_dumped_is_read_in_whole_by_either_database(database, tmp_path)
         back = list(dump_database(other))
     load_database(database, back, replace=True)
     assert list(dump_database(database)) == lines
+
+
+def test_rows_are_numbered_on_behind_those_that_were_read_in(database, tmp_path):
+    with closing(Database(tmp_path / "other")) as other:
+        for _ in range(3):
+            record_audit(other, "ann", "session.create", "key")
+        lines = list(dump_database(other))
+    load_database(database, lines, replace=False)
+    record_audit(database, "ann", "session.create", "key")
+    with database.read() as connection:
+        assert list(connection.execute(select(AUDIT.c.id)).scalars()) == [1, 2, 3, 4]
 
 
 def test_a_dump_is_of_one_moment(database):

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from ragdesk.support.conversations.conversation import ConversationTurn, Feedback, make_row_id
@@ -5,7 +7,12 @@ from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.feedback_store import FeedbackStore
 from ragdesk.support.conversations.retention import DAY_SECONDS, delete_old_conversations
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.learning.draft import Draft, DraftSource
+from ragdesk.support.learning.draft_store import DraftStore
 from ragdesk.support.personal_data import erase_person, export_person
+from ragdesk.support.sign_in.account_store import AccountStore
+from ragdesk.support.sign_in.session_store import SessionStore
+from ragdesk.support.sign_in.visitor_store import VisitorStore
 
 CIPHER = TextCipher([bytes(32)])
 
@@ -59,6 +66,7 @@ def test_what_is_erased_is_gone_from_every_table(store):
         "handoffs": 0,
         "feedback": 1,
         "conversations": 2,
+        "sign_in": 0,
     }
     with store.database.read() as connection:
         left = {
@@ -86,3 +94,55 @@ def test_old_conversations_are_deleted_but_those_that_wait_for_somebody(store):
         rows = connection.exec_driver_sql("SELECT id FROM conversations").scalars()
         assert set(rows) == left
     assert old.conversation not in left
+
+
+def test_a_draft_of_a_persons_words_is_erased_after_their_conversation_was_deleted(store):
+    turn = converse(store, "ann", created=1_000_000)
+    draft = Draft(
+        id="",
+        collection="default",
+        origin="gap",
+        question="Where is the parcel that I sent?",
+        answer="On its way.",
+        language="en",
+        author="eve",
+        created=0,
+        updated=0,
+        sources=(DraftSource(turn=turn.id),),
+    )
+    DraftStore(store.database, CIPHER).add(draft)
+    store.delete(turn.conversation)
+    assert len(export_person(store.database, CIPHER, "ann")["drafts"]) == 1
+    assert erase_person(store.database, "ann")["drafts"] == 1
+
+
+def test_why_a_draft_was_rejected_is_sealed(store):
+    drafts = DraftStore(store.database, CIPHER)
+    draft = Draft(
+        id="",
+        collection="default",
+        origin="reply",
+        question="Do you ship?",
+        answer="Yes.",
+        language="en",
+        author="eve",
+        created=0,
+        updated=0,
+    )
+    name = drafts.add(draft).id
+    drafts.reject(name, "It speaks of Ann.")
+    assert drafts.find(name).reason == "It speaks of Ann."
+    with store.database.read() as connection:
+        assert "Ann" not in str(connection.exec_driver_sql("SELECT * FROM drafts").all())
+
+
+def test_accounts_sessions_and_visitors_are_exported_and_erased(database):
+    account = AccountStore(database).save("https://id.example", "s1", "Ann", frozenset({"desk"}))
+    SessionStore(database, lambda: bytes(32)).create(account=account.id)
+    visitor, _ = VisitorStore(database).create("site")
+    for person, count in ((f"staff:{account.id}", 2), (f"visitor:site:{visitor.id}", 1)):
+        exported = export_person(database, CIPHER, person)["sign_in"]
+        assert len(exported) == count
+        json.dumps(exported)
+        assert erase_person(database, person)["sign_in"] == count
+        assert export_person(database, CIPHER, person)["sign_in"] == []

@@ -5,17 +5,19 @@ import signal
 import threading
 import time
 from contextlib import closing
+from types import SimpleNamespace
 
 import httpx
 import pytest
 from postgresql_process import new_database
 from server_process import served
 
-from ragdesk.errors import Overloaded
+from ragdesk.errors import DatabaseUnavailable, NotFound, Overloaded
 from ragdesk.support.conversations.conversation import ConversationTurn, make_row_id
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.database import Database
 from ragdesk.support.key_store import KeyStore
+from ragdesk.web.conversation_events import _write_events
 from ragdesk.web.event_streams import STREAMS_OF_PERSON, EventStreams
 
 
@@ -60,6 +62,24 @@ def reply(store, conversation, text):
 def begin(port: int) -> str:
     made = httpx.post(f"http://127.0.0.1:{port}/v1/conversations", json={}, timeout=20)
     return str(made.json()["id"])
+
+
+@pytest.mark.parametrize(
+    ("error", "is_deleted"), [(DatabaseUnavailable("away"), False), (NotFound("gone"), True)]
+)
+def test_a_database_that_is_away_deletes_no_conversation(error, is_deleted):
+    async def check():
+        raise error
+
+    async def read() -> bytes:
+        streams = EventStreams()
+        streams.start()
+        state = SimpleNamespace(support=SimpleNamespace(streams=streams))
+        changed = asyncio.Event()
+        talk = SimpleNamespace(id="a", collection="default", state="waiting")
+        return b"".join([part async for part in _write_events(state, talk, 0, changed, check)])
+
+    assert (b"event: deleted" in asyncio.run(read())) is is_deleted
 
 
 def test_a_person_follows_so_many_conversations_and_is_woken_by_their_changes_alone():

@@ -9,6 +9,8 @@ from outside_systems import sign_chatwoot_event
 from starlette.testclient import TestClient
 from web_home import serving
 
+from ragdesk.errors import DatabaseUnavailable
+from ragdesk.support.handoff.handoff_desk import HandoffDesk
 from ragdesk.support.handoff.handoff_options import ChatwootOptions, HandoffOptions
 from ragdesk.support.handoff.outbox import HandoffLink
 from ragdesk.support.sign_in.audit_log import list_audit
@@ -62,6 +64,17 @@ def ann(client, keys) -> Person:
 @pytest.fixture
 def agent(client, keys) -> Person:
     return Person(client, keys, "Anna of support", **AGENT)
+
+
+@pytest.mark.parametrize("method", ["find_reason", "open"])
+def test_a_database_that_fails_takes_no_answer_from_the_asker(ann, monkeypatch, method):
+    def fail(*_: Any) -> None:
+        raise DatabaseUnavailable("The database is away.")
+
+    talk = ann.begin()
+    monkeypatch.setattr(HandoffDesk, method, fail)
+    answer = ann.ask(talk, WANTS)
+    assert (answer["outcome"], answer["reason"]) == ("not_found", "wants_person")
 
 
 def test_a_customer_is_handed_over_answered_and_rates_it(ann, agent, keys):
@@ -305,7 +318,7 @@ def test_where_it_is_turned_off_nothing_is_handed_over(home, keys):
         assert ann.get("/v1/handoffs").json()["enabled"] is False
 
 
-def test_a_reply_that_is_written_in_chatwoot_reaches_the_conversation_once(home, keys):
+def test_a_reply_that_is_written_in_chatwoot_reaches_the_conversation_once(home, keys, monkeypatch):
     options = ChatwootOptions(
         url="http://127.0.0.1:9", account=1, inbox=2, token="t" * 9, webhook_secret="h" * 9
     )
@@ -332,6 +345,9 @@ def test_a_reply_that_is_written_in_chatwoot_reaches_the_conversation_once(home,
             return int(client.post("/v1/hooks/chatwoot", content=body, headers=kind).status_code)
 
         assert [send(event), send(event), send(event, "forged")] == [200, 200, 401]
+        with monkeypatch.context() as patch:  # as where two deliveries of it arrive at once
+            patch.setattr(HandoffDesk, "has_message", lambda *_: False)
+            assert send(event) == 503
         assert send({**event, "id": 8, "conversation": {"id": 41}}) == 200
         turns = ann.get(f"/v1/conversations/{talk}/turns").json()["turns"]
         assert [turn["answer"]["text"] for turn in turns] == ["It is on its way."]

@@ -11,6 +11,7 @@ from ragdesk.support.conversations.conversation import ConversationTurn, Feedbac
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.conversation_tables import TURNS
 from ragdesk.support.conversations.feedback_store import FeedbackStore
+from ragdesk.support.sign_in.audit_log import list_audit
 
 QUESTION = "Do you ship parcels to Malta?"
 ANSWER = "Yes, we ship parcels to Malta within five working days."
@@ -233,6 +234,8 @@ def test_a_correction_waits_for_an_editor(home, keys, editor, ask_badly):
         reject = f"/v1/drafts/{draft['id']}/reject"
         rejected = client.post(reject, json={"reason": "twice"}, headers=editor).json()
         assert (rejected["state"], rejected["reason"]) == ("rejected", "twice")
+    actions = [entry.action for entry in list_audit(keys.database)]
+    assert actions[:2] == ["draft.reject", "correction.create"]
 
 
 def test_past_tickets_become_drafts(home, keys, editor):

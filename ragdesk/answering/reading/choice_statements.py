@@ -22,7 +22,8 @@ StateUnit = Callable[[AnswerUnit, Sequence[Statement]], Sequence[Statement]]
 def state_choice(choice: UnitChoice, language: str, state: StateUnit) -> list[Statement]:
     """Return the statements of a choice, each group as one, after a note where there is need of it.
 
-    state: makes the statements of one unit, the quote first, after those that stand before it.
+    state: makes the statements of one unit, the quote first, after those that stand before it. Two
+    units that are widened to the same FAQ entry or list are said once.
     """
     if not choice.groups:
         return []
@@ -31,10 +32,13 @@ def state_choice(choice: UnitChoice, language: str, state: StateUnit) -> list[St
         quotes: list[Statement] = []
         notes: list[Statement] = []
         for unit in group:
-            first, *others = state(unit, [*statements, *quotes])
-            quotes.append(first)
-            notes += others
-        statements.append(_join_statements(quotes) if len(quotes) > 1 else quotes[0])
+            earlier = [*statements, *quotes]
+            first, *others = state(unit, earlier)
+            if not _is_stated(first, earlier):
+                quotes.append(first)
+                notes += others
+        if quotes:
+            statements.append(_join_statements(quotes) if len(quotes) > 1 else quotes[0])
         statements += notes
     return statements
 

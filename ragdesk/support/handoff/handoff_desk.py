@@ -5,6 +5,7 @@ the letters to other systems are one transaction (``handoff_store``). Who may do
 (``web/handoffs``). Its calls block.
 """
 
+import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -164,6 +165,8 @@ class HandoffDesk:
             raise Invalid("That draft is not the last one: ask for it again, and cite from that.")
         answer = {"text": text, "agent_name": agent.name, **choose_citations(text, kept)}
         turn = replace(self._make_turn(handoff, "agent", ""), answer=answer, writer=agent.id)
+        if source:  # one id, one turn: of two deliveries at once the second fails, and comes again
+            turn = replace(turn, id=hashlib.sha256(f"{name}\0{source}".encode()).hexdigest()[:32])
         detail = {"text": text, "turn": turn.id} | ({"message": source} if source else {})
         return self._tell(
             self.store.change_handoff(

@@ -10,12 +10,13 @@ from typing import Any, Final
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from ragdesk.errors import NotFound, WrongState
+from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, TURNS
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.learning.draft import Draft, DraftSource, DraftState, check_draft_texts
 from ragdesk.support.learning.learning_tables import DRAFT_TURNS, DRAFTS
 
-SEALED_FIELDS: Final = ("question", "answer", "similar", "sources")
+SEALED_FIELDS: Final = ("question", "answer", "similar", "sources", "reason")
 NO_DRAFT: Final = "No such draft."
 
 
@@ -35,7 +36,8 @@ class DraftStore:
             connection.execute(insert(DRAFTS).values(self._to_row(new)))
             turns = sorted({source.turn for source in new.sources if source.turn})
             if turns:
-                rows = [{"draft": new.id, "turn": turn} for turn in turns]
+                persons = _read_persons(connection, turns)
+                rows = [{"draft": new.id, "turn": t, "person": persons.get(t)} for t in turns]
                 connection.execute(insert(DRAFT_TURNS), rows)
         return new
 
@@ -74,7 +76,7 @@ class DraftStore:
         """
         check_draft_texts(question, answer, similar)
         with self._database.write() as connection:
-            draft = self._find(connection, name)
+            draft = self._find(connection, name, locked=True)
             _check_open(draft)
             changed = replace(
                 draft,
@@ -96,7 +98,7 @@ class DraftStore:
         NotFound, WrongState.
         """
         with self._database.write() as connection:
-            draft = self._find(connection, name)
+            draft = self._find(connection, name, locked=True)
             _check_open(draft)
             if draft.personal and not personal_checked:
                 kinds = ", ".join(draft.personal)
@@ -114,7 +116,7 @@ class DraftStore:
     def reject(self, name: str, reason: str) -> Draft:
         """Reject an open draft. Raises NotFound, WrongState."""
         with self._database.write() as connection:
-            draft = self._find(connection, name)
+            draft = self._find(connection, name, locked=True)
             _check_open(draft)
             changed = replace(draft, state="rejected", reason=reason, updated=int(time.time()))
             return self._save(connection, changed)
@@ -122,7 +124,7 @@ class DraftStore:
     def mark_published(self, name: str, uri: str) -> Draft:
         """Note the document that an approved draft became. Raises NotFound, WrongState."""
         with self._database.write() as connection:
-            draft = self._find(connection, name)
+            draft = self._find(connection, name, locked=True)
             if draft.state not in {"approved", "published"}:
                 raise WrongState("Only an approved draft is published.")
             changed = replace(draft, state="published", uri=uri, updated=int(time.time()))
@@ -134,8 +136,12 @@ class DraftStore:
         with self._database.read() as connection:
             return [self._from_row(row) for row in connection.execute(query).mappings()]
 
-    def _find(self, connection: Connection, name: str) -> Draft:
-        row = connection.execute(select(DRAFTS).where(DRAFTS.c.id == name)).mappings().first()
+    def _find(self, connection: Connection, name: str, *, locked: bool = False) -> Draft:
+        """Read a draft. locked: nobody else changes it to the end of the transaction."""
+        query = select(DRAFTS).where(DRAFTS.c.id == name)
+        if locked:  # PostgreSQL; SQLite has one writer at a time
+            query = query.with_for_update()
+        row = connection.execute(query).mappings().first()
         if row is None:
             raise NotFound(NO_DRAFT)
         return self._from_row(row)
@@ -171,6 +177,16 @@ class DraftStore:
                 "groups": frozenset(fields["groups"]),
             }
         )
+
+
+def _read_persons(connection: Connection, turns: Collection[str]) -> dict[str, str]:
+    """Return whose each of some turns is: of the conversations that stand."""
+    query = (
+        select(TURNS.c.id, CONVERSATIONS.c.person)
+        .join(CONVERSATIONS, CONVERSATIONS.c.id == TURNS.c.conversation)
+        .where(TURNS.c.id.in_(turns))
+    )
+    return {row.id: row.person for row in connection.execute(query)}
 
 
 def _check_open(draft: Draft) -> None:

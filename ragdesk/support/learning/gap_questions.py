@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final
 
-from sqlalchemy import RowMapping, Select, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select
 
 from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, FEEDBACK, TURNS
 from ragdesk.support.database import Database
@@ -18,6 +18,7 @@ MISSES: Final = (
     "unsupported",
 )  # reasons of which documents are the cause
 HANDED_OVER: Final = "handed_over"
+CALLS: Final = ("wants_person", "complaint", "safety")  # handed over, whatever the documents say
 DISLIKED: Final = "disliked"
 MOST_GAP_QUESTIONS: Final = 20_000  # of a period, the latest; more are a report nobody reads
 MaySeeAnswer = Callable[[Mapping[str, Any]], bool]
@@ -33,7 +34,8 @@ def collect_gap_questions(
 ) -> list[GapQuestion]:
     """Return the questions of a period that went wrong, oldest first.
 
-    Refused for want of a passage, answered without support, handed to a person, or disliked.
+    Refused for want of a passage, answered without support, handed to a person, or disliked; not
+    where somebody wanted a person, or wrote to one.
     since: seconds since 1970. collections: only these; None is all. may_see: leaves out questions
     whose answer was looked for in documents that a reader may not see: who asked could. Blocks.
     """
@@ -106,7 +108,7 @@ def _select_misses(since: int, collections: Collection[str] | None) -> Select[An
             TURNS.c.created >= since * 1000,
             or_(
                 TURNS.c.reason.in_(MISSES),
-                TURNS.c.outcome == HANDED_OVER,
+                _is_passed_on(),
                 dislikes.c.dislikes.is_not(None),
             ),
         )
@@ -115,6 +117,18 @@ def _select_misses(since: int, collections: Collection[str] | None) -> Select[An
     )
     return (
         query if collections is None else query.where(TURNS.c.collection.in_(sorted(collections)))
+    )
+
+
+def _is_passed_on() -> ColumnElement[bool]:
+    """Tell of a turn whether its question was handed over for want of an answer.
+
+    What a customer wrote to the person who had the conversation was looked up nowhere.
+    """
+    return and_(
+        TURNS.c.outcome == HANDED_OVER,
+        TURNS.c.answer.is_not(None),
+        func.coalesce(TURNS.c.reason, "").not_in(CALLS),
     )
 
 

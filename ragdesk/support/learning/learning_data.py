@@ -8,7 +8,6 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, delete, or_, select, update
 
 from ragdesk.kept_cases import read_kept_cases, remove_kept_case
-from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, TURNS
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.learning.approval import APPROVED_SOURCE, make_case_id
@@ -18,12 +17,7 @@ from ragdesk.support.personal_data_source import PersonalDataSource
 
 def _select_drafts_of(person: str) -> Select[Any]:
     """Select the ids of drafts that rest on questions of a person."""
-    return (
-        select(DRAFT_TURNS.c.draft)
-        .join(TURNS, TURNS.c.id == DRAFT_TURNS.c.turn)
-        .join(CONVERSATIONS, CONVERSATIONS.c.id == TURNS.c.conversation)
-        .where(CONVERSATIONS.c.person == person)
-    )
+    return select(DRAFT_TURNS.c.draft).where(DRAFT_TURNS.c.person == person)
 
 
 def _export_drafts(connection: Connection, cipher: TextCipher, person: str) -> list[dict[str, Any]]:

@@ -1,16 +1,13 @@
 // What the administrator's page asks the server.
 
-import { change } from "./session.js";
-import { call } from "./wire.js";
+import { call, events as readEvents } from "./wire.js";
 
-const request = (path, options) => (options?.method ? change(path, options) : call(path, options));
-
-export const json = async (path, options) => (await request(path, options)).json();
+export const json = async (path, options) => (await call(path, options)).json();
 
 export const send = (method, path, body) =>
   json(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
 
-export const remove = (path) => change(path, { method: "DELETE" });
+export const remove = (path) => call(path, { method: "DELETE" });
 
 export const inside = (collection, rest = "") => `/v1/collections/${encodeURIComponent(collection)}/${rest}`;
 
@@ -40,20 +37,7 @@ export async function follow(id, hear, alive = () => true) {
 
 // Server-Sent Events of a POST, one after the other.
 export async function* events(path) {
-  const response = await change(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" });
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const blocks = (rest + value).split("\n\n");
-    rest = blocks.pop();
-    for (const block of blocks) {
-      const name = /^event: (.+)$/m.exec(block)?.[1];
-      const data = /^data: (.+)$/m.exec(block)?.[1];
-      if (name && data) yield { name, data: JSON.parse(data) };
-    }
-  }
+  yield* readEvents(await call(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: "{}" }));
 }
 
 export async function save(path, name) {

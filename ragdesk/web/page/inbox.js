@@ -5,6 +5,7 @@ import { language, say, speak } from "./words.js";
 import { tell, tellAll } from "./handoff_words.js";
 import { redrawCase, showCase } from "./inbox_case.js";
 import * as sources from "./sources.js";
+import * as session from "./session.js";
 import * as wire from "./handoff_wire.js";
 
 const LOOK = 3000; // milliseconds between looks at the queue
@@ -25,7 +26,7 @@ function sayAll() {
 
 async function enter() {
   try {
-    const who = await wire.session();
+    const who = await session.current();
     if (!who.scopes.includes("agent")) return askKey(true);
     welcome(who);
   } catch (problem) {
@@ -48,7 +49,7 @@ function askKey(wrong) {
     const key = byId("key-value").value.trim();
     byId("key-value").value = "";
     try {
-      const who = await wire.signIn(key);
+      const who = await session.signIn(key);
       if (!who.scopes.includes("agent")) throw new Error("scope");
       dialog.close();
       welcome(who);
@@ -127,7 +128,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 byId("leave").addEventListener("click", async () => {
-  await wire.signOut();
+  await session.signOut();
   location.reload();
 });
 

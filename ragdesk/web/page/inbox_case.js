@@ -4,6 +4,7 @@ import { byId, el } from "./dom.js";
 import { tell } from "./handoff_words.js";
 import * as sources from "./sources.js";
 import * as wire from "./handoff_wire.js";
+import { turns as readTurns } from "./wire.js";
 
 const MARK = /\[(\d{1,3})\]/;
 let current = null; // the hand-off that is shown
@@ -19,7 +20,7 @@ export async function showCase(id, { look }) {
   draft = form = null;
   const mine = stream;
   const handoff = await wire.show(id);
-  const turns = await wire.turns(handoff.conversation);
+  const { turns } = await readTurns(handoff.conversation);
   if (mine !== stream) return;
   current = handoff;
   byId("choose").hidden = true;

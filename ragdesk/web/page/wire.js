@@ -13,7 +13,13 @@ export class Problem extends Error {
 export const keep = (key) => sessionStorage.setItem(KEY, key);
 export const hasKey = () => Boolean(sessionStorage.getItem(KEY));
 
-let token = null; // of a session, where there is one: goes with every change
+let token = null; // of a session, where there is one: goes with every change, so that no other site can cause one
+
+// What /v1/session said of who asks: its token is that of the changes to come.
+export function learnSession(session) {
+  token = session.csrf_token ?? null;
+  return session;
+}
 
 function headers(options) {
   const key = sessionStorage.getItem(KEY);
@@ -35,8 +41,7 @@ async function send(path, options) {
 // Whoever signed in on another of our pages has a session: its token is asked for when it is needed.
 async function learnToken() {
   const former = token;
-  const session = await fetch("/v1/session").then((response) => (response.ok ? response.json() : {})).catch(() => ({}));
-  token = session.csrf_token ?? null;
+  learnSession(await fetch("/v1/session").then((response) => (response.ok ? response.json() : {})).catch(() => ({})));
   return token !== null && token !== former;
 }
 
@@ -164,22 +169,28 @@ export async function ask(asked, hear, signal) {
     headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
     body: JSON.stringify({ ...asked, stream: true }),
   });
+  let ended = false;
+  for await (const { name, data } of events(response)) {
+    ended ||= name === "done" || name === "error";
+    hear(name, data);
+  }
+  if (!ended) throw new Problem(0, "offline", "");
+}
+
+// The Server-Sent Events of a response, one after the other.
+export async function* events(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  let ended = false;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) break;
+    if (done) return;
     const blocks = (rest + value).split("\n\n");
     rest = blocks.pop();
     for (const block of blocks) {
-      const heard = read(block);
-      if (!heard) continue;
-      ended ||= heard.name === "done" || heard.name === "error";
-      hear(heard.name, heard.data);
+      const event = read(block);
+      if (event) yield event;
     }
   }
-  if (!ended) throw new Problem(0, "offline", "");
 }
 
 function read(block) {

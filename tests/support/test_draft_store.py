@@ -1,0 +1,31 @@
+"""Drafts that several people change at once."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from ragdesk.support.encryption import TextCipher
+from ragdesk.support.learning.draft import Draft
+from ragdesk.support.learning.draft_store import DraftStore
+
+
+def test_of_two_who_approve_at_once_neither_is_lost(database):
+    drafts = DraftStore(database, TextCipher())
+    empty = Draft(
+        id="",
+        collection="default",
+        origin="reply",
+        question="Do you ship?",
+        answer="Yes.",
+        language="en",
+        author="eve",
+        created=0,
+        updated=0,
+    )
+
+    def approve(name, person):
+        drafts.approve(name, person, needed=3, personal_checked=False)
+
+    with ThreadPoolExecutor(3) as threads:
+        for _ in range(20):
+            name = drafts.add(empty).id
+            list(threads.map(approve, [name] * 3, ["ann", "bob", "cleo"]))
+            assert drafts.find(name).state == "approved"
