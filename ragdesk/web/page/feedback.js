@@ -11,7 +11,7 @@ const LONGEST = 2000; // characters of a comment
 export function thumbs(answer, given = null) {
   const up = thumb("up");
   const down = thumb("down");
-  const said = el("span", { class: "took", role: "status" });
+  const said = el("span", { class: "judged", role: "status" });
   const box = label(el("span", { class: "thumbs", role: "group" }, up, down, said), "judge");
   const mark = (verdict) => {
     up.setAttribute("aria-pressed", String(verdict === "up"));
