@@ -169,6 +169,7 @@ document.addEventListener("keydown", (event) => {
 });
 
 picker.addEventListener("change", () => {
+  if (picker.value === (conversations.conversation()?.collection ?? null)) return;
   localStorage.setItem("ragdesk.collection", picker.value);
   conversations.begin();
 });
