@@ -168,7 +168,7 @@ async def transfer_handoff(
     to = body.to or None
 
     def write() -> Handoff:
-        return handoffs.transfer(handoff, agent, to, body.text)
+        return handoffs.transfer(handoff, agent, to, state.recorder.redact(body.text))
 
     return await _change(request, who, write, audit="handoff.transfer")
 
@@ -228,7 +228,7 @@ async def _end_or_reopen(
 ) -> Response:
     state = server_state(request)
     _, role = await _find(state, name, who)
-    text = state.recorder.redact(body.text) if role == "customer" else body.text
+    text = state.recorder.redact(body.text)
 
     def write() -> Handoff:
         return state.support.handoffs.change(name, action, who.person, text=text)

@@ -265,11 +265,16 @@ def test_of_two_agents_one_has_it_and_may_put_it_back(client, keys, ann, agent):
     refused = ben.act(name, "reply", text="x")
     assert refused.status_code == 409
     assert "Anna of support has it" in refused.json()["detail"]
-    assert agent.act(name, "transfer", to="Ben", text="Yours").json()["agent_name"] == "Ben"
+    assert (
+        agent.act(name, "transfer", to="Ben", text="Yours. Ann is at 212-555-0123").json()[
+            "agent_name"
+        ]
+        == "Ben"
+    )
     assert ben.act(name, "take").status_code == 200
     events = ben.get(f"/v1/handoffs/{name}").json()["events"]
     assert [event["action"] for event in events] == ["open", "take", "transfer", "take"]
-    assert events[2]["text"] == "Yours"
+    assert events[2]["text"] == "Yours. Ann is at [phone]"
 
 
 @pytest.mark.parametrize("body", [{"rating": 0}, {"rating": 6}, {"rating": 1.5}, {}])
