@@ -10,6 +10,7 @@ from typing import Final
 OUT_OF_SCOPE: Final = "out_of_scope"
 """The label of examples that belong to none of the intents; it is never given as one."""
 EXAMPLES_FILE: Final = Path(__file__).with_name("intent_examples.tsv")
+OUTSIDE_FILE: Final = Path(__file__).with_name("outside_examples.tsv")
 FRAMES_FILE: Final = Path(__file__).with_name("intent_frames.tsv")
 SENTIMENT_FILE: Final = Path(__file__).with_name("sentiment_examples.tsv")
 WISHES_FILE: Final = Path(__file__).with_name("intent_wishes.tsv")

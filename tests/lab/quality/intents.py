@@ -23,6 +23,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,7 @@ from ragdesk.support.insight.insight_model import InsightModel, write_insight_mo
 from ragdesk.support.insight.intents import (
     EXAMPLES_FILE,
     OUT_OF_SCOPE,
+    OUTSIDE_FILE,
     SENTIMENT_FILE,
     LabelledText,
     iter_framed_examples,
@@ -113,7 +115,8 @@ def gather_intents() -> list[LabelledText]:
         for turn in read_examples()
         if turn.kind is TurnKind.OUT_OF_SCOPE
     ]
-    return [*read_text_table(EXAMPLES_FILE), *iter_framed_examples(), *outside]
+    known = (read_text_table(EXAMPLES_FILE), iter_framed_examples(), read_text_table(OUTSIDE_FILE))
+    return [*chain.from_iterable(known), *outside]
 
 
 def fit_packaged(shelves: Sequence[VectorShelf]) -> None:
