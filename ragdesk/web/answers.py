@@ -13,31 +13,29 @@ from ragdesk.answering.answer import (
     Answer,
     Question,
     SearchResult,
-    Turn,
     rank_passages,
     to_json_object,
 )
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
-from ragdesk.errors import Invalid
 from ragdesk.support.access import Principal, authorize
-from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
-from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.web import schemas, stream
 from ragdesk.web.auth import require_scope
-from ragdesk.web.conversation_access import AnswerView, open_history
 from ragdesk.web.disconnect import cancel_on_disconnect
-from ragdesk.web.handoff_answers import (
-    find_handoff_with_person,
-    finish_answer,
-    finish_events,
-    pass_on_question,
-    stream_notice,
-)
+from ragdesk.web.handoff_answers import stream_notice
 from ragdesk.web.leases import Leases
+from ragdesk.web.question_answering import (
+    QuestionContext,
+    check_question_length,
+    keep_answer,
+    make_question,
+    open_question_context,
+    pass_on,
+    stream_answer,
+)
 from ragdesk.web.request_body import StrictRoute
-from ragdesk.web.server_state import ServerState, server_state
+from ragdesk.web.server_state import server_state
 
 router = APIRouter(route_class=StrictRoute, tags=["answers"])
 Asker = Annotated[Principal, Depends(require_scope("ask"))]
@@ -56,45 +54,22 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     With ``conversation`` what was said in it is the history, and the turn is kept in it.
     """
     state = server_state(request)
-    conversation, turns = await _find_conversation(ask, state, who)
-    collection = conversation.collection if conversation else ask.collection
-    authorize(who, "ask", collection)
-    _check_question_length(ask.question, state)
-    if conversation is not None and (
-        handoff := await find_handoff_with_person(state, conversation)
-    ):
-        return await _pass_on(ask, request, leases, who, handoff)
-    opened = await leases.lease_collection(collection)
-    history = tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history)
-    if conversation is not None:
-        view = AnswerView(groups=who.groups, index=opened.index)
-        # Who sees every document needs no look-up, and no thread for it.
-        is_open = who.groups is None
-        history = view.history(turns) if is_open else await run_in_thread(view.history, turns)
-    if state.writes_with_model:
-        await state.limits.count_answer(request.state.identity)
-    question = Question(
-        text=ask.question,
-        history=history,
-        where=ask.filters.to_filter(who.groups),
-        explain=ask.explain,
-        send=ask.verify,
-    )
-
+    context = await open_question_context(state, who, ask)
+    if context.handoff is not None:
+        return await _pass_on(context, request, leases)
+    opened = await leases.lease_collection(context.collection)
+    question = await make_question(state, context, opened, request.state.identity)
     if ask.stream:
-        events = opened.desk.stream(question)
-        if conversation is not None:
-            events = finish_events(events, state, conversation, who, ask.question)
+        events = stream_answer(state, context, opened, question)
         return await stream.respond_with_events(
             request, leases, events, state.metrics.record_answer
         )
 
     async def build_response() -> Response:
         # A lease of its own: it may outlast its request, for others that wait for the same answer.
-        async with state.open_collections.use_collection(collection) as opened:
+        async with state.open_collections.use_collection(context.collection) as opened:
             result = await cancel_on_disconnect(request, opened.desk.ask(question))
-        if conversation is not None:
-            result = await finish_answer(state, conversation, who, ask.question, result)
+        result = await keep_answer(state, context, result)
         state.metrics.record_answer(result)
         return JSONResponse(to_json_object(result))
 
@@ -104,42 +79,22 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
     )
 
 
-async def _pass_on(
-    ask: schemas.Ask, request: Request, leases: Leases, who: Principal, handoff: Handoff
-) -> Response:
+async def _pass_on(context: QuestionContext, request: Request, leases: Leases) -> Response:
     """Give a question to the person who has the conversation."""
     state = server_state(request)
-    if ask.stream:
-        notice = await pass_on_question(state, handoff, who, ask.question)
-        events = stream_notice(notice)
+    if context.ask.stream:
+        events = stream_notice(await pass_on(state, context))
         return await stream.respond_with_events(
             request, leases, events, state.metrics.record_answer
         )
 
     async def build_response() -> Response:
-        notice = await pass_on_question(state, handoff, who, ask.question)
+        notice = await pass_on(state, context)
         state.metrics.record_answer(notice)
         return JSONResponse(to_json_object(notice))
 
     digest = hashlib.sha256(await request.body()).digest()
-    return await state.idempotency.get_or_make(request, who, digest, build_response)
-
-
-async def _find_conversation(
-    ask: schemas.Ask, state: ServerState, who: Principal
-) -> tuple[Conversation | None, list[ConversationTurn]]:
-    """Return the conversation that a question goes on with, and its last turns.
-
-    Raises Invalid, NotFound.
-    """
-    if ask.conversation is None:
-        return None, []
-    if ask.history:
-        raise Invalid("A conversation has its own history: send `conversation` or `history`.")
-    conversation, turns = await open_history(state, ask.conversation, who)
-    if "collection" in ask.model_fields_set and ask.collection != conversation.collection:
-        raise Invalid(f"This conversation is about the collection {conversation.collection!r}.")
-    return conversation, turns
+    return await state.idempotency.get_or_make(request, context.who, digest, build_response)
 
 
 @router.post("/v1/search", response_model=SearchResult)
@@ -147,7 +102,7 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
     """Find the passages nearest to a query."""
     state = server_state(request)
     authorize(who, "ask", ask.collection)
-    _check_question_length(ask.query, state)
+    check_question_length(ask.query, state)
     opened = await leases.lease_collection(ask.collection)
     question = Question(text=ask.query, where=ask.filters.to_filter(who.groups))
 
@@ -175,8 +130,3 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
 def _answer_basis(opened: OpenCollection, who: Principal) -> Hashable:
     """Return what an answer depends on: open collection, access table, asker."""
     return (opened.opening_id, opened.index.make_mask(SearchFilter()).now, who)
-
-
-def _check_question_length(text: str, state: ServerState) -> None:
-    if len(text) > state.options.max_question:
-        raise Invalid(f"Ask in at most {state.options.max_question:,} characters.")

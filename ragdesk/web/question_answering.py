@@ -1,0 +1,171 @@
+"""A question asked through any door of the server: who asks where, and the events of its answer.
+
+The routes of answers, the API in OpenAI's shapes, the Model Context Protocol and the channels all
+ask here, so that rights, history, hand-offs and what is kept are the same at each of them.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from ragdesk.answering.answer import Answer, AnswerEvent, Done, Question, Turn
+from ragdesk.answering.thread_offload import run_in_thread
+from ragdesk.assemble import OpenCollection
+from ragdesk.errors import Invalid
+from ragdesk.support.access import Principal, authorize
+from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
+from ragdesk.support.handoff.handoff import Handoff
+from ragdesk.support.sign_in.identity import Identity
+from ragdesk.web import schemas
+from ragdesk.web.conversation_access import AnswerView, open_history
+from ragdesk.web.handoff_answers import (
+    find_handoff_with_person,
+    finish_answer,
+    finish_events,
+    pass_on_question,
+    stream_notice,
+)
+from ragdesk.web.server_state import ServerState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuestionContext:
+    """Where a question is asked, and what was said before it.
+
+    handoff: of the person who has the conversation; then the documents are not asked.
+    """
+
+    who: Principal
+    ask: schemas.Ask
+    collection: str
+    conversation: Conversation | None = None
+    turns: tuple[ConversationTurn, ...] = ()
+    handoff: Handoff | None = None
+
+
+async def open_question_context(
+    state: ServerState, who: Principal, ask: schemas.Ask
+) -> QuestionContext:
+    """Look up the conversation that a question goes on with, and check who asks.
+
+    Raises Invalid, Forbidden, NotFound.
+    """
+    conversation, turns = await _find_conversation(state, who, ask)
+    collection = conversation.collection if conversation else ask.collection
+    authorize(who, "ask", collection)
+    check_question_length(ask.question, state)
+    handoff = await find_handoff_with_person(state, conversation) if conversation else None
+    return QuestionContext(
+        who=who,
+        ask=ask,
+        collection=collection,
+        conversation=conversation,
+        turns=tuple(turns),
+        handoff=handoff,
+    )
+
+
+async def make_question(
+    state: ServerState, context: QuestionContext, opened: OpenCollection, identity: Identity | None
+) -> Question:
+    """Make the question that an open collection is asked; counted where a model writes.
+
+    identity: whose limits count it. Raises RateLimited.
+    """
+    ask, who = context.ask, context.who
+    history = tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history)
+    if context.conversation is not None:
+        view = AnswerView(groups=who.groups, index=opened.index)
+        # Who sees every document needs no look-up, and no thread for it.
+        is_open = who.groups is None
+        turns = context.turns
+        history = view.history(turns) if is_open else await run_in_thread(view.history, turns)
+    if state.writes_with_model:
+        await state.limits.count_answer(identity)
+    return Question(
+        text=ask.question,
+        history=history,
+        where=ask.filters.to_filter(who.groups),
+        explain=ask.explain,
+        send=ask.verify,
+    )
+
+
+def stream_answer(
+    state: ServerState, context: QuestionContext, opened: OpenCollection, question: Question
+) -> AsyncGenerator[AnswerEvent, None]:
+    """Answer a question from an open collection, event by event, and keep its turn."""
+    events = opened.desk.stream(question)
+    conversation = context.conversation
+    if conversation is None:
+        return events
+    return finish_events(events, state, conversation, context.who, context.ask.question)
+
+
+async def keep_answer(state: ServerState, context: QuestionContext, answer: Answer) -> Answer:
+    """Keep the turn of an answer where it has a conversation; the answer as it goes out."""
+    conversation = context.conversation
+    if conversation is None:
+        return answer
+    return await finish_answer(state, conversation, context.who, context.ask.question, answer)
+
+
+async def pass_on(state: ServerState, context: QuestionContext) -> Answer:
+    """Give a question to the person who has the conversation; the notice that says so."""
+    if context.handoff is None:
+        raise AssertionError("nobody has this conversation")
+    return await pass_on_question(state, context.handoff, context.who, context.ask.question)
+
+
+async def ask_through_door(
+    state: ServerState, who: Principal, ask: schemas.Ask, identity: Identity | None = None
+) -> AsyncGenerator[AnswerEvent, None]:
+    """Answer a question event by event, counted, with a collection open to its end.
+
+    For doors that are no route of their own. Raises a Refusal before the first event.
+    """
+    context = await open_question_context(state, who, ask)
+    if context.handoff is not None:
+        events = stream_notice(await pass_on(state, context))
+        async for event in _count_answer(state, events):
+            yield event
+        return
+    async with state.open_collections.use_collection(context.collection) as opened:
+        question = await make_question(state, context, opened, identity)
+        events = stream_answer(state, context, opened, question)
+        async with aclosing(_count_answer(state, events)) as counted:
+            async for event in counted:
+                yield event
+
+
+async def _count_answer(
+    state: ServerState, events: AsyncGenerator[AnswerEvent, None]
+) -> AsyncGenerator[AnswerEvent, None]:
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Done):
+                state.metrics.record_answer(event.answer)
+            yield event
+
+
+async def _find_conversation(
+    state: ServerState, who: Principal, ask: schemas.Ask
+) -> tuple[Conversation | None, list[ConversationTurn]]:
+    """Return the conversation that a question goes on with, and its last turns.
+
+    Raises Invalid, NotFound.
+    """
+    if ask.conversation is None:
+        return None, []
+    if ask.history:
+        raise Invalid("A conversation has its own history: send `conversation` or `history`.")
+    conversation, turns = await open_history(state, ask.conversation, who)
+    if "collection" in ask.model_fields_set and ask.collection != conversation.collection:
+        raise Invalid(f"This conversation is about the collection {conversation.collection!r}.")
+    return conversation, turns
+
+
+def check_question_length(text: str, state: ServerState) -> None:
+    """Raise Invalid for a question that is longer than settings allow."""
+    if len(text) > state.options.max_question:
+        raise Invalid(f"Ask in at most {state.options.max_question:,} characters.")
