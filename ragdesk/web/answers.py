@@ -28,10 +28,10 @@ from ragdesk.web.leases import Leases
 from ragdesk.web.question_answering import (
     QuestionContext,
     check_question_length,
-    keep_answer,
     make_question,
     open_question_context,
-    pass_on,
+    pass_question_on,
+    record_turn,
     stream_answer,
 )
 from ragdesk.web.request_body import StrictRoute
@@ -69,7 +69,7 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
         # A lease of its own: it may outlast its request, for others that wait for the same answer.
         async with state.open_collections.use_collection(context.collection) as opened:
             result = await cancel_on_disconnect(request, opened.desk.ask(question))
-        result = await keep_answer(state, context, result)
+        result = await record_turn(state, context, result)
         state.metrics.record_answer(result)
         return JSONResponse(to_json_object(result))
 
@@ -83,13 +83,13 @@ async def _pass_on(context: QuestionContext, request: Request, leases: Leases) -
     """Give a question to the person who has the conversation."""
     state = server_state(request)
     if context.ask.stream:
-        events = stream_notice(await pass_on(state, context))
+        events = stream_notice(await pass_question_on(state, context))
         return await stream.respond_with_events(
             request, leases, events, state.metrics.record_answer
         )
 
     async def build_response() -> Response:
-        notice = await pass_on(state, context)
+        notice = await pass_question_on(state, context)
         state.metrics.record_answer(notice)
         return JSONResponse(to_json_object(notice))
 

@@ -102,7 +102,7 @@ def stream_answer(
     return finish_events(events, state, conversation, context.who, context.ask.question)
 
 
-async def keep_answer(state: ServerState, context: QuestionContext, answer: Answer) -> Answer:
+async def record_turn(state: ServerState, context: QuestionContext, answer: Answer) -> Answer:
     """Keep the turn of an answer where it has a conversation; the answer as it goes out."""
     conversation = context.conversation
     if conversation is None:
@@ -110,7 +110,7 @@ async def keep_answer(state: ServerState, context: QuestionContext, answer: Answ
     return await finish_answer(state, conversation, context.who, context.ask.question, answer)
 
 
-async def pass_on(state: ServerState, context: QuestionContext) -> Answer:
+async def pass_question_on(state: ServerState, context: QuestionContext) -> Answer:
     """Give a question to the person who has the conversation; the notice that says so."""
     if context.handoff is None:
         raise AssertionError("nobody has this conversation")
@@ -126,7 +126,7 @@ async def ask_through_door(
     """
     context = await open_question_context(state, who, ask)
     if context.handoff is not None:
-        events = stream_notice(await pass_on(state, context))
+        events = stream_notice(await pass_question_on(state, context))
         async for event in _count_answer(state, events):
             yield event
         return
