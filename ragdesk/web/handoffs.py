@@ -12,7 +12,7 @@ from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question, to_json_object
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.support.access import Principal, authorize
-from ragdesk.support.conversations.kept_answer import record_turn
+from ragdesk.support.conversations.kept_answer import keep_answer
 from ragdesk.support.handoff.handoff import Handoff, HandoffContact
 from ragdesk.support.handoff.handoff_desk import HandoffAgent, HandoffRequest
 from ragdesk.support.handoff.handoff_rules import is_staffed
@@ -123,7 +123,7 @@ async def draft_reply(handoff: HandoffName, request: Request, who: CaseAgent) ->
     async with state.open_collections.use_collection(shown.collection) as opened:
         question = Question(text=asked, where=SearchFilter(groups=groups))
         answer = await cancel_on_disconnect(request, opened.desk.ask(question))
-        kept = await run_in_thread(record_turn, answer, opened.index)
+        kept = await run_in_thread(keep_answer, answer, opened.index)
     await run_in_thread(handoffs.store.store_draft, shown.id, kept)
     return JSONResponse({"id": answer.id, "question": asked, "answer": to_json_object(answer)})
 

@@ -20,7 +20,7 @@ from ragdesk.errors import NotFound, RagdeskError
 from ragdesk.metrics import Metrics
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
 from ragdesk.support.conversations.conversation_store import ConversationStore
-from ragdesk.support.conversations.kept_answer import record_turn
+from ragdesk.support.conversations.kept_answer import keep_answer
 from ragdesk.support.conversations.turn_redaction import (
     RedactText,
     keep_text,
@@ -187,12 +187,12 @@ class TurnRecorder:
 def _keep_with_context(answer: Answer, opened: OpenCollection | None) -> dict[str, Any]:
     """Return an answer as it is kept, with what its own generation says around its quotes."""
     if opened is None:
-        return record_turn(answer, None)
+        return keep_answer(answer, None)
     if opened.index.generation == answer.generation:
-        return record_turn(answer, opened.index)
+        return keep_answer(answer, opened.index)
     try:
         with opened.open_generation(answer.generation) as older:
             index: Index = older
-            return record_turn(answer, index)
+            return keep_answer(answer, index)
     except NotFound:  # cleared already: its passages give the context
-        return record_turn(answer, None)
+        return keep_answer(answer, None)
