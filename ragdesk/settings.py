@@ -113,8 +113,6 @@ class Settings:
     lookups: Mapping[str, LookupOptions] = field(default_factory=dict)
 
 
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSettings:
     """Settings, where home is, and where each option that is no default came from."""

@@ -17,7 +17,6 @@ from typing import Final
 from indexes.text.scripts import detect_language
 from ragdesk.answering.answer import Turn
 from ragdesk.answering.lookup_result import LookupResult, LookupStatus
-from ragdesk.answering.messages import localise_text
 from ragdesk.errors import HomeUnusable, LookupFailed
 from ragdesk.support.access import Principal
 from ragdesk.support.lookups.lookup_options import LookupOptions
@@ -82,9 +81,7 @@ class LookupDesk:
         for server in self._servers.values():
             server.close()
 
-    def _find_all(
-        self, question: str, history: Sequence[Turn], collection: str
-    ) -> list[_Wanted]:
+    def _find_all(self, question: str, history: Sequence[Turn], collection: str) -> list[_Wanted]:
         wanted: list[_Wanted] = []
         language = _find_language(question, history)
         for name, options in self._options.items():
@@ -92,7 +89,7 @@ class LookupDesk:
                 continue
             values = find_wanted(options, question, history)
             if values is not None:
-                wanted += [_Wanted(name, value, language) for value in values or ("",)]
+                wanted += [_Wanted(name=name, value=value, language=language) for value in values or ("",)]
         named = [one for one in wanted if one.value]
         return (named or wanted[:1])[:MOST_LOOKUPS]
 
@@ -115,7 +112,7 @@ class LookupDesk:
         )
 
     async def _fetch(self, wanted: _Wanted, sub: str) -> tuple[LookupStatus, str]:
-        """Return what came of a lookup, and the sentence that says it; never raises for its sake."""
+        """Return what came of a lookup, and the sentence that says it."""
         loop = asyncio.get_running_loop()
         options = self._options[wanted.name]
         work = loop.run_in_executor(self._threads, self._fetch_counted, wanted, sub)
@@ -168,7 +165,5 @@ def _find_language(question: str, history: Sequence[Turn]) -> str:
 
 
 def _localise(texts: Mapping[str, str], language: str) -> str:
-    """Return a text in a language, in another one where it has none of it, or none at all."""
-    if not texts:
-        return ""
-    return texts[language] if language in texts else localise_text({"en": next(iter(texts.values())), **texts}, language)
+    """Return a text in a language; in another one where it has none of it, and empty for none."""
+    return texts.get(language, texts.get("en", next(iter(texts.values()), "")))

@@ -30,7 +30,7 @@ class LookupOptions:
         pattern has no letters of its own.
     answer: sentence that says the reply, by language, such as
         { en = "Order {value} is {status}[, due on {eta}].", zh = "订单 {value}：{status}。" }.
-        Names of fields of the JSON in braces; what stands in [ ] is left out where a field is missing.
+        Names of fields of the JSON in braces; what stands in [ ] is left out where one is missing.
     terms: by language, what is said for a field's own word: { zh = { shipped = "已发货" } }.
     title: name of the source as people read it, by language. Empty: the name of the table.
     headers: sent with each request, such as { Authorization = "Bearer …" }.

@@ -8,6 +8,7 @@ the settings: none can take longer than the text is, and none can let a slash th
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Final
 
 from indexes.text.folding import strip_invisible
@@ -46,7 +47,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
         raise ValueError("a pattern has a part such as {digits:5-10}")
     if sum(piece.most for piece in pieces) > LONGEST_LOOKUP_VALUE:
         raise ValueError(f"a pattern stands for at most {LONGEST_LOOKUP_VALUE} characters")
-    for piece, following in zip(pieces, pieces[1:], strict=False):
+    for piece, following in pairwise(pieces):
         if piece.least < piece.most and piece.begins & following.begins:
             raise ValueError(
                 "a part of several lengths is followed by one that may begin alike; "

@@ -23,7 +23,7 @@ _DOTS = frozenset({".", ".."})
 def check_address(url: str) -> None:
     """Raise ValueError for an address that is none of a lookup.
 
-    The host is fixed; placeholders stand in the path or the query, and are ``{value}`` or ``{sub}``.
+    The host is fixed; placeholders stand in path or query: ``{value}`` and ``{sub}``.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"https", "http"} or not parts.hostname:
@@ -106,9 +106,9 @@ def fill_template(
 
 
 def read_field(reply: Mapping[str, Any], place: str) -> str:
-    """Return a field of a reply as words, by its dotted name; empty for none.
+    r"""Return a field of a reply as words, by its dotted name; empty for none.
 
-    >>> read_field({"items": [{"name": "Lava  fryer\\u200b"}]}, "items.0.name")
+    >>> read_field({"items": [{"name": "Lava  fryer\u200b"}]}, "items.0.name")
     'Lava fryer'
     >>> read_field({"note": "see https://evil.example [1] <b>"}, "note")
     'see … (1) ‹b›'

@@ -38,7 +38,9 @@ def find_wanted(
     names_it = names_thing(options, question)
     earlier = [turn.text for turn in history[-CARRIED_TURNS:] if turn.role == "user"]
     if values := find_values(options.pattern, question):
-        if names_it or (_is_bare(question, values) and earlier and names_thing(options, earlier[-1])):
+        if names_it or (
+            _is_bare(question, values) and earlier and names_thing(options, earlier[-1])
+        ):
             return values
         return None
     if names_it or (earlier and _points_back(question)):
@@ -50,7 +52,7 @@ def find_wanted(
 
 
 def names_thing(options: LookupOptions, text: str) -> bool:
-    """Tell whether a text names what a lookup is about, by its words or a number of its own form."""
+    """Tell whether a text names what a lookup is about, by words or a number of its own form."""
     if has_fixed_letters(options.pattern) and find_values(options.pattern, text):
         return True
     plain = normalise_text(text)

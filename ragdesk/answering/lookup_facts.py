@@ -1,0 +1,136 @@
+"""What was looked up, as a part of an answer: passages, statements, and what it does to the turn.
+
+A fact is said by the desk in the operator's own sentence, before anything is written of the
+documents, and a model reads it as one more passage. It is never a part of an index. Pure.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from indexes.chunk import Chunk, Passage
+from indexes.text.folding import strip_invisible
+from ragdesk.answering.answer import AnswerReason, ClaimVerdict, Outcome, Question
+from ragdesk.answering.lookup_result import LookupResult, LookupStatus, is_lookup
+from ragdesk.answering.messages import LOOKUP_STEP_TEXTS, LOOKUP_TEXTS, localise_text
+from ragdesk.answering.retrieval.retrieval_result import Retrieval
+from ragdesk.answering.statement import Quote, Statement
+from ragdesk.answering.turns.turn_kind import TurnKind
+
+# A lookup answers what the documents cannot, and a turn about one's own order is a question then.
+_ANSWERED_KINDS: Final = frozenset(
+    {TurnKind.NEEDS_ACCOUNT, TurnKind.OUT_OF_SCOPE, TurnKind.COMPLAINT}
+)
+
+
+def choose_lookup_kind(kind: TurnKind, lookups: Sequence[LookupResult]) -> TurnKind:
+    """Return what a turn is, given what was looked up for it.
+
+    >>> found = LookupResult(lookup="orders", value="12345", status=LookupStatus.FOUND)
+    >>> choose_lookup_kind(TurnKind.NEEDS_ACCOUNT, [found])
+    <TurnKind.QUESTION: 'question'>
+    """
+    if kind in _ANSWERED_KINDS and any(one.value for one in lookups):
+        return TurnKind.QUESTION
+    return kind
+
+
+def list_fact_passages(lookups: Iterable[LookupResult], language: str) -> tuple[Passage, ...]:
+    """Return the facts that were found as passages, of documents that no index has."""
+    return tuple(
+        Passage(
+            chunk=Chunk(
+                document=result.uri,
+                uri=result.uri,
+                title=result.title,
+                text=result.text,
+                start=0,
+                end=len(result.text),
+                language=language,
+            ),
+            score=1.0,
+        )
+        for result in lookups
+        if result.status is LookupStatus.FOUND
+    )
+
+
+def drop_lookup_values(question: Question) -> Question:
+    """Return a question as the documents are searched for it: without what was looked up.
+
+    No document knows the number of somebody's order, and none need speak of it to answer the rest.
+    """
+    values = {one.value for one in question.lookups if one.value}
+    if not values:
+        return question
+    known = re.compile("|".join(map(re.escape, sorted(values))), re.IGNORECASE)
+
+    def drop(text: str) -> str:
+        rest = known.sub(" ", text)
+        return " ".join(rest.split()) if any(map(str.isalpha, rest)) else text
+
+    history = tuple(replace(turn, text=drop(turn.text)) for turn in question.history)
+    return replace(question, text=drop(question.text), history=history)
+
+
+def add_facts(retrieval: Retrieval, question: Question) -> Retrieval:
+    """Return a retrieval as a model reads it: facts first, and the question with its numbers."""
+    facts = list_fact_passages(question.lookups, retrieval.analysis.language)
+    if not facts:
+        return retrieval
+    analysis = retrieval.analysis
+    if analysis.text == strip_invisible(drop_lookup_values(question).text):  # it leans on no turn
+        analysis = replace(analysis, text=strip_invisible(question.text))
+    return replace(retrieval, analysis=analysis, passages=(*facts, *retrieval.passages))
+
+
+def state_lookups(
+    lookups: Sequence[LookupResult], facts: Sequence[Passage], language: str
+) -> list[Statement]:
+    """Return what is said of lookups: each fact with its citation, and why there is none."""
+    quoted = {fact.chunk.uri: fact for fact in facts}
+    statements = []
+    for result in lookups:
+        if (fact := quoted.get(result.uri)) is not None:
+            quote = Quote(fact, 0, len(result.text), result.text)
+            statements.append(Statement(result.text, (quote,), 1.0, ClaimVerdict.SUPPORTED))
+        elif result.value:
+            words = localise_text(LOOKUP_TEXTS[result.status], language)
+            text = words.format(value=result.value)
+            statements.append(Statement(text, (), 0.0, ClaimVerdict.NO_CLAIM))
+    return statements
+
+
+def repeats_facts(statement: Statement) -> bool:
+    """Tell whether a model's statement rests on facts alone, which the desk has said already."""
+    quotes = statement.quotes
+    return bool(quotes) and all(is_lookup(quote.passage.chunk.uri) for quote in quotes)
+
+
+def find_missing(lookups: Sequence[LookupResult]) -> LookupStatus | None:
+    """Return why a fact is missing, of the first that is; None where none is."""
+    return next((one.status for one in lookups if one.status is not LookupStatus.FOUND), None)
+
+
+def advise_on_lookups(lookups: Sequence[LookupResult], outcome: Outcome, language: str) -> str:
+    """Say what to do about a fact that is missing; nothing where the answer needs no such advice.
+
+    A question that names no number may be answered by the documents alone.
+    """
+    missing = find_missing(lookups)
+    is_asked = any(one.value for one in lookups) or outcome is not Outcome.ANSWERED
+    return localise_text(LOOKUP_STEP_TEXTS[missing], language) if missing and is_asked else ""
+
+
+def choose_lookup_reason(lookups: Sequence[LookupResult], outcome: Outcome) -> AnswerReason | None:
+    """Return why an answer that lacks a fact is no plain one; None where that is not the reason.
+
+    Whoever has to sign in is told so beside an answer of the documents, too.
+    """
+    missing = find_missing(lookups) if any(one.value for one in lookups) else None
+    if missing is LookupStatus.NEEDS_ACCOUNT:
+        return AnswerReason.NEEDS_ACCOUNT
+    if outcome is Outcome.ANSWERED or missing in {None, LookupStatus.LIMITED}:
+        return None
+    return AnswerReason.NEEDS_ACCOUNT
