@@ -22,6 +22,7 @@ ROUTE_ACCESS = {
     ("DELETE", "/v1/conversations/{conversation}"): "ask",
     ("GET", "/v1/conversations/{conversation}/turns"): "ask",
     ("GET", "/v1/conversations/{conversation}/events"): "ask",
+    ("GET", "/v1/conversations/{conversation}/turns/{turn}/lookups/{lookup}/{value}"): "ask",
     ("POST", "/v1/conversations/{conversation}/share"): "ask",
     ("DELETE", "/v1/conversations/{conversation}/share"): "ask",
     ("GET", "/v1/shared/{token}"): "ask",

@@ -73,6 +73,8 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
         state.metrics.record_answer(result)
         return JSONResponse(to_json_object(result))
 
+    if question.lookups:  # how things stand now: no answer of before is given again
+        return await build_response()
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
         request, who, digest, build_response, basis=_answer_basis(opened, who)

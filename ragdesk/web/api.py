@@ -17,6 +17,7 @@ from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.support.learning.learning_desk import LearningDesk
+from ragdesk.support.lookups.lookup_desk import LookupDesk
 from ragdesk.support.sign_in.audit_log import AuditAction, note_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
@@ -41,6 +42,7 @@ from ragdesk.web import (
     job_routes,
     key_routes,
     learning,
+    lookup_routes,
     oidc_routes,
     page_look,
     person_routes,
@@ -88,6 +90,7 @@ ROUTERS = (
     handoff_hooks.router,
     handoffs.router,
     insight.router,
+    lookup_routes.router,
     learning.router,
     person_routes.router,
     oidc_routes.router,
@@ -136,6 +139,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             limits=limits,
             writes_with_model=workspace.engine is not None,
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
+            lookups=_make_lookups(workspace.settings, keys, metrics),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -178,6 +182,7 @@ def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None
     ending.push_async_callback(state.workspace.close)
     ending.callback(state.open_collections.close)
     ending.callback(state.uploads.close)
+    ending.callback(state.lookups.close)
     ending.callback(state.gate.threads.shutdown)
     ending.push_async_callback(asyncio.to_thread, state.page_images.close)
     ending.push_async_callback(asyncio.to_thread, state.jobs.close, seconds)
@@ -248,6 +253,10 @@ def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
 def _make_limits(settings: Settings, keys: KeyStore, gate: Authenticator) -> RequestLimits:
     counts = RequestCounts(keys.database)
     return RequestLimits(settings.limits, counts, gate.threads, shared=keys.database.is_shared)
+
+
+def _make_lookups(settings: Settings, keys: KeyStore, metrics: Metrics) -> LookupDesk:
+    return LookupDesk(settings.lookups, RequestCounts(keys.database), metrics.record_lookup)
 
 
 def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:

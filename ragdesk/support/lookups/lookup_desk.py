@@ -89,7 +89,9 @@ class LookupDesk:
                 continue
             values = find_wanted(options, question, history)
             if values is not None:
-                wanted += [_Wanted(name=name, value=value, language=language) for value in values or ("",)]
+                wanted += [
+                    _Wanted(name=name, value=value, language=language) for value in values or ("",)
+                ]
         named = [one for one in wanted if one.value]
         return (named or wanted[:1])[:MOST_LOOKUPS]
 
