@@ -5,6 +5,7 @@ documents, and a model reads it as one more passage. It is never a part of an in
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -14,6 +15,7 @@ from indexes.text.folding import strip_invisible
 from ragdesk.answering.answer import AnswerReason, ClaimVerdict, Outcome, Question
 from ragdesk.answering.lookup_result import LookupResult, LookupStatus, is_lookup
 from ragdesk.answering.messages import LOOKUP_STEP_TEXTS, LOOKUP_TEXTS, localise_text
+from ragdesk.answering.retrieval.question_parts import split_question
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Quote, Statement
 from ragdesk.answering.turns.turn_kind import TurnKind
@@ -22,6 +24,8 @@ from ragdesk.answering.turns.turn_kind import TurnKind
 _ANSWERED_KINDS: Final = frozenset(
     {TurnKind.NEEDS_ACCOUNT, TurnKind.OUT_OF_SCOPE, TurnKind.COMPLAINT}
 )
+
+_SPACED_MARK = re.compile(r"\s+(?=[?,.;:!？，。；：！])")
 
 
 def choose_lookup_kind(kind: TurnKind, lookups: Sequence[LookupResult]) -> TurnKind:
@@ -59,19 +63,41 @@ def list_fact_passages(lookups: Iterable[LookupResult], language: str) -> tuple[
 def drop_lookup_values(question: Question) -> Question:
     """Return a question as the documents are searched for it: without what was looked up.
 
-    No document knows the number of somebody's order, and none need speak of it to answer the rest.
+    Of a question with several parts, those stay that name no such number; no document knows the
+    number of somebody's order, and none need speak of it to answer the rest.
+
+    >>> result = LookupResult(lookup="orders", value="12345", status=LookupStatus.FOUND)
+    >>> text = "Where is order 12345, and how do I return a kettle?"
+    >>> drop_lookup_values(Question(text=text, lookups=(result,))).text
+    'how do I return a kettle?'
+    >>> drop_lookup_values(Question(text="Where is order 12345?", lookups=(result,))).text
+    'Where is order?'
     """
     values = {one.value for one in question.lookups if one.value}
     if not values:
         return question
     known = re.compile("|".join(map(re.escape, sorted(values))), re.IGNORECASE)
+    text = _write_plainly(question.text, known)
+    parts = split_question(text) if known.search(text) else ()
+    others = [part for part in parts if not known.search(part.text)]
+    if 0 < len(others) < len(parts):
+        text = others[0].search_text if len(others) == 1 else " ".join(p.text for p in others)
+    history = tuple(
+        replace(turn, text=_drop_values(_write_plainly(turn.text, known), known))
+        for turn in question.history
+    )
+    return replace(question, text=_drop_values(text, known), history=history)
 
-    def drop(text: str) -> str:
-        rest = known.sub(" ", text)
-        return " ".join(rest.split()) if any(map(str.isalpha, rest)) else text
 
-    history = tuple(replace(turn, text=drop(turn.text)) for turn in question.history)
-    return replace(question, text=drop(question.text), history=history)
+def _write_plainly(text: str, known: re.Pattern[str]) -> str:
+    """Write a number in ASCII where it was typed in full width."""
+    return text if known.search(text) else unicodedata.normalize("NFKC", text)
+
+
+def _drop_values(text: str, known: re.Pattern[str]) -> str:
+    """Drop numbers from a text that says something beside them."""
+    rest = _SPACED_MARK.sub("", " ".join(known.sub(" ", text).split()))
+    return rest if any(map(str.isalpha, rest)) else text
 
 
 def add_facts(retrieval: Retrieval, question: Question) -> Retrieval:
