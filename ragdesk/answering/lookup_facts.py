@@ -81,7 +81,7 @@ def drop_lookup_values(question: Question) -> Question:
     parts = split_question(text) if known.search(text) else ()
     others = [part for part in parts if not known.search(part.text)]
     if 0 < len(others) < len(parts):
-        text = others[0].search_text if len(others) == 1 else " ".join(p.text for p in others)
+        text = " ".join(part.text for part in others)
     history = tuple(
         replace(turn, text=_drop_values(_write_plainly(turn.text, known), known))
         for turn in question.history

@@ -13,7 +13,8 @@ from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.support.lookups.lookup_options import LookupOptions
 from ragdesk.support.lookups.lookup_pattern import find_values, has_fixed_letters
 
-BARE_VALUE_WORDS: Final = 12  # characters beside a number that was asked for: "it is 12345, thanks"
+BARE_VALUE_WORDS: Final = 20  # characters beside a number that was asked for: "it is 12345, thanks"
+_OWN = re.compile(r"\b(?:my|mine|our|ours)\b|[我咱]")
 _POINTING: Final = frozenset({FollowUpKind.PRONOUN, FollowUpKind.ASKING})
 
 
@@ -33,6 +34,8 @@ def find_wanted(
     >>> before = [Turn(role="user", text="Where is order 12345?"), Turn(role="assistant", text="…")]
     >>> find_wanted(options, "And when will it arrive?", before)
     ('12345',)
+    >>> find_wanted(options, "Has my order been sent?", before)
+    ('12345',)
     >>> find_wanted(options, "How do I clean the kettle?", before)
     """
     names_it = names_thing(options, question)
@@ -43,7 +46,8 @@ def find_wanted(
         ):
             return values
         return None
-    if names_it or (earlier and _points_back(question)):
+    is_own = names_it and _OWN.search(normalise_text(question))
+    if earlier and (is_own or _points_back(question)):
         for text in reversed(earlier):
             values = find_values(options.pattern, text)
             if values and names_thing(options, text):
