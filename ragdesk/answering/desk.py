@@ -173,7 +173,8 @@ class Desk:
         if turn is TurnKind.COMPLAINT:  # a person hears of it, whatever was looked up
             state.turn = turn.reason
         retrieval = await self._find_passages(question, original_analysis, kind, state, clock)
-        facts = list_fact_passages(question.lookups, retrieval.analysis.language)
+        lookups = question.lookups if kind is TurnKind.QUESTION else ()
+        facts = list_fact_passages(lookups, retrieval.analysis.language)
         ranked_passages = rank_passages((*facts, *retrieval.passages))
         yield PassagesReady(ranked_passages)
         if kind is TurnKind.QUESTION:

@@ -20,11 +20,9 @@ from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.statement import Quote, Statement
 from ragdesk.answering.turns.turn_kind import TurnKind
 
-# A lookup answers what the documents cannot, and a turn about one's own order is a question then.
-_ANSWERED_KINDS: Final = frozenset(
-    {TurnKind.NEEDS_ACCOUNT, TurnKind.OUT_OF_SCOPE, TurnKind.COMPLAINT}
-)
-
+# Whoever is in danger, or wants a person, is not answered with the way of a parcel. All else that
+# names such a number is a question: "It is 12345, thanks" answers what was asked back.
+_OTHER_KINDS: Final = frozenset({TurnKind.SAFETY, TurnKind.WANTS_PERSON})
 _SPACED_MARK = re.compile(r"\s+(?=[?,.;:!？，。；：！])")
 
 
@@ -35,7 +33,7 @@ def choose_lookup_kind(kind: TurnKind, lookups: Sequence[LookupResult]) -> TurnK
     >>> choose_lookup_kind(TurnKind.NEEDS_ACCOUNT, [found])
     <TurnKind.QUESTION: 'question'>
     """
-    if kind in _ANSWERED_KINDS and any(one.value for one in lookups):
+    if kind not in _OTHER_KINDS and any(one.value for one in lookups):
         return TurnKind.QUESTION
     return kind
 

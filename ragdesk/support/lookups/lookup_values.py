@@ -7,12 +7,12 @@ from typing import Final
 
 from indexes.text.folding import normalise_text
 from ragdesk.answering.answer import Turn
-from ragdesk.answering.follow_up import CARRIED_TURNS
 from ragdesk.answering.follow_up_kind import FollowUpKind, classify_follow_up
 from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.support.lookups.lookup_options import LookupOptions
 from ragdesk.support.lookups.lookup_pattern import find_values, has_fixed_letters
 
+LOOKED_BACK: Final = 8  # last turns of both sides in which a number is looked for
 BARE_VALUE_WORDS: Final = 20  # characters beside a number that was asked for: "it is 12345, thanks"
 _OWN = re.compile(r"\b(?:my|mine|our|ours)\b|[我咱]")
 _POINTING: Final = frozenset({FollowUpKind.PRONOUN, FollowUpKind.ASKING})
@@ -38,21 +38,23 @@ def find_wanted(
     ('12345',)
     >>> find_wanted(options, "How do I clean the kettle?", before)
     """
+    earlier = [turn.text for turn in history[-LOOKED_BACK:] if turn.role == "user"]
+    if find_values(options.pattern, question):
+        return _find_named(options, question, earlier) or None
     names_it = names_thing(options, question)
-    earlier = [turn.text for turn in history[-CARRIED_TURNS:] if turn.role == "user"]
-    if values := find_values(options.pattern, question):
-        if names_it or (
-            _is_bare(question, values) and earlier and names_thing(options, earlier[-1])
-        ):
-            return values
-        return None
     is_own = names_it and _OWN.search(normalise_text(question))
     if earlier and (is_own or _points_back(question)):
-        for text in reversed(earlier):
-            values = find_values(options.pattern, text)
-            if values and names_thing(options, text):
+        for at in range(len(earlier) - 1, -1, -1):
+            if values := _find_named(options, earlier[at], earlier[:at]):
                 return values
     return () if names_it and not has_fixed_letters(options.pattern) else None
+
+
+def _find_named(options: LookupOptions, text: str, earlier: Sequence[str]) -> tuple[str, ...]:
+    """Return the values of a text that names what they are of, or follows one that does."""
+    values = find_values(options.pattern, text)
+    follows = bool(earlier) and _is_bare(text, values) and names_thing(options, earlier[-1])
+    return values if values and (follows or names_thing(options, text)) else ()
 
 
 def names_thing(options: LookupOptions, text: str) -> bool:
