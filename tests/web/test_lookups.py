@@ -186,10 +186,7 @@ def test_a_forged_number_never_leaves_its_place(shop):
 def test_only_a_few_are_looked_up_in_a_minute(shop, monkeypatch):
     now = time.time() // 60 * 60 + 1
     monkeypatch.setattr(time, "time", lambda: now)  # all of it within one minute
-    limited = [
-        "a few numbers" in shop.ask(f"Where is order {number}?")["text"]
-        for number in range(20_000, 20_007)
-    ]
+    limited = ["a few numbers" in shop.ask("Where is order 12345?")["text"] for _ in range(7)]
     assert limited == [False] * 5 + [True] * 2
     assert len(shop.server.requests) == 5
     assert facts(shop.ask("Where is order 67890?", sub=NOAH))  # of somebody else's tries

@@ -1,7 +1,7 @@
 """A lookup's way: find the number, check who asks, count, ask, say.
 
 Whoever is no verified customer is asked to sign in, and nothing is fetched. A number of somebody
-else's is answered as one that is not there, by the same steps and after as many whole time steps.
+else's is answered as one that is not there: in the same words, by the same steps, after as long.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ TRIES_PER_MINUTE: Final = 5  # of one customer, over all lookups and servers
 LOOKUP_MINUTE: Final = 60
 LOOKUP_THREADS: Final = 8
 MOST_LOOKUPS: Final = 3  # of one question
-# A lookup is answered after a whole number of these: how long the other system looked for what is
-# somebody else's cannot be read off. Measured in tests/lab/speed/lookup_timing.py.
-TIME_STEP: Final = 0.25
+# "Not found" is said after a whole number of these seconds: how long the other system looked at
+# what is somebody else's cannot be read off. Measured by tests/lab/speed/lookup_timing.py.
+NOT_FOUND_STEP: Final = 1.0
 log = logging.getLogger("ragdesk.support")
 
 
@@ -103,7 +103,8 @@ class LookupDesk:
         else:
             begun = time.monotonic()
             status, text = await self._fetch(wanted, who.subject)
-            await asyncio.sleep(_time_left(time.monotonic() - begun))
+            if status is LookupStatus.NOT_FOUND:
+                await asyncio.sleep(_time_left(time.monotonic() - begun))
         options = self._options[wanted.name]
         return LookupResult(
             lookup=wanted.name,
@@ -151,12 +152,12 @@ def _fail(name: str, reason: str) -> tuple[LookupStatus, str]:
 
 
 def _time_left(seconds: float) -> float:
-    """Return how long to wait so that a whole number of time steps has passed.
+    """Return how long to wait so that a whole number of steps has passed.
 
-    >>> round(_time_left(0.1), 3), round(_time_left(0.3), 3)
-    (0.15, 0.2)
+    >>> round(_time_left(0.1), 3), round(_time_left(1.3), 3)
+    (0.9, 0.7)
     """
-    return math.ceil(seconds / TIME_STEP) * TIME_STEP - seconds
+    return math.ceil(seconds / NOT_FOUND_STEP) * NOT_FOUND_STEP - seconds
 
 
 def _find_language(question: str, history: Sequence[Turn]) -> str:
