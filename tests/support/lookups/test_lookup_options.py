@@ -1,5 +1,7 @@
 """The table of a lookup: what holds, what is refused, and that no secret is shown."""
 
+import importlib.resources
+import re
 from dataclasses import replace
 
 import pytest
@@ -7,6 +9,7 @@ from order_server import ORDER_LOOKUP
 
 from ragdesk.errors import SettingsError
 from ragdesk.settings import SECRET_MASK, list_settings, load_settings
+from ragdesk.support.lookups.lookup_template import fill_template
 
 TABLE = """
 [lookups.orders]
@@ -66,3 +69,12 @@ def test_a_field_that_names_the_owner_stands_for_the_customer_in_the_address():
     assert replace(ORDER_LOOKUP, url=url, owner="customer.id").owner
     with pytest.raises(ValueError, match="owner"):
         replace(ORDER_LOOKUP, url=url)
+
+
+def test_the_table_of_the_guide_can_be_read(tmp_path):
+    guide = importlib.resources.files("ragdesk") / "support/lookups/LOOKUPS.md"
+    table = re.search(r"```toml\n(.*?)```", guide.read_text(encoding="utf-8"), re.DOTALL)[1]
+    lookup = read(tmp_path, table).settings.lookups["orders"]
+    reply = {"status": "in_transit", "delivery": {"day": "Monday"}}
+    said = fill_template(lookup.answer["zh"], "12345", reply, lookup.terms["zh"])
+    assert said == "订单 12345：运输中，预计 Monday 送达。"
