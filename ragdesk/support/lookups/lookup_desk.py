@@ -14,9 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
-from indexes.text.scripts import detect_language
 from ragdesk.answering.answer import Turn
 from ragdesk.answering.lookup_result import LookupResult, LookupStatus
+from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.errors import HomeUnusable, LookupFailed
 from ragdesk.support.access import Principal
 from ragdesk.support.lookups.lookup_options import LookupOptions
@@ -163,7 +163,7 @@ def _time_left(seconds: float) -> float:
 def _find_language(question: str, history: Sequence[Turn]) -> str:
     """Return the language of a question; of the turns before it where it has no letters."""
     texts = [question, *(turn.text for turn in reversed(history) if turn.role == "user")]
-    languages = (detect_language(text) for text in texts)
+    languages = (analyze_question(text).language for text in texts)
     return next((language for language in languages if language != "und"), "en")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ragdesk.support.lookups.lookup_pattern import compile_pattern, has_fixed_letters
-from ragdesk.support.lookups.lookup_template import check_address, read_template
+from ragdesk.support.lookups.lookup_template import check_lookup_address, read_template
 
 LONGEST_LOOKUP_SECONDS: Final = 20.0
 LOOKUP_LANGUAGES: Final = frozenset({"en", "zh"})
@@ -55,7 +55,7 @@ class LookupOptions:
     seconds: float = 3.0
 
     def __post_init__(self) -> None:
-        check_address(self.url)
+        check_lookup_address(self.url)
         compile_pattern(self.pattern)
         if not self.words and not has_fixed_letters(self.pattern):
             raise ValueError("words must name what the number is of, such as order")

@@ -20,7 +20,7 @@ _PART = re.compile(r"\[[^\[\]]*\]|[^\[\]]+")
 _DOTS = frozenset({".", ".."})
 
 
-def check_address(url: str) -> None:
+def check_lookup_address(url: str) -> None:
     """Raise ValueError for an address that is none of a lookup.
 
     The host is fixed; placeholders stand in path or query: ``{value}`` and ``{sub}``.

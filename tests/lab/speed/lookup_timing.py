@@ -11,6 +11,7 @@ somebody else's took longer (.5: a coin, 1: always), with the half width of its 
 import argparse
 import asyncio
 import random
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -27,7 +28,9 @@ from ragdesk.support.lookups.lookup_desk import NOT_FOUND_STEP, LookupDesk
 from ragdesk.support.lookups.lookup_server import LookupServer
 from ragdesk.support.sign_in.request_counts import RequestCounts
 from tests.lab.results import write_section
-from tests.order_server import Orders, order_server
+
+sys.path.append(str(Path(__file__).parents[2]))  # where the tests find each other
+from order_server import Orders, order_server  # noqa: E402
 
 ABSENT_SECONDS = 0.005
 FOREIGN_SECONDS = (0.005, 0.02, 0.06, 0.15, 0.3, 0.7, 1.2)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ragdesk.support.lookups.lookup_template import (
     LONGEST_FACT,
-    check_address,
+    check_lookup_address,
     fill_template,
     format_address,
     read_template,
@@ -32,7 +32,7 @@ from ragdesk.support.lookups.lookup_template import (
 )
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(ValueError, match=r"url|host"):
-        check_address(url)
+        check_lookup_address(url)
 
 
 @given(
