@@ -30,7 +30,7 @@ from ragdesk.support.sign_in.request_counts import RequestCounts
 from tests.lab.results import write_section
 
 sys.path.append(str(Path(__file__).parents[2]))  # where the tests find each other
-from order_server import Orders, order_server  # noqa: E402
+from order_server import Orders, order_server
 
 ABSENT_SECONDS = 0.005
 FOREIGN_SECONDS = (0.005, 0.02, 0.06, 0.15, 0.3, 0.7, 1.2)
@@ -93,7 +93,7 @@ def measure(foreign: float, rounds: int, home: Path) -> tuple[TimedPairs, TimedP
     """Time the bare request and the way of a question, for one delay of somebody else's."""
     orders = JitteredOrders()
     orders.delays = {404: ABSENT_SECONDS, 403: foreign}
-    with order_server(orders) as (_, lookup), closing(Database(home)) as database:
+    with order_server(orders, seconds=5.0) as (_, lookup), closing(Database(home)) as database:
         server = LookupServer(lookup)
         desk = LookupDesk({"orders": lookup}, RequestCounts(database))
         loop = asyncio.new_event_loop()
