@@ -2,6 +2,7 @@
 
 Defaults stand in the option classes, beside the code they turn. Over them go the settings
 file, then ``RAGDESK_SECTION__KEY`` variables, then flags. This is the only reader of both.
+``RAGDESK_SECTION__KEY_FILE`` names a file that holds the value, as secrets come to containers.
 An option is named by its table and field everywhere inside (``retrieve.near``); the name that
 an operator writes and sees may be another one (``advanced.retrieve.near``).
 """
@@ -66,6 +67,7 @@ from ragdesk.web.page_options import PageOptions
 from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
+FILE_SUFFIX = "_FILE"  # of a variable that names the file with a setting's value
 DEFAULT_HOME = Path("var")
 SETTINGS_FILE = "ragdesk.toml"
 SECRET_MASK = "••••••"  # noqa: S105, what is shown in place of one
@@ -286,20 +288,37 @@ def _variable_entries(environ: Mapping[str, str]) -> list[_WrittenSetting]:
     entries = []
     for variable, words in sorted(environ.items()):
         if variable.startswith(ENVIRONMENT_PREFIX) and variable != f"{ENVIRONMENT_PREFIX}HOME":
-            option = _resolve_name(
-                variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
-            )
+            name = variable.removesuffix(FILE_SUFFIX)
+            option = _resolve_name(name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."))
+            if name != variable and name in environ:
+                raise SettingsError(f"{name} and {variable} are both set. Leave one out.")
+            value = words if name == variable else _read_secret(variable, words)
             new_name = setting_name(option).upper().replace(".", "__")
             entries.append(
                 _WrittenSetting(
                     option=option,
-                    value=_parse_variable(words, _option_type(Settings, option)),
+                    value=_parse_variable(value, _option_type(Settings, option)),
                     origin=variable,
-                    place=variable,
+                    place=name,
                     new_place=f"{ENVIRONMENT_PREFIX}{new_name}",
                 )
             )
     return entries
+
+
+def _read_secret(variable: str, path: str) -> str:
+    """Read the value of a setting from the file that a variable names, as containers have them.
+
+    The line's end goes, as editors put one there. An empty file is refused: it is a secret that
+    was to be written and was not.
+    """
+    try:
+        value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable}: {path} cannot be read: {error}.") from error
+    if not value:
+        raise SettingsError(f"{variable}: {path} is empty. Write the value into it.")
+    return value
 
 
 def _iter_file_values(file: Path | None, text: str) -> Iterator[tuple[str, Any]]:
