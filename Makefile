@@ -21,7 +21,7 @@ $(BIN)/.dev: $(BIN)/.cpu
 	touch $@
 
 $(BIN)/.real: $(BIN)/.dev
-	$(BIN)/python -m pip install --quiet torch==2.13.0 -e '.[cpu,dev,ray,milvus]' milvus-lite
+	$(BIN)/python -m pip install --quiet torch==2.13.0 -e '.[cpu,dev,ray,milvus]' milvus-lite helm-python-sdk kubernetes-validate
 	touch $@
 
 demo: $(BIN)/.cpu  ## install, take in the sample company, answer two questions

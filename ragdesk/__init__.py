@@ -2,4 +2,4 @@
 
 from indexes import no_telemetry as no_telemetry  # first: its import has the effect
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
