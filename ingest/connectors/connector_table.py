@@ -1,0 +1,40 @@
+"""Open the connector of a source, by its kind."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+from ingest.connectors.paced_client import PacedClient
+from ingest.connectors.reader_groups import EVERYONE
+from ingest.connectors.remote_page import PUBLIC, Connector
+from ingest.connectors.source_options import FIXED_ADDRESSES, SourceOptions
+from ingest.connectors.website import AGENT, WebsiteConnector
+from ingest.outbound.allowed_hosts import AllowedHosts
+from ingest.outbound.outbound_client import OutboundClient
+from ingest.outbound.outbound_options import OutboundOptions
+
+_WEBSITE_GROUPS: Final = {PUBLIC: (EVERYONE,)}
+
+
+def group_map_of(options: SourceOptions) -> Mapping[str, Sequence[str]]:
+    """Return who here stands for whom there; a website is for everyone, unless it is said."""
+    return options.groups or (_WEBSITE_GROUPS if options.kind == "website" else {})
+
+
+@contextmanager
+def open_connector(name: str, options: SourceOptions) -> Iterator[Connector]:
+    """Open the connector of a source for a block. Raises OSError for a wrong ca_file."""
+    address = (options.address or FIXED_ADDRESSES[options.kind]).rstrip("/")
+    hosts = AllowedHosts.from_addresses([address, *options.hosts], options.private_networks)
+    outbound = OutboundOptions(
+        ca_file=options.ca_file,
+        max_redirects=5 if options.kind == "website" else 0,
+        user_agent=AGENT,
+    )
+    with OutboundClient(hosts, outbound) as client:
+        paced = PacedClient(name, client, rate=options.rate)
+        yield _make_connector(paced, address, options)
+
+
+def _make_connector(client: PacedClient, address: str, options: SourceOptions) -> Connector:
+    return WebsiteConnector(client, address, options.roots)
