@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from ingest.connectors.confluence import ConfluenceConnector, basic_login
 from ingest.connectors.paced_client import PacedClient
 from ingest.connectors.reader_groups import EVERYONE
 from ingest.connectors.remote_page import PUBLIC, Connector
@@ -31,10 +32,13 @@ def open_connector(name: str, options: SourceOptions) -> Iterator[Connector]:
         max_redirects=5 if options.kind == "website" else 0,
         user_agent=AGENT,
     )
-    with OutboundClient(hosts, outbound) as client:
+    headers = basic_login(options.user, options.token) if options.kind == "confluence" else {}
+    with OutboundClient(hosts, outbound, headers=headers) as client:
         paced = PacedClient(name, client, rate=options.rate)
         yield _make_connector(paced, address, options)
 
 
 def _make_connector(client: PacedClient, address: str, options: SourceOptions) -> Connector:
+    if options.kind == "confluence":
+        return ConfluenceConnector(client, address, options.roots)
     return WebsiteConnector(client, address, options.roots)

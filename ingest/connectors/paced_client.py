@@ -37,6 +37,7 @@ class PacedClient:
         self._interval = 1 / rate
         self._sleep, self._clock = sleep, clock
         self._next_turn = 0.0
+        self.server_time: float | None = None  # of the last reply, by the other side's clock
 
     def slow_down(self, interval: float) -> None:
         """Leave at least so many seconds between two requests."""
@@ -69,6 +70,7 @@ class PacedClient:
                     raise
                 reason, wait = str(error), min(LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
                 continue
+            self.server_time = read_http_date(reply.headers.get("date", "")) or self.server_time
             if reply.status == _UNAUTHORIZED:
                 raise SourceUnreadable(
                     f"The source {self.name!r} does not take its key (401). Nothing was changed. "
@@ -132,7 +134,13 @@ def read_retry_after(text: str, now: Callable[[], float] = time.time) -> float |
     word = text.strip()
     if word.isascii() and word.isdecimal():
         return float(word[:9])
+    moment = read_http_date(word)
+    return None if moment is None else max(0.0, moment - now())
+
+
+def read_http_date(text: str) -> float | None:
+    """Read a date of HTTP as seconds since 1970; None for anything else."""
     try:
-        return max(0.0, parsedate_to_datetime(word).timestamp() - now())
+        return parsedate_to_datetime(text).timestamp()
     except (ValueError, OverflowError, TypeError):
         return None
