@@ -15,35 +15,18 @@ _COMMENT, _COMMENT_END = "<!--", "-->"
 _NAME = re.compile(r"</?([A-Za-z][\w:.-]{0,60})")
 _ATTRIBUTE = re.compile(r"\b(ac:name|ri:content-title|ri:value|datetime)\s?=\s?\"([^\"]{0,500})\"")
 _DROPPED = frozenset(
-    [
-        "ac:placeholder",
-        "ac:adf-extension",
-        "ac:image",
-        "ac:task-id",
-        "ac:task-status",
-        "ac:task-uuid",
-        "ac:emoticon",
-        "ac:parameter",
-    ]
+    {
+        *("ac:placeholder", "ac:adf-extension", "ac:image", "ac:emoticon", "ac:parameter"),
+        *("ac:task-id", "ac:task-status", "ac:task-uuid"),
+    }
 )
 _TITLES = frozenset({"title"})  # parameters of macros that are read
 _COMPUTED = frozenset(
-    [
-        "jira",
-        "toc",
-        "children",
-        "include",
-        "excerpt-include",
-        "recently-updated",
-        "pagetree",
-        "contentbylabel",
-        "gallery",
-        "attachments",
-        "profile",
-        "livesearch",
-        "toc-zone",
-        "view-file",
-    ]
+    {
+        *("jira", "toc", "toc-zone", "children", "include", "excerpt-include", "pagetree"),
+        *("recently-updated", "contentbylabel", "gallery", "attachments", "profile"),
+        *("livesearch", "view-file"),
+    }
 )
 
 

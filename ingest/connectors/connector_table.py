@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from ingest.connectors.confluence import ConfluenceConnector, basic_login
+from ingest.connectors.notion import NotionConnector, notion_headers
 from ingest.connectors.paced_client import PacedClient
 from ingest.connectors.reader_groups import EVERYONE
 from ingest.connectors.remote_page import PUBLIC, Connector
@@ -32,13 +33,20 @@ def open_connector(name: str, options: SourceOptions) -> Iterator[Connector]:
         max_redirects=5 if options.kind == "website" else 0,
         user_agent=AGENT,
     )
-    headers = basic_login(options.user, options.token) if options.kind == "confluence" else {}
-    with OutboundClient(hosts, outbound, headers=headers) as client:
+    with OutboundClient(hosts, outbound, headers=_make_headers(options)) as client:
         paced = PacedClient(name, client, rate=options.rate)
         yield _make_connector(paced, address, options)
+
+
+def _make_headers(options: SourceOptions) -> dict[str, str]:
+    if options.kind == "confluence":
+        return basic_login(options.user, options.token)
+    return notion_headers(options.token) if options.kind == "notion" else {}
 
 
 def _make_connector(client: PacedClient, address: str, options: SourceOptions) -> Connector:
     if options.kind == "confluence":
         return ConfluenceConnector(client, address, options.roots)
+    if options.kind == "notion":
+        return NotionConnector(client, address, options.roots)
     return WebsiteConnector(client, address, options.roots)
