@@ -10,6 +10,7 @@
     ├── TooManyErrors        too many cases went unanswered to judge a build
     ├── EngineFailed         the language model did not write an answer
     ├── DeliveryFailed       the other side did not take what was sent to it
+    ├── LookupFailed         a system that is asked for live facts gave none
     └── Refusal              a request that is turned down
         ├── BadRequest       it is not what its media type says
         ├── Unauthenticated  no key, or none that is valid: one body for every reason
@@ -110,6 +111,14 @@ class DeliveryFailed(RagdeskError):
         self.retry_after = retry_after
 
 
+class LookupFailed(RagdeskError):
+    """A live fact could not be looked up. reason: a code, which tells no word of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The lookup failed ({reason}). See its table in the settings: lookups")
+        self.reason = reason
+
+
 ENGINE_REASONS = {
     "unreachable": "the language model cannot be reached",
     "resting": "the language model failed again and again and is being watched",
@@ -126,6 +135,7 @@ ENGINE_REASONS = {
     "unsupported": "the documents do not bear what the language model wrote",
 }
 WORDS_OUTDATED = "words_outdated"
+LOOKUP_UNAVAILABLE = "lookup_unavailable"
 
 
 class Refusal(RagdeskError):
@@ -261,6 +271,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     RateLimited: ErrorStatus("rate_limited", 429, 2),
     EngineFailed: ErrorStatus("generator_failed", 502, 5),
     DeliveryFailed: ErrorStatus("delivery_failed", 502, 1),
+    LookupFailed: ErrorStatus("lookup_failed", 502, 1),
     BadRequest: ErrorStatus("bad_request", 400, 2),
     Unauthenticated: ErrorStatus("unauthenticated", 401, 2),
     Forbidden: ErrorStatus("forbidden", 403, 2),
