@@ -117,8 +117,6 @@ class Settings:
     sources: Mapping[str, SourceOptions] = field(default_factory=dict)
 
 
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedSettings:
     """Settings, where home is, and where each option that is no default came from."""

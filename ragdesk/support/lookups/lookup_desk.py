@@ -82,9 +82,7 @@ class LookupDesk:
         for server in self._servers.values():
             server.close()
 
-    def _find_all(
-        self, question: str, history: Sequence[Turn], collection: str
-    ) -> list[_Wanted]:
+    def _find_all(self, question: str, history: Sequence[Turn], collection: str) -> list[_Wanted]:
         wanted: list[_Wanted] = []
         language = _find_language(question, history)
         for name, options in self._options.items():
@@ -171,4 +169,8 @@ def _localise(texts: Mapping[str, str], language: str) -> str:
     """Return a text in a language, in another one where it has none of it, or none at all."""
     if not texts:
         return ""
-    return texts[language] if language in texts else localise_text({"en": next(iter(texts.values())), **texts}, language)
+    return (
+        texts[language]
+        if language in texts
+        else localise_text({"en": next(iter(texts.values())), **texts}, language)
+    )

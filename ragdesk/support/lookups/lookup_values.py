@@ -38,7 +38,9 @@ def find_wanted(
     names_it = names_thing(options, question)
     earlier = [turn.text for turn in history[-CARRIED_TURNS:] if turn.role == "user"]
     if values := find_values(options.pattern, question):
-        if names_it or (_is_bare(question, values) and earlier and names_thing(options, earlier[-1])):
+        if names_it or (
+            _is_bare(question, values) and earlier and names_thing(options, earlier[-1])
+        ):
             return values
         return None
     if names_it or (earlier and _points_back(question)):
