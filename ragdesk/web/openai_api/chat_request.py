@@ -13,14 +13,14 @@ from pydantic_core import PydanticCustomError
 from ragdesk.errors import ModelNotFound
 from ragdesk.web.schemas import COLLECTION_PATTERN, Ask, StrictModel, TurnIn
 
-MODEL_NAME = "ragdesk"
-DEFAULT_COLLECTION = "default"
+MODEL_OWNER = "ragdesk"
+UNNAMED_COLLECTION = "default"
 CONVERSATION_MEMBER = "ragdesk_conversation"  # of `metadata`
 # Of Ask. Clients send the whole chat with each question; the latest of it makes a follow-up clear.
 MAX_TURNS, MAX_TURN_CHARACTERS = 50, 8_000
 COLLECTION_NAME_IN_MODEL = re.compile(COLLECTION_PATTERN)
 Ignored = Annotated[Any, Field(default=None, description="Taken, and without effect.")]
-Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
+ChatRole = Literal["system", "developer", "user", "assistant", "tool", "function"]
 
 
 class LenientModel(BaseModel):
@@ -41,7 +41,7 @@ class ContentPartIn(LenientModel):
 
 
 class ChatMessageIn(LenientModel):
-    role: Role
+    role: ChatRole
     content: str | list[ContentPartIn] | None = None
 
     @field_validator("content")
@@ -176,9 +176,9 @@ def find_model_collection(model: str) -> str:
     ('default', 'manuals')
     """
     head, slash, collection = model.partition("/")
-    if head == MODEL_NAME and not slash:
-        return DEFAULT_COLLECTION
-    if head != MODEL_NAME or not COLLECTION_NAME_IN_MODEL.fullmatch(collection):
+    if head == MODEL_OWNER and not slash:
+        return UNNAMED_COLLECTION
+    if head != MODEL_OWNER or not COLLECTION_NAME_IN_MODEL.fullmatch(collection):
         raise ModelNotFound
     return collection
 
@@ -189,4 +189,4 @@ def name_model(collection: str) -> str:
     >>> name_model("default"), name_model("manuals")
     ('ragdesk', 'ragdesk/manuals')
     """
-    return MODEL_NAME if collection == DEFAULT_COLLECTION else f"{MODEL_NAME}/{collection}"
+    return MODEL_OWNER if collection == UNNAMED_COLLECTION else f"{MODEL_OWNER}/{collection}"

@@ -17,7 +17,7 @@ from ragdesk.web.askable_collections import iter_askable
 from ragdesk.web.auth import require_scope
 from ragdesk.web.leases import Leases
 from ragdesk.web.openai_api.chat_request import (
-    MODEL_NAME,
+    MODEL_OWNER,
     ChatCompletionIn,
     find_model_collection,
     name_model,
@@ -105,5 +105,5 @@ def _describe_model(opened: OpenCollection) -> dict[str, object]:
         "id": name_model(opened.collection),
         "object": "model",
         "created": int(created.timestamp()),
-        "owned_by": MODEL_NAME,
+        "owned_by": MODEL_OWNER,
     }
