@@ -250,8 +250,9 @@ def _merge_layers(
                 moves.append(f"{entry.place} is now {entry.new_place}")
             _put_value(values, entry.option, entry.value)
             origins[entry.option] = entry.origin
-    for option, value in flags.items():
+    for name, value in flags.items():
         if value is not None:
+            option = _resolve_name(name)
             _put_value(values, option, value)
             origins[option] = f"--{option.rpartition('.')[2].replace('_', '-')}"
     if moves:
