@@ -169,6 +169,16 @@ class NotFound(Refusal):
     """No such thing, or none that this key may see: the two read the same."""
 
 
+class ModelNotFound(NotFound):
+    """No collection of that model's name, or none that this key may ask: they read the same."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no such model, or none that this key may ask. GET /v1/models lists them: "
+            "`ragdesk`, or `ragdesk/<collection>`."
+        )
+
+
 class ProviderUnavailable(Refusal):
     """The OpenID Connect provider cannot be reached, or says what it must not."""
 
@@ -276,6 +286,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     Unauthenticated: ErrorStatus("unauthenticated", 401, 2),
     Forbidden: ErrorStatus("forbidden", 403, 2),
     NotFound: ErrorStatus("not_found", 404, 3),
+    ModelNotFound: ErrorStatus("model_not_found", 404, 3),
     Timeout: ErrorStatus("timeout", 408, 2),
     TooLarge: ErrorStatus("too_large", 413, 2),
     WrongMedia: ErrorStatus("unsupported_media_type", 415, 2),

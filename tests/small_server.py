@@ -85,7 +85,10 @@ class SmallServer:
             do_GET = do_POST = do  # noqa: N815, names of http.server
 
             def send(self, reply: SmallReply) -> None:
-                self.send_response(reply.status)
+                if "Date" in reply.headers:
+                    self.send_response_only(reply.status)
+                else:
+                    self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
                 if isinstance(reply.body, bytes):

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 import ragdesk
 from indexes.errors import ModelMissing
@@ -59,6 +60,8 @@ from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.learning_state import make_learning_state
 from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
+from ragdesk.web.openai_api import chat_routes
+from ragdesk.web.openai_api.openai_errors import OpenAiErrorTranslation
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.page_options import PageLook
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
@@ -81,6 +84,7 @@ ROUTERS = (
     generation_routes.router,
     retrieval_routes.router,
     case_routes.router,
+    chat_routes.router,
     key_routes.router,
     site_routes.router,
     admin_routes.router,
@@ -102,6 +106,14 @@ ROUTES = tuple(
 )
 PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 9457)."}
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
+
+
+class DeskApi(DescribedApi):
+    """The app. What only its outermost layer answers is translated, too: an unexpected error."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return all layers of the app, within the one that translates errors."""
+        return OpenAiErrorTranslation(super().build_middleware_stack())
 
 
 def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
@@ -275,7 +287,7 @@ def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollec
 def _make_app(
     lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
 ) -> FastAPI:
-    app = DescribedApi(
+    app = DeskApi(
         title="ragdesk",
         version=ragdesk.__version__,
         description=API_DESCRIPTION,
