@@ -3,8 +3,7 @@
 from urllib.parse import quote
 
 from ragdesk.answering.answer import Answer, Citation, JsonObject
-
-LOOKUP_SCHEME = "lookup:"  # of citations that are no document: nothing of ours shows them
+from ragdesk.answering.lookup_result import is_lookup
 
 
 def annotate_citations(answer: Answer, base_address: str) -> list[JsonObject]:
@@ -16,7 +15,7 @@ def annotate_citations(answer: Answer, base_address: str) -> list[JsonObject]:
     return [
         _annotate(citation, format_citation_address(answer, citation, base_address), mark)
         for citation in answer.citations
-        if not citation.uri.startswith(LOOKUP_SCHEME)
+        if not is_lookup(citation.uri)  # of no document: it has no address to open
         if (mark := marks.get(citation.number)) is not None
     ]
 
