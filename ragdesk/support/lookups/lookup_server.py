@@ -62,9 +62,13 @@ class LookupServer:
         if reply.status != _OK:
             raise LookupFailed(f"status_{reply.status}")
         facts = _read_object(reply.body)
-        if self.options.owner and str(find_field(facts, self.options.owner)) != sub:
-            return None
-        return facts
+        return facts if self._is_theirs(facts, sub) else None
+
+    def _is_theirs(self, facts: Mapping[str, Any], sub: str) -> bool:
+        if not self.options.owner:
+            return True
+        owner = find_field(facts, self.options.owner)
+        return not isinstance(owner, bool) and str(owner) == sub
 
     def close(self) -> None:
         """Close its connections."""
