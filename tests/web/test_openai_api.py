@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 from openai_requests import OPEN_WEBUI_CHAT, OPEN_WEBUI_HEADERS, OPEN_WEBUI_TITLE
 from starlette.testclient import TestClient
-from web_home import CANARY, HOSTILE, SECRET, serving
+from web_home import CANARY, HOSTILE, SECRET, publish, serving
 
 from ragdesk.support.key_store import KeyStore
+from ragdesk.web.limit_options import LimitOptions
 from ragdesk.web.openai_api.openai_errors import OPENAI_PATHS
 
 CHAT = "/v1/chat/completions"
@@ -282,6 +283,37 @@ def test_the_gate_speaks_the_same_shape(home, keys):
         shown = {"Authorization": f"Bearer {writer}"}
         assert error(ask(client, headers=shown), 403)["code"] == "forbidden"
         assert client.post("/v1/answers", json={"question": "x"}).json()["status"] == 401
+
+
+def test_a_limit_says_when_to_come_again(home, keys):
+    _, token = keys.create("busy")
+    shown = {"Authorization": f"Bearer {token}"}
+    with serving(home, keys, tables={"limits": LimitOptions(key_per_minute=1)}) as client:
+        assert ask(client, headers=shown).status_code == 200
+        refused = ask(client, headers=shown)
+        detail = error(refused, 429)
+        assert (detail["type"], detail["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+        assert int(refused.headers["retry-after"]) > 0
+
+
+def test_an_address_is_of_the_host_that_was_asked(client):
+    for host in ("localhost:8080", "127.0.0.1:9", "[::1]:8080"):
+        completion = ask(client, headers={"Host": host}).json()
+        (annotation,) = completion["choices"][0]["message"]["annotations"]
+        assert annotation["url_citation"]["url"].startswith(f"http://{host}/v1/collections/")
+    assert error(ask(client, headers={"Host": "evil.example"}), 421)
+    assert error(ask(client, headers={"Host": "[::1"}), 421)
+
+
+def test_words_of_documents_break_no_line_of_the_stream(home, keys):
+    publish(home, "breaks", {"tea.md": "Tea is served at four\u2028o'clock\x85in the hall.\n"})
+    with serving(home, keys) as client:
+        response = ask(client, "When is tea served?", model="ragdesk/breaks", stream=True)
+    for text in (response.text, response.text.replace("\\u2028", "").replace("\\u0085", "")):
+        lines = text.splitlines()
+        assert all(not line or line.startswith("data: ") for line in lines)
+    *_, last = chunks(response.text)
+    assert "\u2028" in last["ragdesk"]["passages"][0]["text"]
 
 
 def test_an_unexpected_error_has_this_shape_too(home, keys, monkeypatch):
