@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import random
 import shutil
 from collections.abc import Iterator
 
@@ -337,6 +338,31 @@ def test_a_conversation_goes_on_and_is_kept(client):
     assert [turn["question"] for turn in turns] == [REFUND, FOLLOW_UP]
     assert error(ask(client, metadata={"ragdesk_conversation": "x"}), 404)["code"] == "not_found"
     assert error(ask(client, model="ragdesk/other", **kept), 400)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_person_who_has_the_conversation_gets_the_question(client, stream):
+    begun = client.post("/v1/conversations", json={"collection": "default"}).json()
+    handoff = client.post("/v1/handoffs", json={"conversation": begun["id"]}).json()
+    assert client.post(f"/v1/handoffs/{handoff['id']}/take").status_code == 200
+    reply = ask(client, metadata={"ragdesk_conversation": begun["id"]}, stream=stream)
+    last = chunks(reply.text)[-1] if stream else reply.json()
+    assert last["choices"][0]["finish_detail"]["outcome"] == "handed_over"
+    assert last["ragdesk"]["passages"] == []
+    turns = client.get(f"/v1/conversations/{begun['id']}/turns").json()["turns"]
+    assert (turns[-1]["question"], turns[-1]["answer"]) == (REFUND, None)
+
+
+def test_mutated_chats_never_break_the_server(client):
+    chance = random.Random(7)  # noqa: S311, the same mutants every time
+    for _ in range(150):
+        body = bytearray(json.dumps(OPEN_WEBUI_CHAT).encode())
+        for _ in range(chance.randint(1, 4)):
+            body[chance.randrange(len(body))] = chance.randrange(256)
+        response = client.post(CHAT, content=bytes(body), headers=JSON)
+        if response.status_code != 200:
+            assert response.status_code in {400, 404}, bytes(body)
+            error(response, response.status_code)
 
 
 def test_the_same_request_sent_again_gets_the_first_answer(client):
