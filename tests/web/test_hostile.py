@@ -181,13 +181,9 @@ def test_no_generated_request_gets_a_5xx(home, keys):
         put = "/v1/collections/default/documents/aims.md"
         job = client.put(put, content=b"# Aims", headers=headers).json()["id"]
         talk = client.post("/v1/conversations", json={}, headers=headers).json()["id"]
-        places = {
-            "model": "ragdesk",
-            "collection": "default",
-            "uri": "refunds.md",
-            "job": job,
-            "conversation": talk,
-        }
+        asked = client.post("/v1/handoffs", json={"conversation": talk}, headers=headers).json()
+        places = {"model": "ragdesk", "collection": "default", "uri": "refunds.md"}
+        places |= {"job": job, "conversation": talk, "handoff": asked["id"]}
         for operation in operations:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 cases = operation.as_strategy(generation_mode=mode)
