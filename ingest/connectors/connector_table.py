@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from ingest.connectors.confluence import ConfluenceConnector, basic_login
+from ingest.connectors.feishu import FeishuConnector
+from ingest.connectors.feishu_session import FeishuSession
 from ingest.connectors.notion import NotionConnector, notion_headers
 from ingest.connectors.paced_client import PacedClient
 from ingest.connectors.reader_groups import EVERYONE
@@ -49,4 +51,7 @@ def _make_connector(client: PacedClient, address: str, options: SourceOptions) -
         return ConfluenceConnector(client, address, options.roots)
     if options.kind == "notion":
         return NotionConnector(client, address, options.roots)
+    if options.kind == "feishu":
+        session = FeishuSession(client, address, options.user, options.token)
+        return FeishuConnector(session, options.roots)
     return WebsiteConnector(client, address, options.roots)

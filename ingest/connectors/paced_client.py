@@ -43,6 +43,10 @@ class PacedClient:
         """Leave at least so many seconds between two requests."""
         self._interval = max(self._interval, interval)
 
+    def pause(self, seconds: float) -> None:
+        """Send nothing for some seconds."""
+        self._sleep(seconds)
+
     def get(self, address: str, headers: Mapping[str, str] | None = None) -> OutboundReply:
         """Fetch an address; any status but those of ``send`` is a reply."""
         return self.send("GET", address, headers)
@@ -53,9 +57,12 @@ class PacedClient:
         address: str,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        *,
+        accepts_401: bool = False,
     ) -> OutboundReply:
         """Send a request. Raises SourceUnreadable where the key is wrong or nothing helps.
 
+        accepts_401: leave it to the caller what a wrong key means.
         Raises AddressRefused, and OutboundFailed for a reply that trying again would not change.
         """
         wait, reason = _FIRST_WAIT, ""
@@ -71,7 +78,7 @@ class PacedClient:
                 reason, wait = str(error), min(LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
                 continue
             self.server_time = read_http_date(reply.headers.get("date", "")) or self.server_time
-            if reply.status == _UNAUTHORIZED:
+            if reply.status == _UNAUTHORIZED and not accepts_401:
                 raise SourceUnreadable(
                     f"The source {self.name!r} does not take its key (401). Nothing was changed. "
                     f"Name a valid one in the settings: [sources.{self.name}] token"
@@ -91,6 +98,8 @@ class PacedClient:
         address: str,
         content: Any = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        accepts_401: bool = False,
     ) -> tuple[int, Any]:
         """Send a request, and return the status and the reply's JSON; None where it is none."""
         more = {"Accept": "application/json", **(headers or {})}
@@ -98,7 +107,7 @@ class PacedClient:
         if content is not None:
             body = json.dumps(content).encode()
             more["Content-Type"] = "application/json; charset=utf-8"
-        reply = self.send(method, address, more, body)
+        reply = self.send(method, address, more, body, accepts_401=accepts_401)
         try:
             return reply.status, json.loads(reply.body)
         except (ValueError, RecursionError):

@@ -21,7 +21,9 @@ class Site:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.pages = {f"/help/{n}": f"<title>Page {n}</title><p>Rule {n} holds.</p>" for n in "abcd"}
+        self.pages = {
+            f"/help/{n}": f"<title>Page {n}</title><p>Rule {n} holds.</p>" for n in "abcd"
+        }
         self.dates = dict.fromkeys(self.pages, OLD)
 
     def answer(self, request: SmallRequest) -> SmallReply:
