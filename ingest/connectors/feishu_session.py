@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from ingest.connectors.json_values import find_list, find_text, find_value
-from ingest.connectors.paced_client import LONGEST_WAIT, PacedClient
+from ingest.connectors.paced_client import LONGEST_PAUSE, PacedClient
 from ingest.errors import SourceUnreadable
 
 _TOKEN_PATH: Final = "/open-apis/auth/v3/tenant_access_token/internal"  # noqa: S105, a path
@@ -65,7 +65,7 @@ class FeishuSession:
             if reply.code in _EXPIRED and attempt == 0:
                 self._token = ""
             elif reply.code in _TOO_FAST:
-                self.client.pause(min(LONGEST_WAIT, 2.0**attempt))
+                self.client.pause(min(LONGEST_PAUSE, 2.0**attempt))
             else:
                 return reply
         raise SourceUnreadable(

@@ -10,7 +10,7 @@ from ingest.errors import OutboundFailed, SourceUnreadable
 from ingest.outbound.outbound_client import OutboundClient, OutboundReply
 
 MOST_TRIES: Final = 5
-LONGEST_WAIT: Final = 300.0  # seconds that one reply may make us wait
+LONGEST_PAUSE: Final = 300.0  # seconds that one reply may make us wait
 _FIRST_WAIT = 1.0
 _BUSY = frozenset({429, 503})
 _SERVER_ERROR = 500
@@ -75,7 +75,7 @@ class PacedClient:
             except OutboundFailed as error:
                 if error.reason not in _RETRIED:
                     raise
-                reason, wait = str(error), min(LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
+                reason, wait = str(error), min(LONGEST_PAUSE, _FIRST_WAIT * 2**attempt)
                 continue
             self.server_time = read_http_date(reply.headers.get("date", "")) or self.server_time
             if reply.status == _UNAUTHORIZED and not accepts_401:
@@ -123,8 +123,8 @@ class PacedClient:
         """Return for how long a server asks to be left alone. Raises SourceUnreadable."""
         seconds = read_retry_after(reply.headers.get("retry-after", ""))
         if seconds is None:
-            return float(min(LONGEST_WAIT, _FIRST_WAIT * 2**attempt))
-        if seconds > LONGEST_WAIT:
+            return float(min(LONGEST_PAUSE, _FIRST_WAIT * 2**attempt))
+        if seconds > LONGEST_PAUSE:
             raise SourceUnreadable(
                 f"The source {self.name!r} asks to be left alone for {seconds:,.0f} seconds. What "
                 f"was fetched is kept; go on then: ragdesk ingest --source {self.name}"

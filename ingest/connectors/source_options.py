@@ -16,7 +16,7 @@ _FASTEST = 50.0  # requests a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceOptions:
+class RemoteSourceOptions:
     """A source that is no folder, for ``ragdesk ingest --source NAME``.
 
     kind: website, confluence (Cloud), notion or feishu.

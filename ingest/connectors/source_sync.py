@@ -144,12 +144,16 @@ def list_stored_files(
             groups=page.groups,
             address=page.address,
         )
-        for page in sorted(store.read_pages().values(), key=lambda one: (one.path, one.id))
+        for page in sorted(store.read_pages().values(), key=_page_order)
     ]
     if not entries:
         why = f" ({failures[0].reason})" if failures else ""
         raise SourceUnreadable(f"The source {name!r} gave no page{why}. Nothing was changed.")
     return Path(f"{REMOTE_PREFIX}{name}"), [*entries, *failures]
+
+
+def _page_order(page: StoredPage) -> tuple[str, str]:
+    return page.path, page.id
 
 
 def make_remote_uri(name: str, path: str) -> str:
