@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from indexes.chunk import is_web_address
 from ingest.connectors.page_store import PageStore, StoredPage
 from ingest.connectors.reader_groups import map_readers
 from ingest.connectors.remote_page import Connector, PageGone, RemotePage
@@ -142,7 +143,7 @@ def list_stored_files(
             has_no_sidecar=True,
             real=True,
             groups=page.groups,
-            address=page.address,
+            address=page.address if is_web_address(page.address) else "",
         )
         for page in sorted(store.read_pages().values(), key=_page_order)
     ]

@@ -85,6 +85,16 @@ def test_a_source_is_mirrored_and_what_did_not_change_costs_nothing(site: Site):
     assert (changed["changed"], changed["removed"], changed["unchanged"]) == (1, 1, 2)
 
 
+def test_an_answer_leads_to_the_page_in_its_own_system(site: Site):
+    site.ingest_json()
+    words = ["--home", str(site.home), "ask", "Which rule holds on page b?", "--json"]
+    answer = json.loads(CliRunner().invoke(cli, words).stdout)
+    cited = {citation["uri"]: citation["address"] for citation in answer["citations"]}
+    assert cited["site/help/b.html"] == f"{site.server.url}/help/b"
+    checked = CliRunner().invoke(cli, ["--home", str(site.home), "indexes", "verify"])
+    assert checked.exit_code == 0, checked.output
+
+
 def test_a_source_that_shrinks_asks_for_a_word(site: Site):
     site.ingest_json()
     for name in "abc":
