@@ -60,10 +60,11 @@ class PacedClient:
         *,
         accepts_401: bool = False,
     ) -> OutboundReply:
-        """Send a request. Raises SourceUnreadable where the key is wrong or nothing helps.
+        """Send a request, and again where the other side has no time or fails.
 
-        accepts_401: leave it to the caller what a wrong key means.
-        Raises AddressRefused, and OutboundFailed for a reply that trying again would not change.
+        accepts_401: leave it to the caller what a wrong key means. Raises SourceUnreadable where
+        the key is wrong, or the other side asks for more time than a look has.
+        Raises AddressRefused, and OutboundFailed where no good reply came.
         """
         wait, reason = _FIRST_WAIT, ""
         for attempt in range(MOST_TRIES):
@@ -87,10 +88,7 @@ class PacedClient:
                 return reply
             reason = f"it answered {reply.status}"
             wait = self._find_wait(reply, attempt)
-        raise SourceUnreadable(
-            f"The source {self.name!r} cannot be read now: {reason.rstrip('.')}. Nothing was "
-            f"removed, and what was fetched is kept: ragdesk ingest --source {self.name}"
-        )
+        raise OutboundFailed("unreachable", f"It cannot be read now: {reason.rstrip('.')}.")
 
     def send_json(
         self,

@@ -72,4 +72,4 @@ def _check_web_address(address: str) -> None:
     """Raise ValueError for what is no web address; the client reads it once more, and strictly."""
     parts = urlsplit(address if "://" in address else f"https://{address}")
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise ValueError(f"{address!r} is no web address such as https://docs.example.com")
+        raise ValueError("address must be a web address such as https://docs.example.com")

@@ -61,7 +61,7 @@ class SourceSync:
         for page in pages.values():  # before anything else: somebody may have been shut out
             if former := stored.get(page.id):
                 self.store.note_groups(former, self._map_groups(page))
-        gone = [one for one in stored if one not in pages and self.connector.is_gone(one)]
+        gone = [one for one in stored if one not in pages and self._is_gone(one)]
         failures: list[Skipped] = []
         stale: list[Skipped] = []
         fetched, in_a_row = 0, 0
@@ -96,6 +96,22 @@ class SourceSync:
         )
 
     def _list_pages(self) -> dict[str, RemotePage]:
+        try:
+            return self._read_listing()
+        except OutboundError as error:
+            raise SourceUnreadable(
+                f"The source {self.name!r} cannot be listed. {error} Nothing was changed, and what "
+                f"was fetched is kept: ragdesk ingest --source {self.name}"
+            ) from error
+
+    def _is_gone(self, page_id: str) -> bool:
+        """Tell whether a page is no more; one that cannot be asked for stays."""
+        try:
+            return self.connector.is_gone(page_id)
+        except OutboundError:
+            return False
+
+    def _read_listing(self) -> dict[str, RemotePage]:
         pages: dict[str, RemotePage] = {}
         for page in self.connector.list_pages():
             pages.setdefault(page.id, page)
