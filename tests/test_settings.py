@@ -293,6 +293,7 @@ def test_a_source_has_a_table_of_its_name_and_its_token_is_shown_masked(tmp_path
         ('[sources.a]\nkind = "website"\naddress = "ftp://x"\n', "must be a web address"),
         ('[sources.a]\nkind = "website"\naddress = "https://u:p@x"\n', "must be a web address"),
         ('[sources.a]\nkind = "notion"\n', "token must be set"),
+        ('[sources.a]\nkind = "website"\naddress = "https://x"\ntoken = "y"\n', "everybody sees"),
         ('[sources.a]\nkind = "notion"\ntoken = "a\\nb"\n', "printable"),
         ('[sources.a]\nkind = "feishu"\ntoken = "x"\n', "user must be set"),
         ('[sources.a]\nkind = "notion"\ntoken = "x"\nhosts = ["x"]\n', "website alone"),
