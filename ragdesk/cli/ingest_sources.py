@@ -59,7 +59,7 @@ def fetch_sources(
 ) -> Iterator[FetchedSources]:
     """Bring the pages of some sources up to date, and keep them as they are for a block.
 
-    Raises SourceUnreadable, OutboundError, CollectionBusy.
+    Raises SettingsError, SourceUnreadable, CollectionBusy.
     """
     from ingest.connectors.connector_table import (  # noqa: PLC0415, its client takes 0.2 s
         group_map_of,
@@ -70,7 +70,11 @@ def fetch_sources(
         listing, reports = [], []
         for name, options in sources.items():
             store = opened.enter_context(open_page_store(store_folder(home, name), name))
-            with open_connector(name, options) as connector:
+            with ExitStack() as connections:
+                try:
+                    connector = connections.enter_context(open_connector(name, options))
+                except (ValueError, OSError) as error:
+                    raise SettingsError(f"[sources.{name}]: {error}") from error
                 sync = SourceSync(
                     name=name,
                     connector=connector,

@@ -127,6 +127,10 @@ def test_a_source_that_is_down_changes_nothing_and_one_that_is_unknown_is_named(
     site.server.answer = lambda _: SmallReply(status=403)
     down = site.ingest("--source", "site")
     assert (down.exit_code, len(site.documents())) == (4, 4)
+    odd = (site.home / "ragdesk.toml").read_text(encoding="utf-8").replace("127.0.0.1", "0x7f.1")
+    (site.home / "ragdesk.toml").write_text(odd, encoding="utf-8")
+    assert (result := site.ingest("--source", "site")).exit_code == 2
+    assert "[sources.site]" in result.output
     unknown = site.ingest("--source", "wiki")
     assert unknown.exit_code == 2
     assert "which name: site" in unknown.output

@@ -94,7 +94,13 @@ def test_the_systems_resolver_answers_in_time_or_not_at_all(monkeypatch):
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [waits.wait(5)][:0])
     with pytest.raises(TimeoutError):
         resolve_host("slow.example", 80, 0.05)
+    for _ in range(20):  # and a resolver that hangs does not fill the process with threads
+        with pytest.raises(TimeoutError):
+            resolve_host("slow.example", 80, 0.005)
+    assert sum(thread.name == "resolve" for thread in threading.enumerate()) <= 16
     waits.set()
+    monkeypatch.undo()
+    assert resolve_host("localhost", 80, 10)
 
 
 def redirect(place: str, status: int = 302) -> SmallReply:
