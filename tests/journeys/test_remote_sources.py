@@ -91,8 +91,10 @@ def test_an_answer_leads_to_the_page_in_its_own_system(site: Site):
     answer = json.loads(CliRunner().invoke(cli, words).stdout)
     cited = {citation["uri"]: citation["address"] for citation in answer["citations"]}
     assert cited["site/help/b.html"] == f"{site.server.url}/help/b"
-    checked = CliRunner().invoke(cli, ["--home", str(site.home), "indexes", "verify"])
-    assert checked.exit_code == 0, checked.output
+    backup = str(site.home.parent / "backup.tar")
+    for verb in (["verify"], ["backup", backup], ["restore", backup, "--replace"]):
+        checked = CliRunner().invoke(cli, ["--home", str(site.home), "indexes", *verb])
+        assert checked.exit_code == 0, checked.output
 
 
 def test_a_source_that_shrinks_asks_for_a_word(site: Site):
