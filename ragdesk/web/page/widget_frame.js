@@ -89,7 +89,7 @@ async function open() {
     collection = [asked, "default", known[0]].find((name) => known.includes(name)) ?? null;
     if (!collection) return say("noChat");
     suggest(collection, choose);
-    byId("person").hidden = !(await isHandedOver());
+    byId("person").hidden = !(await offersPeople());
     const last = (await wire.conversations("")).conversations[0];
     if (mine !== visit || conversation || !last || last.collection !== collection || !isCurrent(last)) return;
     const { conversation: past, turns } = await wire.turns(last.id);
@@ -100,7 +100,7 @@ async function open() {
 }
 
 // Whether people can be asked for here at all.
-const isHandedOver = async () => (await ofConversation(null)).enabled;
+const offersPeople = async () => (await ofConversation(null)).enabled;
 
 const isCurrent = ({ state, updated }) => state !== "answering" || updated > Date.now() / 1000 - RECENT;
 

@@ -1,6 +1,6 @@
 // The visitor of a website: the key of the site, and their own secret, or a token that the page handed over.
 
-import { askAs, Problem } from "./wire.js";
+import { askAs, Problem, send } from "./wire.js";
 
 const key = new URLSearchParams(location.search).get("key") ?? "";
 const PLACE = `ragdesk.visitor.${key}`; // in the frame's own storage, which browsers keep for each website apart
@@ -45,7 +45,7 @@ function become() {
 }
 
 async function make() {
-  const response = await fetch("/v1/visitors", { method: "POST", credentials: "omit", headers: { Authorization: `Bearer ${key}` } });
+  const response = await send("/v1/visitors", { method: "POST", credentials: "omit", headers: { Authorization: `Bearer ${key}` } });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Problem(response.status, body.code ?? "unknown", body.detail ?? "");
   secret = body.secret;

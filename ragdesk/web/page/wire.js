@@ -38,7 +38,7 @@ export const askAs = (other) => {
 
 const changes = ({ method = "GET" }) => !["GET", "HEAD"].includes(method);
 
-async function send(path, options) {
+export async function send(path, options) {
   try {
     return await fetch(path, options);
   } catch (error) {
