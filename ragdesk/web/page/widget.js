@@ -17,7 +17,8 @@
   const HELLO_WAIT = 6_000; // milliseconds after which a frame that loaded and said nothing is none of ours
   const LOAD_WAIT = 30_000;
   const desk = new URL(".", tag.src);
-  const colour = (name) => (/^#[\da-f]{6}$/i.test(given[name] ?? "") ? given[name] : "");
+  const PAPER = { accent: "#fbfaf8", accentDark: "#171715" }; // what the chat is drawn on, by day and by night
+  const LEAST_CONTRAST = 4.5;
   const one = (name, allowed) => (allowed.includes(given[name]) ? given[name] : "");
   const side = one("position", ["left", "right"]) || "right";
   const theme = one("theme", ["light", "dark"]);
@@ -29,7 +30,7 @@
   const CSS = `
     :host { --paper: light-dark(#fbfaf8, #171715); --ink: light-dark(#1e1d1a, #ecebe6); --line: light-dark(#e4e1d9, #35342f); }
     @media print { :host { display: none !important; } }
-    * { box-sizing: border-box; font: 15px/1.5 system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; }
+    * { box-sizing: border-box; font: 15px/1.5 -apple-system, BlinkMacSystemFont, "Segoe UI", Inter, Roboto, "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Helvetica Neue", Arial, sans-serif; }
     [hidden] { display: none !important; }
     .launch { position: fixed; z-index: 2147483000; ${side}: var(--ragdesk-side, 20px); bottom: var(--ragdesk-bottom, 20px); width: 56px; height: 56px; display: grid; place-items: center; margin: 0; padding: 0; border: 0; border-radius: 50%; cursor: pointer; background: var(--accent); color: var(--on-accent); box-shadow: 0 2px 6px rgb(0 0 0 / .18), 0 8px 24px rgb(0 0 0 / .16); transition: transform .15s ease-out; }
     .launch:hover { transform: scale(1.05); }
@@ -81,15 +82,29 @@
   const heard = el("p", { class: "unseen", role: "status" });
   const host = el("ragdesk-widget", { lang: language === "zh" ? "zh-CN" : "en" });
 
-  // Black or white on a colour, whichever can be read.
-  function over(value) {
+  function luminance(value) {
     const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(value.slice(at, at + 2), 16) / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? "#0c211d" : "#ffffff";
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
   }
 
+  const over = (value) => (luminance(value) > 0.18 ? "#0c211d" : "#ffffff"); // black or white words, whichever can be read
+
+  // A colour of the tag, where it is one and words in it can be read on its paper, as the frame asks, too.
+  function colour(name) {
+    const value = given[name];
+    if (value === undefined) return "";
+    const [darker, lighter] = /^#[\da-f]{6}$/i.test(value) ? [luminance(value), luminance(PAPER[name])].sort((a, b) => a - b) : [1, 0];
+    if ((lighter + 0.05) / (darker + 0.05) >= LEAST_CONTRAST) return value;
+    console.warn(`ragdesk: data-${name === "accent" ? "accent" : "accent-dark"} is left out: it is no colour such as #0f6b5c, or cannot be read on ${PAPER[name]}.`);
+    return "";
+  }
+
+  const accents = { accent: colour("accent"), accentDark: colour("accentDark") };
+
   function paint() {
-    const day = colour("accent") || colour("accentDark") || LOOK.accent || LOOK.accentDark || "#0f6b5c";
-    const own = colour("accentDark") || colour("accent") || LOOK.accentDark || LOOK.accent || "#63c5b1";
+    const [day, own] = accents.accent || accents.accentDark
+      ? [accents.accent || accents.accentDark, accents.accentDark || accents.accent]
+      : [LOOK.accent || LOOK.accentDark || "#0f6b5c", LOOK.accentDark || LOOK.accent || "#63c5b1"];
     host.style.setProperty("all", "initial", "important"); // no rule of the page reaches it
     host.style.setProperty("color-scheme", theme || "light dark", "important");
     host.style.setProperty("--accent", `light-dark(${day}, ${own})`);
@@ -134,7 +149,7 @@
   }
 
   async function greet() {
-    const look = { language: one("language", ["en", "zh"]) || language, theme, accent: colour("accent"), accentDark: colour("accentDark"), collection: given.collection ?? "" };
+    const look = { language: one("language", ["en", "zh"]) || language, theme, ...accents, collection: given.collection ?? "" };
     const mine = frame;
     const token = await askToken();
     if (mine !== frame) return;

@@ -68,12 +68,11 @@ function notice(state) {
   tell("live", { on: live });
 }
 
-// The page's own colours in place of the operator's, where they can be read.
+// The page's own colours in place of the operator's, where they are colours and can be read.
 function colour(given) {
-  const fit = Object.keys(PAPER).filter((name) => typeof given[name] === "string" && given[name] && isReadable(given[name], PAPER[name]));
-  const left = Object.keys(PAPER).filter((name) => given[name] && !fit.includes(name));
-  if (left.length) console.warn(`ragdesk: a colour is left out, as it cannot be read on its paper (${left.join(", ")}).`);
-  if (fit.length) paint(...Object.keys(PAPER).map((name) => (fit.includes(name) ? given[name] : "")));
+  const fit = (name) => (typeof given[name] === "string" && isReadable(given[name], PAPER[name]) ? given[name] : "");
+  const [day, night] = [fit("accent"), fit("accentDark")];
+  if (day || night) paint(day, night);
 }
 
 // What this visitor may ask, and the conversation that they were in.
