@@ -2,7 +2,6 @@
 
 # ruff: noqa: S106, names of settings
 import contextlib
-import gzip
 import importlib.resources
 import shutil
 import time
@@ -34,6 +33,7 @@ from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.sign_in.publishable_keys import PublishableKey, PublishableKeyStore
 from ragdesk.support.sign_in.sign_in_options import SignInOptions
+from ragdesk.support.sign_in.sign_in_tables import VISITORS
 from ragdesk.web import api
 from ragdesk.web.page_options import PageOptions
 
@@ -63,6 +63,12 @@ class Shop:
     site: Website
     key: PublishableKey
     agent: str
+    keys: KeyStore
+
+    def forget_visitors(self) -> None:
+        """Forget every visitor, as after a long time."""
+        with self.keys.database.write() as connection:
+            connection.execute(VISITORS.delete())
 
     @property
     def origin(self) -> str:
@@ -136,7 +142,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         settings = replace(Settings(), sign_in=TOKENS, page=LOOK)
         with running(api.build_app(Workspace(home, settings, HashEmbedder()), keys)) as address:
             desk = address.removesuffix("/v1").replace("127.0.0.1", "localhost")
-            made = Shop(desk, site, key, agent)
+            made = Shop(desk, site, key, agent, keys)
             site.add_file("/shop.css", "text/css", SHOP_CSS)
             policy = made.policy()
             site.add_page("/", scripts=made.tag(), Content_Security_Policy=policy)
@@ -298,6 +304,35 @@ def test_where_storage_is_denied_the_chat_lasts_as_long_as_the_page(browser, sho
         ask(frame, "Are gift cards refunded?")
         expect(frame.locator(".turn")).to_have_count(2)
         expect(frame.locator(".turn").last).to_contain_text("Gift cards")
+
+
+def test_a_visitor_who_was_forgotten_and_a_desk_that_was_away_lose_no_question(browser, shop):
+    with window(browser, shop.origin + "/", allowed=("401", "404", "ERR_FAILED")) as page:
+        frame = open_chat(page)
+        ask(frame, QUESTION)
+        shop.forget_visitors()
+        ask(frame, "Are gift cards refunded?")
+        expect(frame.locator(".turn").last).to_contain_text("Gift cards are not refunded")
+        page.route("**/v1/answers", lambda route: route.abort())
+        frame.locator("#question").fill(QUESTION)
+        frame.locator("#question").press("Enter")
+        expect(frame.locator(".reply.failed")).to_contain_text("cannot be reached")
+        page.unroute("**/v1/answers")
+        frame.get_by_role("button", name="Try again").click()
+        expect(frame.locator(".turn").last).to_contain_text("5 working days")
+
+
+def test_a_key_that_is_revoked_while_the_chat_is_open_is_said_as_such(browser, shop):
+    store = PublishableKeyStore(shop.keys)
+    origin = f"http://127.0.0.1:{shop.site.port}"
+    key = store.create("short", origins=[origin], collections=["default"])
+    shop.site.add_page("/short", scripts=replace(shop, key=key).tag())
+    with window(browser, shop.origin + "/short", allowed=("401",)) as page:
+        frame = open_chat(page)
+        ask(frame, QUESTION)
+        store.revoke(key.id)
+        ask(frame, QUESTION)
+        expect(frame.locator(".reply.failed")).to_contain_text("not available now")
 
 
 def test_an_agents_reply_comes_into_the_frame_and_is_counted_while_it_is_shut(
@@ -546,6 +581,4 @@ def test_the_frame_weighs_little(browser, shop):
         open_chat(page)
         page.wait_for_load_state("networkidle")
     assert len(sizes) > 10
-    gzipped = sum(len(gzip.compress(httpx.get(address).content)) for address in sizes)
-    print(sum(sizes.values()), gzipped)
     assert sum(sizes.values()) <= HEAVIEST_PAGE, sizes

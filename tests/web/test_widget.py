@@ -191,3 +191,13 @@ def test_the_script_leaves_one_name_and_writes_no_markup():
     )
     assert posts
     assert not any('"*"' in post for post in posts)
+
+
+def test_a_file_that_a_browser_has_is_not_sent_again(client):
+    first = client.get("/page/style.css")
+    tag = first.headers["etag"]
+    again = client.get("/page/style.css", headers={"If-None-Match": tag})
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert again.headers["content-security-policy"] == first.headers["content-security-policy"]
+    other = client.get("/page/app.js", headers={"If-None-Match": tag})
+    assert (other.status_code, len(other.content) > 0) == (200, True)

@@ -9,6 +9,12 @@
   const given = tag.dataset;
   if (!/^rdp_[\w-]{8,200}$/.test(given.key ?? "")) return console.error("ragdesk: data-key is no publishable key (rdp_…).");
 
+  const expose = (api) => Object.defineProperty(window, "ragdesk", { value: Object.freeze(api), enumerable: true });
+  // A browser too old for the chat shows no button rather than a broken one.
+  if (!CSS.supports("color", "light-dark(#000, #fff)") || !("adoptedStyleSheets" in Document.prototype)) {
+    return expose({ open() {}, close() {}, identify() {} });
+  }
+
   const WORDS = {
     en: { title: "Chat", open: "Open the chat", close: "Close the chat", wait: "Opening…", failed: "The chat cannot be opened now. Please try again later.", unread: (n) => `${n} new ${n === 1 ? "reply" : "replies"}` },
     zh: { title: "在线客服", open: "打开在线客服", close: "关闭在线客服", wait: "正在打开…", failed: "暂时无法打开客服窗口，请稍后再试。", unread: (n) => `${n} 条新回复` },
@@ -27,7 +33,7 @@
   const words = WORDS[language];
   const small = matchMedia("(max-width: 480px), (max-height: 420px)");
 
-  const CSS = `
+  const STYLE = `
     :host { --paper: light-dark(#fbfaf8, #171715); --ink: light-dark(#1e1d1a, #ecebe6); --line: light-dark(#e4e1d9, #35342f); }
     @media print { :host { display: none !important; } }
     * { box-sizing: border-box; font: 15px/1.5 -apple-system, BlinkMacSystemFont, "Segoe UI", Inter, Roboto, "Noto Sans", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Helvetica Neue", Arial, sans-serif; }
@@ -222,6 +228,7 @@
   }
 
   function open() {
+    if (!host.isConnected) return;
     if (!panel.open) reveal();
     load();
     if (ready) enter();
@@ -255,7 +262,7 @@
 
   const shadow = host.attachShadow({ mode: "open" });
   const sheet = new CSSStyleSheet(); // a page's content policy refuses style elements, not these
-  sheet.replaceSync(CSS);
+  sheet.replaceSync(STYLE);
   shadow.adoptedStyleSheets = [sheet];
   shadow.addEventListener("keydown", (event) => event.key === "Escape" && close());
   shadow.append(panel, launch, heard);
@@ -266,7 +273,7 @@
     giver = typeof who === "function" ? who : () => who;
     if (ready) handOver();
   };
-  Object.defineProperty(window, "ragdesk", { value: Object.freeze({ open, close, identify }), enumerable: true });
+  expose({ open, close, identify });
 
   const mount = () => {
     document.body.append(host);

@@ -24,12 +24,13 @@ let running = null; // the AbortController of the question under way
 let numbered = 0; // of the last turn of a conversation that was opened again
 let shown = false; // whether the page shows this frame
 let unread = 0; // replies that came while it did not
+let early = null; // a question that was asked before it was known what may be asked
 let visit = 0; // of the visitor who is here: what was asked for another is not drawn
 
 addWords(WIDGET_WORDS);
 speak(navigator.language);
 
-const drawBusy = mountComposer({ submit: (text) => ask(text), stop: () => running?.abort(), isBusy: () => running !== null || collection === null });
+const drawBusy = mountComposer({ submit, stop: () => running?.abort(), isBusy: () => running !== null || early !== null });
 let person = null; // the hand-off, once it is known who asks
 
 listen({
@@ -37,7 +38,7 @@ listen({
   open: () => {
     shown = true;
     count(0);
-    if (collection === null) open();
+    if (!byId("trouble-box").hidden) open();
     focus();
   },
   hide: () => {
@@ -65,7 +66,7 @@ function start({ language: tongue, theme, accent, accentDark, collection: named,
 function notice(state) {
   const live = state === "waiting" || state === "with_person";
   byId("fresh").hidden = live;
-  tell("live", { on: live });
+  if (collection !== null) tell("live", { on: live }); // before, it is not known yet
 }
 
 // The page's own colours in place of the operator's, where they are colours and can be read.
@@ -84,17 +85,24 @@ async function open() {
   say(null);
   try {
     const known = (await wire.collections()).map((one) => one.name);
+    const name = [asked, "default", known[0]].find((one) => known.includes(one));
+    if (!name) throw new wire.Problem(403, "no_collection", "");
+    const [people, { conversations }] = await Promise.all([offersPeople(), wire.conversations("")]);
+    const last = conversations.find((one) => one.collection === name && isCurrent(one));
+    const { conversation: past, turns } = last ? await wire.turns(last.id) : { conversation: null, turns: [] };
     if (mine !== visit) return;
-    collection = [asked, "default", known[0]].find((name) => known.includes(name)) ?? null;
-    if (!collection) return say("noChat");
+    collection = name;
+    byId("person").hidden = !people;
+    draw(past, turns);
     suggest(collection, choose);
-    byId("person").hidden = !(await offersPeople());
-    const last = (await wire.conversations("")).conversations[0];
-    if (mine !== visit || conversation || !last || last.collection !== collection || !isCurrent(last)) return;
-    const { conversation: past, turns } = await wire.turns(last.id);
-    if (mine === visit && !conversation) draw(past, turns);
+    if (early) ask(early);
   } catch (problem) {
-    if (mine === visit) say(trouble(problem));
+    if (mine !== visit) return;
+    say(trouble(problem));
+    byId("question").value ||= early ?? "";
+  } finally {
+    if (mine === visit) early = null;
+    drawBusy();
   }
 }
 
@@ -150,26 +158,43 @@ function count(replies) {
   tell("unread", { count: unread });
 }
 
+function submit(text) {
+  if (collection !== null) return ask(text);
+  early = text;
+  drawBusy();
+  if (!byId("trouble-box").hidden) open();
+}
+
 const choose = (text, uris) => running || ask(text, uris ? { uris } : {});
 
 async function ask(text, filters = {}) {
-  if (!collection) return;
   document.body.classList.add("talking");
   const turn = new Turn(text, collection, (choice) => choose(choice.question, choice.uris));
   running = new AbortController();
   const mine = running;
   drawBusy();
   try {
-    const id = await ensure();
-    if (mine.signal.aborted) return turn.stop();
-    await wire.ask({ question: text, collection, conversation: id, filters }, (name, data) => turn.hear(name, data), mine.signal);
-    person.follow(id);
+    await answer(turn, { question: text, collection, filters }, mine.signal);
+    if (conversation) person.follow(conversation.id);
   } catch (problem) {
     if (problem.name === "AbortError") turn.stop();
     else fail(turn, problem, () => ask(text, filters));
   } finally {
     if (mine === running) running = null;
     drawBusy();
+  }
+}
+
+// A conversation that is no longer kept, as of a visitor who was forgotten, is begun anew.
+async function answer(turn, question, signal, again = true) {
+  const id = await ensure();
+  if (signal.aborted) return turn.stop();
+  try {
+    await wire.ask({ ...question, conversation: id }, (name, data) => turn.hear(name, data), signal);
+  } catch (problem) {
+    if (problem.status !== 404 || !again || conversation?.id !== id) throw problem;
+    conversation = null;
+    await answer(turn, question, signal, false);
   }
 }
 
