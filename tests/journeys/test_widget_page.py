@@ -351,6 +351,7 @@ def test_an_agents_reply_comes_into_the_frame_and_is_counted_while_it_is_shut(
         expect(frame.locator("#fresh")).to_be_hidden()  # this conversation is not left by mistake
         shop.reply("A new one is on its way.")
         expect(frame.locator(".turn.person")).to_contain_text("on its way")
+        expect(frame.locator(".turn.person")).to_have_css("text-align", "start")
         expect(frame.locator("#person")).to_contain_text("Anna is helping you")
         ask(frame, "Thank you! And when?")
         page.screenshot(path=tmp_path / "reply.png")
@@ -459,6 +460,34 @@ def test_the_page_cannot_read_the_frame_and_other_windows_are_not_heard(browser,
         assert inside.evaluate("document.documentElement.dataset.theme ?? null") is None
         ask(frame, QUESTION)  # still the visitor that it was
         expect(frame.locator(".reply .words")).to_contain_text("5 working days")
+
+
+def test_a_page_that_took_the_place_of_the_frame_is_not_heard(browser, shop):
+    words = "parent.postMessage({ ragdesk: 1, act: 'close' }, '*');"
+    shop.site.add_file("/usurp.js", "text/javascript", words)
+    shop.site.add_page("/usurper", scripts='<script src="/usurp.js"></script>')
+    shop.site.add_page("/plain", scripts=shop.tag())
+    with window(browser, shop.origin + "/plain", allowed=("postMessage",)) as page:
+        open_chat(page)
+        page.evaluate(
+            """(address) => {
+            window.heard = [];
+            addEventListener("message", (event) => window.heard.push(event.data?.act));
+            document.querySelector("ragdesk-widget").shadowRoot.querySelector("iframe").src = address; }""",
+            shop.origin + "/usurper",
+        )
+        wait_until(page, lambda: "close" in page.evaluate("window.heard"))
+        expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_an_administrator_is_shown_the_tag(browser, shop, tmp_path):
+    token = shop.keys.create("boss", scopes=("admin",))[1]
+    with window(browser, shop.desk + "/admin#keys", allowed=("401",)) as page:
+        page.locator("#key-value").fill(token)
+        page.keyboard.press("Enter")
+        page.get_by_text("Script tag of the chat").first.click()
+        expect(page.get_by_text(shop.tag())).to_be_visible()
+        page.screenshot(path=tmp_path / "admin.png", full_page=True)
 
 
 def test_opened_alone_or_by_a_page_that_says_nothing_the_frame_does_nothing(browser, shop):
