@@ -37,7 +37,7 @@ listen({
   hello: start,
   open: () => {
     shown = true;
-    count(0);
+    read();
     if (!byId("trouble-box").hidden) open();
     focus();
   },
@@ -94,6 +94,8 @@ async function open() {
     collection = name;
     byId("person").hidden = !people;
     draw(past, turns);
+    if (shown) read();
+    else if (past) count(turns.filter(({ author, number }) => author === "agent" && number > visitor.lastRead(past.id)).length);
     suggest(collection, choose);
     if (early) ask(early);
   } catch (problem) {
@@ -143,14 +145,25 @@ function draw(past, turns) {
 const reveal = () => byId("turns").lastElementChild?.scrollIntoView({ block: "start" });
 
 async function ensure() {
-  if (!conversation) conversation = await wire.beginConversation(collection, "widget");
+  if (!conversation) {
+    conversation = await wire.beginConversation(collection, "widget");
+    visitor.noteRead(conversation.id, 0);
+  }
   return conversation.id;
 }
 
 function hearReply(turn) {
+  numbered = Math.max(numbered, turn.number);
   drawReply(turn).scrollIntoView({ block: "start", behavior: "smooth" });
   put(byId("heard"), "replied", turn.answer?.text ?? "");
-  if (!shown) count(unread + 1);
+  if (shown) read();
+  else count(unread + 1);
+}
+
+// All that came was read.
+function read() {
+  count(0);
+  if (conversation) visitor.noteRead(conversation.id, numbered);
 }
 
 function count(replies) {

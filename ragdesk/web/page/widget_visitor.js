@@ -4,6 +4,7 @@ import { askAs, Problem, send } from "./wire.js";
 
 const key = new URLSearchParams(location.search).get("key") ?? "";
 const PLACE = `ragdesk.visitor.${key}`; // in the frame's own storage, which browsers keep for each website apart
+const READ = `ragdesk.read.${key}`;
 const TOKEN = /^[\w.~+/=-]{1,8000}$/;
 const TOKEN_WAIT = 8_000; // milliseconds for the page to hand over a newer token
 
@@ -16,25 +17,33 @@ let renewed = []; // who waits for it
 askAs({ show, again });
 
 // Storage may be denied to a frame: then this visitor lasts as long as the page.
-function stored() {
+function stored(place) {
   try {
-    return localStorage.getItem(PLACE);
+    return localStorage.getItem(place);
   } catch {
     return null;
   }
 }
 
-function store(value) {
+function store(place, value) {
   try {
-    if (value) localStorage.setItem(PLACE, value);
-    else localStorage.removeItem(PLACE);
+    if (value) localStorage.setItem(place, value);
+    else localStorage.removeItem(place);
   } catch {
     return;
   }
 }
 
+// How far a conversation was read: replies that came while no page of the website was open are counted later.
+export const noteRead = (conversation, number) => store(READ, `${conversation} ${number}`);
+
+export function lastRead(conversation) {
+  const [name, number] = (stored(READ) ?? "").split(" ");
+  return name === conversation ? Number(number) : Infinity; // nothing is known: nothing is new
+}
+
 async function show(options) {
-  const visitor = token ?? (secret ??= stored()) ?? (await become());
+  const visitor = token ?? (secret ??= stored(PLACE)) ?? (await become());
   const headers = { ...options.headers, Authorization: `Bearer ${key}`, "X-Visitor": visitor };
   return { headers, credentials: "omit" }; // a cookie of the desk's own pages is nothing here
 }
@@ -49,7 +58,7 @@ async function make() {
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new Problem(response.status, body.code ?? "unknown", body.detail ?? "");
   secret = body.secret;
-  store(secret);
+  store(PLACE, secret);
   return secret;
 }
 
@@ -60,7 +69,7 @@ async function again(status, { headers }) {
   if (token) return refused !== token || (await newer(refused));
   if (refused === secret) {
     secret = null;
-    store(null);
+    store(PLACE, null);
   }
   return true;
 }
