@@ -23,6 +23,7 @@ from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.support.sign_in.request_counts import RequestCounts
 from ragdesk.web import (
     admin_routes,
+    answer_caching,
     answers,
     audit_routes,
     case_routes,
@@ -134,7 +135,10 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             redacts_documents=workspace.settings.redaction.ingest,
             workspace=workspace,
             limits=limits,
-            writes_with_model=workspace.engine is not None,
+            writes_with_model=(writes := workspace.engine is not None),
+            answer_cache=answer_caching.make_answer_cache(
+                workspace.settings, metrics, writes_with_model=writes
+            ),
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
         )
         app.state.desk = state
@@ -192,6 +196,7 @@ def _start_background(ending: contextlib.AsyncExitStack, state: ServerState) -> 
         state.open_collections.watch(),
         audit_routes.keep_audit(state.database, days),
         state.learning_state.watch_surges(),
+        answer_caching.watch_dislikes(state),
     ):
         ending.push_async_callback(_cancel_task, asyncio.create_task(work))
 

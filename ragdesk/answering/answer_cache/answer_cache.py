@@ -1,0 +1,181 @@
+"""Keep answers by all that they hang on, the latest asked for longest, within a bound of bytes.
+
+Kept in the memory of one process, whose settings do not change while it runs. Nothing here looks
+into a document: whoever asks makes the key, and a key that differs in anything finds nothing.
+Calls come from one thread, the event loop's.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from ragdesk.answering.answer import Answer
+from ragdesk.answering.answer_cache.answer_size import measure_answer
+from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
+from ragdesk.answering.answer_cache.near_question import QuestionForm, reduce_question
+
+MOST_DISLIKED: Final = 20_000  # questions that are not kept again; the oldest are forgotten
+ENTRY_BYTES: Final = 1_000  # of an entry's own objects, beside its answer
+LARGEST_SHARE: Final = 0.1  # of all bytes, for one answer
+CacheEvent = Literal["hit", "near_hit", "miss", "bypass", "stored", "dropped"]
+CACHE_EVENTS: Final[tuple[CacheEvent, ...]] = (
+    "hit",
+    "near_hit",
+    "miss",
+    "bypass",
+    "stored",
+    "dropped",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheKey:
+    """All that an answer hangs on.
+
+    opening: of the collection, as it was opened at a generation with its access table. asker:
+    whose answer it is. basis: validity period, history, filters and choices of the request. text:
+    of the question, normalised. person: whose words the question is in; finds nothing by itself.
+    """
+
+    collection: str
+    opening: str
+    asker: Hashable
+    basis: Hashable
+    text: str
+    person: str = field(compare=False)
+
+    @property
+    def scope(self) -> Hashable:
+        """Return all of it but the question's words."""
+        return (self.collection, self.opening, self.asker, self.basis)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheEntry:
+    key: CacheKey
+    answer: Answer
+    size: int
+    expires: float
+    form: QuestionForm | None
+
+
+class AnswerCache:
+    """The kept answers of a server. clock: seconds that only go on; count: told of each event."""
+
+    def __init__(
+        self,
+        options: AnswerCacheOptions,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        count: Callable[[CacheEvent], None] = lambda _: None,
+    ) -> None:
+        self.options = options
+        self.bytes = 0
+        self.changes = 0  # that took answers away: what was begun before them is not kept
+        self.count = count
+        self._clock = clock
+        self._entries: OrderedDict[CacheKey, CacheEntry] = OrderedDict()
+        self._forms: dict[tuple[Hashable, QuestionForm], CacheKey] = {}
+        self._openings: dict[str, str] = {}
+        self._disliked: OrderedDict[tuple[str, Hashable], None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, key: CacheKey) -> Answer | None:
+        """Return the answer that was kept for a key, or None."""
+        self._turn_to(key)
+        entry = self._entries.get(key)
+        event: CacheEvent = "hit"
+        if entry is None and self.options.near:
+            event, form = "near_hit", reduce_question(key.text)
+            near_key = self._forms.get((key.scope, form)) if form else None
+            entry = self._entries.get(near_key) if near_key else None
+        if entry is not None and entry.expires <= self._clock():
+            self._drop(entry)
+            entry = None
+        if entry is None:
+            self.count("miss")
+            return None
+        self._entries.move_to_end(entry.key)
+        self.count(event)
+        return entry.answer
+
+    def store(self, key: CacheKey, answer: Answer, *, changes: int) -> bool:
+        """Keep an answer; False where it is not. changes: as counted before it was made."""
+        form = reduce_question(key.text) if self.options.near else None
+        if changes != self.changes or self._openings.get(key.collection) != key.opening:
+            return False
+        if self._is_disliked(key.collection, key.text, form):
+            return False
+        size = ENTRY_BYTES + measure_answer(answer)
+        most = self.options.megabytes * 1_000_000
+        if size > most * LARGEST_SHARE:
+            return False
+        if (former := self._entries.get(key)) is not None:
+            self._drop(former)
+        expires = self._clock() + 60 * self.options.minutes
+        entry = CacheEntry(key=key, answer=answer, size=size, expires=expires, form=form)
+        self._entries[key] = entry
+        if form is not None:
+            self._forms[key.scope, form] = key
+        self.bytes += size
+        while self.bytes > most:
+            self._drop(next(iter(self._entries.values())))
+        self.count("stored")
+        return True
+
+    def dislike(self, collection: str, text: str) -> None:
+        """Drop the answers to a question, whoever asked it, and keep none to it from now on.
+
+        text: normalised.
+        """
+        form = reduce_question(text) if self.options.near else None
+        for name in (text, form):
+            if name is not None:
+                self._disliked[collection, name] = None
+                self._disliked.move_to_end((collection, name))
+        while len(self._disliked) > MOST_DISLIKED:
+            self._disliked.popitem(last=False)
+        self._drop_where(
+            lambda entry: (
+                entry.key.collection == collection
+                and (entry.key.text == text or (form is not None and entry.form == form))
+            )
+        )
+
+    def forget_person(self, person: str) -> None:
+        """Drop the answers to what somebody asked."""
+        self._drop_where(lambda entry: entry.key.person == person)
+
+    def clear(self) -> None:
+        """Drop every answer."""
+        self._drop_where(lambda _: True)
+
+    def _is_disliked(self, collection: str, text: str, form: QuestionForm | None) -> bool:
+        return (collection, text) in self._disliked or (
+            form is not None and (collection, form) in self._disliked
+        )
+
+    def _turn_to(self, key: CacheKey) -> None:
+        """Drop a collection's answers of another opening of it: that one is over."""
+        if self._openings.get(key.collection) != key.opening:
+            self._openings[key.collection] = key.opening
+            for entry in [e for e in self._entries.values() if e.key.collection == key.collection]:
+                self._drop(entry)
+
+    def _drop_where(self, is_meant: Callable[[CacheEntry], bool]) -> None:
+        self.changes += 1
+        for entry in [entry for entry in self._entries.values() if is_meant(entry)]:
+            self._drop(entry)
+
+    def _drop(self, entry: CacheEntry) -> None:
+        del self._entries[entry.key]
+        self.bytes -= entry.size
+        if entry.form is not None:
+            place = (entry.key.scope, entry.form)
+            if self._forms.get(place) == entry.key:
+                del self._forms[place]
+        self.count("dropped")

@@ -1,0 +1,299 @@
+"""Answers that are given again: to whom, how long, and what takes them away."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import HashEmbedder, document
+from sqlalchemy import update
+from starlette.testclient import TestClient
+from web_home import CANARY, SECRET, TEXTS, publish, serving
+
+from indexes.build import Build
+from indexes.chunk import Validity
+from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
+from ragdesk.answering.decision import DecideOptions
+from ragdesk.support.key_store import KeyStore
+from ragdesk.support.tables import KEYS
+
+QUESTION = "When does a refund reach my account?"
+ALWAYS = AnswerCacheOptions(use="always")
+
+
+@pytest.fixture
+def cached(home: Path, keys: KeyStore) -> Iterator[TestClient]:
+    with serving(home, keys, tables={"answer_cache": ALWAYS}) as client:
+        yield client
+
+
+def heard(body: str) -> list[tuple[str, dict]]:
+    blocks = [block.split("\n") for block in body.split("\n\n")[:-1]]
+    return [
+        (name.removeprefix("event: "), json.loads(data.removeprefix("data: ")))
+        for name, data in blocks
+    ]
+
+
+def ask(client: TestClient, question: str = QUESTION, **body: object) -> dict:
+    headers = body.pop("headers", {})
+    response = client.post("/v1/answers", json={"question": question, **body}, headers=headers)
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def forget_seen(answer: dict) -> dict:
+    return {k: v for k, v in answer.items() if k not in {"id", "question", "seconds", "cached"}}
+
+
+def events_of(client: TestClient) -> dict[str, float]:
+    sums = client.app.state.desk.metrics.sum_families()
+    name = "ragdesk_answer_cache_total."
+    return {k.removeprefix(name): v for k, v in sums.items() if k.startswith(name)}
+
+
+def wait_for(client: TestClient, generation: int) -> None:
+    client.app.state.desk.open_collections.refresh("default")
+    assert client.get("/v1/collections").json()["collections"][0]["generation"] == generation
+
+
+def test_the_same_question_is_given_the_same_answer_marked_and_under_an_id_of_its_own(cached):
+    first, again = ask(cached), ask(cached, f"  {QUESTION.replace(' ', '  ')}\n")
+
+    assert "cached" not in first
+    assert again["cached"] is True
+    assert again["id"] != first["id"]
+    assert set(again["seconds"]) == {"cache", "total"}
+    assert forget_seen(again) == forget_seen(first)
+    assert events_of(cached) == {"miss": 1, "stored": 1, "hit": 1}
+    figures = cached.app.state.desk.metrics.sum_families()
+    assert figures["ragdesk_answer_cache_answers"] == 1
+    assert figures["ragdesk_answer_cache_bytes"] > len(first["text"])
+
+
+@pytest.mark.parametrize("streamed_first", [True, False])
+def test_a_stream_of_a_kept_answer_is_whole_and_its_deltas_are_its_text(cached, streamed_first):
+    if streamed_first:
+        first = heard(cached.post("/v1/answers", json={"question": QUESTION, "stream": True}).text)
+        fresh = first[-1][1]
+    else:
+        fresh = ask(cached)
+
+    events = heard(cached.post("/v1/answers", json={"question": QUESTION, "stream": True}).text)
+
+    done = events[-1][1]
+    assert done["cached"] is True
+    assert forget_seen(done) == forget_seen(fresh)
+    assert [name for name, _ in events] == ["found", "delta", "verdict", "done"]
+    assert "".join(data["text"] for name, data in events if name == "delta") == done["text"]
+    told = [mark for name, data in events if name == "verdict" for mark in data["citations"]]
+    assert told == done["citations"]
+    assert events[0][1]["passages"] == done["passages"]
+
+
+OTHERWISE = [
+    {"history": [{"role": "user", "text": "Hello"}]},
+    {"filters": {"paths": ["refunds"]}},
+    {"filters": {"uris": ["refunds.md"]}},
+    {"explain": True},
+    {"verify": "show"},
+    {"collection": "other"},
+    {"question": QUESTION.lower()},
+    {"question": QUESTION.rstrip("?")},
+    {"question": QUESTION.replace(" ", "\n", 1)},
+]
+
+
+def test_whatever_else_differs_is_answered_anew(cached):
+    ask(cached)
+    for body in OTHERWISE:
+        assert "cached" not in ask(cached, **{"question": QUESTION, **body}), body
+
+
+def test_nobody_is_given_the_answer_of_another(home, keys):
+    publish(home, "default", {**TEXTS, SECRET: CANARY}, secrets=frozenset({"staff"}))
+    question = "What is the canary password of the cellar?"
+    _, staff = keys.create("staff", scopes=["ask"], groups=["staff"])
+    _, twin = keys.create("twin", scopes=["ask"], groups=["staff"])
+    _, guest = keys.create("guest", scopes=["ask"])
+    with serving(home, keys, tables={"answer_cache": ALWAYS}) as client:
+        heads = [{"Authorization": f"Bearer {token}"} for token in (staff, twin, guest)]
+        said = [ask(client, question, headers=head) for head in heads for _ in range(2)]
+
+    assert ["cached" in answer for answer in said] == [False, True, False, True, False, False]
+    assert "xylophone" not in str(said[4:])
+
+
+def test_who_shares_answers_shares_them_with_the_same_rights_alone(home, keys):
+    question = "What is the canary password of the cellar?"
+    shared = replace(ALWAYS, shared=True)
+    _, staff = keys.create("staff", scopes=["ask"], groups=["staff"])
+    _, twin = keys.create("twin", scopes=["ask"], groups=["staff"])
+    _, wider = keys.create("wider", scopes=["ask"], groups=["staff", "boss"])
+    _, guest = keys.create("guest", scopes=["ask"])
+    with serving(home, keys, tables={"answer_cache": shared}) as client:
+        heads = [{"Authorization": f"Bearer {token}"} for token in (staff, twin, wider, guest)]
+        said = [ask(client, question, headers=head) for head in heads]
+
+    assert ["cached" in answer for answer in said] == [False, True, False, False]
+    assert "xylophone" not in str(said[3])
+
+
+def test_a_key_that_lost_a_group_is_given_nothing_of_it(cached, home, keys):
+    question = "What is the canary password of the cellar?"
+    key, token = keys.create("staff", scopes=["ask"], groups=["staff"])
+    head = {"Authorization": f"Bearer {token}"}
+    assert "xylophone" in ask(cached, question, headers=head)["text"]
+    assert "cached" in ask(cached, question, headers=head)
+
+    with keys.database.write() as connection:
+        connection.execute(update(KEYS).where(KEYS.c.id == key.id).values(groups="[]"))
+    after = ask(cached, question, headers=head)
+    assert "cached" not in after
+    assert "xylophone" not in str(after)
+
+
+def test_a_publish_leaves_nothing_to_be_given(cached, home):
+    assert "5 working days" in ask(cached)["text"]
+    texts = {**TEXTS, "refunds.md": TEXTS["refunds.md"].replace("5 working", "9 working")}
+
+    wait_for(cached, publish(home, "default", texts))
+    after = ask(cached)
+
+    assert "9 working days" in after["text"]
+    assert "cached" not in after
+    assert "cached" in ask(cached)
+    assert len(cached.app.state.desk.answer_cache) == 1
+
+
+def test_a_document_that_was_removed_or_shut_is_not_read_in_an_answer(home, keys):
+    question = "What is the canary password of the cellar?"
+    _, token = keys.create("guest", scopes=["ask"])
+    head = {"Authorization": f"Bearer {token}"}
+    opened = publish(home, "default", {**TEXTS, SECRET: CANARY})
+    with serving(home, keys, tables={"answer_cache": ALWAYS}) as client:
+        assert opened
+        assert "xylophone" in ask(client, question, headers=head)["text"]
+        assert "cached" in ask(client, question, headers=head)
+
+        publish(home, "default", {**TEXTS, SECRET: CANARY}, secrets=frozenset({"staff"}))
+        client.app.state.desk.open_collections.refresh("default")
+        assert "xylophone" not in str(ask(client, question, headers=head))
+
+        publish(home, "default", {**TEXTS, SECRET: CANARY})
+        client.app.state.desk.open_collections.refresh("default")
+        assert "xylophone" in ask(client, question, headers=head)["text"]
+        folder = home / "collections" / "default"
+        with Build(folder, HashEmbedder()) as build:
+            build.publish(removed=[document(SECRET, CANARY)[0].id])
+        client.app.state.desk.open_collections.refresh("default")
+        assert "xylophone" not in str(ask(client, question, headers=head))
+
+
+def test_a_document_that_holds_for_a_time_is_read_anew_each_time(home, keys):
+    with Build(home / "collections" / "default", HashEmbedder()) as build:
+        text = "The autumn voucher is worth 20 euros off any lamp.\n"
+        validity = Validity(starts="2020-01-01T00:00:00Z", ends="2120-01-01T00:00:00Z")
+        build.add(*document("voucher.md", text, source="api", validity=validity))
+        build.publish()
+    with serving(home, keys, tables={"answer_cache": ALWAYS}) as client:
+        said = [ask(client, "What is the autumn voucher worth?") for _ in range(2)]
+
+    assert "20 euros" in said[0]["text"]
+    assert ["cached" in answer for answer in said] == [False, False]
+
+
+def test_what_is_no_plain_answer_is_not_kept(cached):
+    for question in ("Who won the world cup in 1990?", "Hello!", "I want to talk to a person."):
+        first, again = ask(cached, question), ask(cached, question)
+        assert first["outcome"] != "answered"
+        assert "cached" not in again
+
+
+def test_a_question_with_personal_data_is_not_kept(home, keys):
+    tables = {"answer_cache": ALWAYS, "decide": DecideOptions(floor=0.0)}
+    with serving(home, keys, tables=tables) as client:
+        said = [
+            ask(client, f"When does a refund reach my account{who}?")
+            for who in ("", "", " (anna@shop.example)", " (anna@shop.example)")
+        ]
+
+    assert {answer["outcome"] for answer in said} == {"answered"}
+    assert ["cached" in answer for answer in said] == [False, True, False, False]
+
+
+def begin(client: TestClient) -> str:
+    return client.post("/v1/conversations", json={}).json()["id"]
+
+
+def test_a_turn_of_a_kept_answer_is_recorded_and_a_disliked_answer_is_not_given_again(cached):
+    first = ask(cached, conversation=begin(cached))
+    second = ask(cached, conversation=(place := begin(cached)))
+    assert second["cached"] is True
+    turns = cached.get(f"/v1/conversations/{place}/turns").json()["turns"]
+    assert [turn["id"] for turn in turns] == [second["id"]]
+    assert turns[0]["answer"]["cached"] is True
+
+    liked = cached.post("/v1/feedback", json={"answer": first["id"], "verdict": "up"})
+    assert liked.status_code == 200
+    assert "cached" in ask(cached)
+    disliked = cached.post("/v1/feedback", json={"answer": second["id"], "verdict": "down"})
+    assert disliked.status_code == 200
+
+    assert ["cached" in ask(cached) for _ in range(2)] == [False, False]
+
+
+def test_what_was_disliked_before_a_start_is_not_kept_after_it(home, keys):
+    tables = {"answer_cache": ALWAYS}
+    with serving(home, keys, tables=tables) as client:
+        answer = ask(client, conversation=begin(client))
+        client.post("/v1/feedback", json={"answer": answer["id"], "verdict": "down"})
+    with serving(home, keys, tables=tables) as client:
+        client.portal.call(settle_watch)
+        assert ["cached" in ask(client) for _ in range(3)] == [False, False, False]
+        assert (
+            "cached" in [ask(client, "When do parcels leave your warehouse?") for _ in range(2)][1]
+        )
+
+
+async def settle_watch() -> None:
+    for task in asyncio.all_tasks():
+        if "watch_dislikes" in repr(task.get_coro()):
+            await task
+
+
+def test_what_a_person_asked_is_forgotten_with_their_conversation_and_their_data(cached):
+    cache = cached.app.state.desk.answer_cache
+    ask(cached, conversation=(place := begin(cached)))
+    assert len(cache) == 1
+    cached.delete(f"/v1/conversations/{place}")
+    assert (len(cache), cache.bytes) == (0, 0)
+    ask(cached)
+    cached.delete("/v1/persons/local/data")
+    assert len(cache) == 0
+
+
+def test_a_conversation_that_a_person_was_called_to_is_given_no_kept_answer(cached):
+    ask(cached)
+    place = begin(cached)
+    assert cached.post("/v1/handoffs", json={"conversation": place}).status_code == 201
+    assert "cached" not in ask(cached, conversation=place)
+
+
+def test_answers_of_the_documents_own_words_are_not_kept_unless_settings_say_so(client):
+    assert client.app.state.desk.answer_cache is None
+    assert ["cached" in ask(client) for _ in range(2)] == [False, False]
+
+
+def test_near_questions_are_given_an_answer_where_settings_say_so(home, keys):
+    tables = {"answer_cache": replace(ALWAYS, near=True)}
+    with serving(home, keys, tables=tables) as client:
+        ask(client)
+        near = ask(client, "Hi, could you tell me when a refund reaches my account, please")
+        other = ask(client, "When does a refund not reach my account?")
+
+    assert near["cached"] is True
+    assert near["question"].startswith("Hi, could you")
+    assert "cached" not in other
