@@ -34,13 +34,13 @@ from ragdesk.answering.answer_cache.answer_cache import (
 from ragdesk.answering.answer_cache.cache_rules import (
     is_cacheable_answer,
     is_cacheable_question,
+    list_read_uris,
     normalise_question,
 )
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
+from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.errors import HomeUnusable, NotFound
 from ragdesk.metrics import Metrics
-from ragdesk.settings import Settings
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import (
     Conversation,
@@ -55,17 +55,16 @@ OVERLAP: Final = 60  # seconds that a look goes back, as other servers' clocks a
 log = logging.getLogger("ragdesk.web")
 
 
-def make_answer_cache(
-    settings: Settings, metrics: Metrics, *, writes_with_model: bool
-) -> AnswerCache | None:
+def make_answer_cache(workspace: Workspace, metrics: Metrics) -> AnswerCache | None:
     """Make the cache that settings ask for, counted; None where they ask for none."""
-    if not settings.answer_cache.is_used(writes_with_model=writes_with_model):
+    options = workspace.settings.answer_cache
+    if not options.is_used(writes_with_model=workspace.engine is not None):
         return None
 
     def count(event: CacheEvent) -> None:
         metrics.cached.labels(result=event).inc()
 
-    cache = AnswerCache(settings.answer_cache, count=count)
+    cache = AnswerCache(options, count=count)
     metrics.cache_bytes.set_function(lambda: cache.bytes)
     metrics.cache_answers.set_function(lambda: len(cache))
     return cache
@@ -237,6 +236,5 @@ def _list_rights(who: Principal) -> Hashable:
 
 def _rests_on_dates(answer: Answer, opened: OpenCollection) -> bool:
     """Tell whether a document that holds for a time only was read for an answer."""
-    cited = {part.uri for part in (*answer.citations, *answer.passages)}
-    documents = [d for uri in cited for d in opened.index.documents.list_by_uri(uri)]
+    documents = [d for uri in list_read_uris(answer) for d in opened.index.documents.list_by_uri(uri)]
     return any(d.validity.starts or d.validity.ends for d in documents)

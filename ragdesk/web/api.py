@@ -135,10 +135,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             redacts_documents=workspace.settings.redaction.ingest,
             workspace=workspace,
             limits=limits,
-            writes_with_model=(writes := workspace.engine is not None),
-            answer_cache=answer_caching.make_answer_cache(
-                workspace.settings, metrics, writes_with_model=writes
-            ),
+            writes_with_model=workspace.engine is not None,
+            answer_cache=answer_caching.make_answer_cache(workspace, metrics),
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
         )
         app.state.desk = state

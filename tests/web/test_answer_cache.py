@@ -288,7 +288,7 @@ def test_answers_of_the_documents_own_words_are_not_kept_unless_settings_say_so(
 
 
 def test_near_questions_are_given_an_answer_where_settings_say_so(home, keys):
-    tables = {"answer_cache": replace(ALWAYS, near=True)}
+    tables = {"answer_cache": replace(ALWAYS, rewordings=True)}
     with serving(home, keys, tables=tables) as client:
         ask(client)
         near = ask(client, "Hi, could you tell me when a refund reaches my account, please")

@@ -14,7 +14,7 @@ from typing import Final, Literal
 from ragdesk.answering.answer import Answer
 from ragdesk.answering.answer_cache.answer_size import measure_answer
 from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
-from ragdesk.answering.answer_cache.near_question import QuestionForm, reduce_question
+from ragdesk.answering.answer_cache.near_question import QuestionMeaning, reduce_question
 
 MOST_DISLIKED: Final = 20_000  # questions that are not kept again; the oldest are forgotten
 ENTRY_BYTES: Final = 1_000  # of an entry's own objects, beside its answer
@@ -58,7 +58,7 @@ class CacheEntry:
     answer: Answer
     size: int
     expires: float
-    form: QuestionForm | None
+    form: QuestionMeaning | None
 
 
 class AnswerCache:
@@ -77,7 +77,7 @@ class AnswerCache:
         self.count = count
         self._clock = clock
         self._entries: OrderedDict[CacheKey, CacheEntry] = OrderedDict()
-        self._forms: dict[tuple[Hashable, QuestionForm], CacheKey] = {}
+        self._forms: dict[tuple[Hashable, QuestionMeaning], CacheKey] = {}
         self._openings: dict[str, str] = {}
         self._disliked: OrderedDict[tuple[str, Hashable], None] = OrderedDict()
 
@@ -89,7 +89,7 @@ class AnswerCache:
         self._turn_to(key)
         entry = self._entries.get(key)
         event: CacheEvent = "hit"
-        if entry is None and self.options.near:
+        if entry is None and self.options.rewordings:
             event, form = "near_hit", reduce_question(key.text)
             near_key = self._forms.get((key.scope, form)) if form else None
             entry = self._entries.get(near_key) if near_key else None
@@ -105,7 +105,7 @@ class AnswerCache:
 
     def store(self, key: CacheKey, answer: Answer, *, changes: int) -> bool:
         """Keep an answer; False where it is not. changes: as counted before it was made."""
-        form = reduce_question(key.text) if self.options.near else None
+        form = reduce_question(key.text) if self.options.rewordings else None
         if changes != self.changes or self._openings.get(key.collection) != key.opening:
             return False
         if self._is_disliked(key.collection, key.text, form):
@@ -132,7 +132,7 @@ class AnswerCache:
 
         text: normalised.
         """
-        form = reduce_question(text) if self.options.near else None
+        form = reduce_question(text) if self.options.rewordings else None
         for name in (text, form):
             if name is not None:
                 self._disliked[collection, name] = None
@@ -154,7 +154,7 @@ class AnswerCache:
         """Drop every answer."""
         self._drop_where(lambda _: True)
 
-    def _is_disliked(self, collection: str, text: str, form: QuestionForm | None) -> bool:
+    def _is_disliked(self, collection: str, text: str, form: QuestionMeaning | None) -> bool:
         return (collection, text) in self._disliked or (
             form is not None and (collection, form) in self._disliked
         )

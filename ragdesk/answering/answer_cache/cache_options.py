@@ -10,8 +10,8 @@ class AnswerCacheOptions:
 
     use: whose answers: of a language model (``model``), all (``always``), none (``never``).
         Answers in the documents' own words are made in the time that two or three of them save.
-    near: give an answer to a question in nearly the same words, too: without the politeness, with
-        another spelling of the same number. Else the same characters are the same question.
+    rewordings: give an answer to a question in nearly the same words, too: without the politeness,
+        with another spelling of the same number. Else the same characters are the same question.
     shared: give an answer to others with just the same rights (collections, groups, attributes),
         such as the visitors of a website. They can tell then that somebody asked the same before.
     megabytes: of answers that are kept, at most; those not asked for longest go first.
@@ -19,7 +19,7 @@ class AnswerCacheOptions:
     """
 
     use: Literal["model", "always", "never"] = "model"
-    near: bool = False
+    rewordings: bool = False
     shared: bool = False
     megabytes: int = 64
     minutes: int = 60

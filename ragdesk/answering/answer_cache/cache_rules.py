@@ -42,7 +42,6 @@ def is_cacheable_answer(answer: Answer) -> bool:
     Refusals, choices, advice in an accident, hand-offs, degraded answers, and answers with a
     sentence that was withheld or is not borne out are made anew each time.
     """
-    cited = (*answer.citations, *answer.passages)
     return (
         answer.outcome is Outcome.ANSWERED
         and answer.reason is None
@@ -51,8 +50,14 @@ def is_cacheable_answer(answer: Answer) -> bool:
         and not answer.withheld
         and bool(answer.citations)
         and all(claim.verdict in _GOOD_VERDICTS for claim in answer.claims)
-        and not any(part.uri.startswith(LOOKUP_SCHEME) for part in cited)
+        and not any(uri.startswith(LOOKUP_SCHEME) for uri in list_read_uris(answer))
     )
+
+
+def list_read_uris(answer: Answer) -> frozenset[str]:
+    """Return the uris of all that was read for an answer."""
+    cited = {citation.uri for citation in answer.citations}
+    return frozenset(cited | {passage.uri for passage in answer.passages})
 
 
 def _default_value(field: Field[Any]) -> object:

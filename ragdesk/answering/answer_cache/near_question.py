@@ -7,20 +7,22 @@ ask. A vector tells none of this: "within 30 days" and "within 60 days" are near
 than two ways to ask for one of them.
 """
 
+import re
 import unicodedata
 from typing import Final
 
 from indexes.text.folding import strip_invisible
-from indexes.text.scripts import detect_language
+from indexes.text.scripts import HAN
 from ragdesk.answering.answer_cache.chinese_question import reduce_chinese
 from ragdesk.answering.answer_cache.english_question import reduce_english
 
-QuestionForm = tuple[str, ...]
+QuestionMeaning = tuple[str, ...]
+_HAN = re.compile(f"[{HAN}]")
 LONGEST_REDUCED: Final = 300  # characters: a longer one tells a story, and is compared as it is
 LEAST_PARTS: Final = 2  # of a form: less is no question
 
 
-def reduce_question(text: str) -> QuestionForm | None:
+def reduce_question(text: str) -> QuestionMeaning | None:
     """Return the form of a question in English or Chinese; None where it has none.
 
     >>> reduce_question("Hi! Could you please tell me how I can return a gift?")
@@ -33,10 +35,6 @@ def reduce_question(text: str) -> QuestionForm | None:
     if len(text) > LONGEST_REDUCED:
         return None
     plain = unicodedata.normalize("NFKC", strip_invisible(text))
-    language = detect_language(plain)
-    parts: tuple[str, ...] = ()
-    if language == "zh":
-        parts = reduce_chinese(plain)
-    elif language == "en":
-        parts = reduce_english(plain)
-    return (language, *parts) if len(parts) >= LEAST_PARTS else None
+    is_chinese = _HAN.search(plain) is not None
+    parts = reduce_chinese(plain) if is_chinese else reduce_english(plain)
+    return ("zh" if is_chinese else "en", *parts) if len(parts) >= LEAST_PARTS else None
