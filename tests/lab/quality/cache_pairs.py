@@ -69,10 +69,9 @@ def print_shares(pairs: Sequence[QuestionPair], takes: Callable[[str, str], bool
         for kind in ("all", pair.kind):
             groups[pair.lang, pair.same, kind].append(takes(pair.a, pair.b))
     for (lang, same, kind), taken in sorted(groups.items(), key=lambda item: str(item[0])):
-        share = estimate_proportion(sum(taken), len(taken))
+        share = estimate_proportion([float(taken_one) for taken_one in taken])
         name = "hits" if same else "false hits"
-        interval = f"{share.ci_low:.3f} to {share.ci_high:.3f}"
-        print(f"  {lang} {name:10} {kind:24} {sum(taken):5} of {len(taken):5} ({interval})")
+        print(f"  {lang} {name:10} {kind:24} {sum(taken):5} of {len(taken):5}: {share}")
 
 
 def print_vectors(pairs: Sequence[QuestionPair]) -> None:
@@ -92,12 +91,12 @@ def print_vectors(pairs: Sequence[QuestionPair]) -> None:
 
 
 def print_cost(pairs: Sequence[QuestionPair]) -> None:
-    """Print what it takes to reduce a question, in microseconds."""
+    """Print what it takes to reduce a question, in microseconds of a processor."""
     times = []
     for text in [text for pair in pairs for text in (pair.a, pair.b)]:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         reduce_question(text)
-        times.append(1e6 * (time.perf_counter() - begun))
+        times.append(1e6 * (time.thread_time() - begun))
     times.sort()
     median, late = statistics.median(times), times[int(0.99 * len(times))]
     print(f"  a question reduced in {median:.0f} µs (median), {late:.0f} µs (99 %)")
