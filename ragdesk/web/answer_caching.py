@@ -236,5 +236,7 @@ def _list_rights(who: Principal) -> Hashable:
 
 def _rests_on_dates(answer: Answer, opened: OpenCollection) -> bool:
     """Tell whether a document that holds for a time only was read for an answer."""
-    documents = [d for uri in list_read_uris(answer) for d in opened.index.documents.list_by_uri(uri)]
+    documents = [
+        d for uri in list_read_uris(answer) for d in opened.index.documents.list_by_uri(uri)
+    ]
     return any(d.validity.starts or d.validity.ends for d in documents)

@@ -84,6 +84,10 @@ class AnswerCache:
     def __len__(self) -> int:
         return len(self._entries)
 
+    def list_entries(self) -> list[CacheEntry]:
+        """List what is kept, the latest asked for last."""
+        return list(self._entries.values())
+
     def find(self, key: CacheKey) -> Answer | None:
         """Return the answer that was kept for a key, or None."""
         self._turn_to(key)

@@ -15,13 +15,12 @@ _LEADS = re.compile(
     r"|你?(?:能|可以|能不能|可不可以)告诉我(?!们)|(?:请|麻烦)?告诉我(?!们)|有?谁知道)"
     r"[,。!?:;~ 啊呀哦]*)+"
 )
-_TAILS = re.compile(
-    r"(?:[,。!?:;~ ]+(?:谢谢(?:你|您|啦|了|大家)?|多谢|感谢|麻烦了|麻烦你了|急))+[,。!?:;~ ]*$"
-)
+_TAIL = re.compile("[,。!?:;~ ](?:谢谢(?:你|您|啦|了|大家)?|多谢|感谢|麻烦你?了|急)$")
+_ENDS = ",。!?:;~ "
 _REWRITTEN: Final = tuple(
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (rf"(?<=[{HAN},。?!]) +| +(?=[{HAN},。?!])", ""),
+        (rf"(?<=[{HAN},。?!]) | (?=[{HAN},。?!])", ""),
         ("您", "你"),
         ("啥时候|何时|什么时间", "什么时候"),
         ("为何|为啥", "为什么"),
@@ -38,7 +37,7 @@ _CHOICE = re.compile(
     "(?P<can>能不能|能否)|(?P<may>可不可以|可否|是否可以)|(?P<is>是不是)|(?P<has>有没有)|(?P<will>会不会|是否会)"
 )
 _CHOSEN = {"can": "能", "may": "可以", "is": "是", "has": "有", "will": "会"}
-_SOFTENERS = re.compile("[呢呀啊哦哈嘛吧]+$")
+_SOFTENERS = "呢呀啊哦哈嘛吧"
 _ASKS = re.compile("[吗么]$|什么|怎么|多久|多少|哪|为什么|几|谁|是否")
 _COUNTED = re.compile(
     rf"(?<![{NUMERALS}第])([{NUMERALS}]{{1,9}})(?=个工作日|个?小时|分钟|个?月|天|年|日|周|元|块|号|次|倍|件|台|折|个星期)"
@@ -62,8 +61,10 @@ def reduce_chinese(text: str) -> tuple[str, ...]:
     >>> reduce_chinese("能退货吗") == reduce_chinese("不能退货吗")
     False
     """
-    plain = simplify_characters(text).lower().strip()
-    plain = _TAILS.sub("", plain)
+    lines = [" ".join(line.split()) for line in simplify_characters(text).lower().splitlines()]
+    plain = "。".join(line for line in lines if line)
+    while tail := _TAIL.search(ended := plain.rstrip(_ENDS)):
+        plain = ended[: tail.start() + 1]
     if lead := _LEADS.match(plain):
         plain = plain[lead.end() :]
     for pattern, replacement in _REWRITTEN:
@@ -71,7 +72,7 @@ def reduce_chinese(text: str) -> tuple[str, ...]:
     plain = _COUNTED.sub(_read_count, plain)
     is_asked = plain.endswith("?")
     plain = plain.rstrip("?!。 ~")
-    plain = _SOFTENERS.sub("", plain)
+    plain = plain.rstrip(_SOFTENERS)
     plain = _end_choice(plain)
     if is_asked and not _ASKS.search(plain):
         plain += "吗"

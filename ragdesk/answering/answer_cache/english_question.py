@@ -50,10 +50,11 @@ _ASKING = (
 )
 # At the beginning, again and again: greetings, and that one asks.
 _LEADS = re.compile(rf"(?:(?:{_GREETING}|{_ASKING}|please|kindly|so|and|ok|okay)\b[ ,.:;!–—-]*)+")
-_TAILS = re.compile(
-    r"(?:[ ,.:;!?–—-]*\b(?:please|thanks(?: (?:a lot|so much|in advance|again))?|thx|cheers"
-    r"|thank you(?: (?:very much|so much|in advance))?|many thanks))+[ ,.:;!?]*$"
+_TAIL = re.compile(
+    r"\b(?:please|thx|cheers|(?:many )?thanks(?: (?:a lot|so much|in advance|again))?"
+    r"|thank you(?: (?:very much|so much|in advance))?)$"
 )
+_ENDS = " ,.:;!?–—-"
 _PLEASE = re.compile(r"\bplease\b")
 _HOW_TO = re.compile(r"\bhow (?:do|can|could) i\b|\bhow i (?:can|could)\b|\bhow to\b")
 _MAY_ONE = re.compile(
@@ -113,12 +114,13 @@ def reduce_english(text: str) -> tuple[str, ...]:
     >>> reduce_english("Can't I pay 30 euros?") == reduce_english("Can I pay 30 euros?")
     False
     """
-    plain = _mark_names(" ".join(text.split(" ")).strip()).lower()
+    plain = _mark_names(text.strip()).lower()
     if not _ENGLISH.search(plain) or _ACCENTS.search(plain):
         return ()
     for pattern, replacement in _REWRITTEN:
         plain = pattern.sub(replacement, plain)
-    plain = _TAILS.sub("", plain)
+    while tail := _TAIL.search(ended := plain.rstrip(_ENDS)):
+        plain = ended[: tail.start()].rstrip(" ,–—-")
     if lead := _LEADS.match(plain):
         plain = plain[lead.end() :]
     plain = _PLEASE.sub(" ", plain)
