@@ -186,31 +186,34 @@ async def watch_dislikes(state: ServerState) -> None:
     """Drop what is disliked anywhere: at the start, and as other servers of the database say."""
     if state.answer_cache is None:
         return
-    since, known = int(time.time()) - LOOK_BACK, set[str]()
+    since, known = int(time.time()) - LOOK_BACK, frozenset[str]()
     while True:
         look = int(time.time())
         try:
-            turns = await run_in_thread(_read_disliked, state, since, known)
-            for turn in turns:
-                drop_disliked(state, turn)
-            known |= {turn.id for turn in turns}
-            since = look - OVERLAP
+            names, turns = await run_in_thread(_read_disliked, state, since, known)
+            since, known = look - OVERLAP, names
         except HomeUnusable as error:
             log.warning("dislikes cannot be read", extra={"reason": str(error), "repeats": "cache"})
             state.answer_cache.clear()  # what is disliked meanwhile must not be given again
-        if not state.database.is_shared and since > look - LOOK_BACK:
-            return
+        else:
+            for turn in turns:
+                drop_disliked(state, turn)
+            if not state.database.is_shared:
+                return  # no other server takes any
         await asyncio.sleep(WATCH_SECONDS)
 
 
-def _read_disliked(state: ServerState, since: int, known: set[str]) -> list[ConversationTurn]:
-    """Read the turns that were disliked since a time and are not known yet. Blocks."""
+def _read_disliked(
+    state: ServerState, since: int, known: frozenset[str]
+) -> tuple[frozenset[str], list[ConversationTurn]]:
+    """Read which turns were disliked since a time, and those of them not known yet. Blocks."""
+    names = state.feedback.list_disliked_turns(since, MOST_DISLIKED)
     turns: list[ConversationTurn] = []
-    for name in state.feedback.list_disliked_turns(since, MOST_DISLIKED):
+    for name in names:
         if name not in known:
             with contextlib.suppress(NotFound):  # it was deleted meanwhile, with its conversation
                 turns.append(state.conversations.get_turn(name))
-    return turns
+    return frozenset(names), turns
 
 
 def _make_key(

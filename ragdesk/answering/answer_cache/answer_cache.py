@@ -5,6 +5,7 @@ into a document: whoever asks makes the key, and a key that differs in anything 
 Calls come from one thread, the event loop's.
 """
 
+import hashlib
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -12,12 +13,12 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from ragdesk.answering.answer import Answer
-from ragdesk.answering.answer_cache.answer_size import measure_answer
 from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
+from ragdesk.answering.answer_cache.memory_size import measure_memory
 from ragdesk.answering.answer_cache.near_question import QuestionMeaning, reduce_question
 
 MOST_DISLIKED: Final = 20_000  # questions that are not kept again; the oldest are forgotten
-ENTRY_BYTES: Final = 1_000  # of an entry's own objects, beside its answer
+ENTRY_BYTES: Final = 500  # of an entry's own objects, beside its key and its answer
 LARGEST_SHARE: Final = 0.1  # of all bytes, for one answer
 CacheEvent = Literal["hit", "near_hit", "miss", "bypass", "stored", "dropped"]
 CACHE_EVENTS: Final[tuple[CacheEvent, ...]] = (
@@ -58,7 +59,7 @@ class CacheEntry:
     answer: Answer
     size: int
     expires: float
-    form: QuestionMeaning | None
+    meaning: QuestionMeaning | None
 
 
 class AnswerCache:
@@ -77,9 +78,9 @@ class AnswerCache:
         self.count = count
         self._clock = clock
         self._entries: OrderedDict[CacheKey, CacheEntry] = OrderedDict()
-        self._forms: dict[tuple[Hashable, QuestionMeaning], CacheKey] = {}
+        self._meanings: dict[tuple[Hashable, QuestionMeaning], CacheKey] = {}
         self._openings: dict[str, str] = {}
-        self._disliked: OrderedDict[tuple[str, Hashable], None] = OrderedDict()
+        self._disliked: OrderedDict[bytes, None] = OrderedDict()  # digests, as texts may be long
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -94,8 +95,8 @@ class AnswerCache:
         entry = self._entries.get(key)
         event: CacheEvent = "hit"
         if entry is None and self.options.rewordings:
-            event, form = "near_hit", reduce_question(key.text)
-            near_key = self._forms.get((key.scope, form)) if form else None
+            event, meaning = "near_hit", reduce_question(key.text)
+            near_key = self._meanings.get((key.scope, meaning)) if meaning else None
             entry = self._entries.get(near_key) if near_key else None
         if entry is not None and entry.expires <= self._clock():
             self._drop(entry)
@@ -109,22 +110,22 @@ class AnswerCache:
 
     def store(self, key: CacheKey, answer: Answer, *, changes: int) -> bool:
         """Keep an answer; False where it is not. changes: as counted before it was made."""
-        form = reduce_question(key.text) if self.options.rewordings else None
+        meaning = reduce_question(key.text) if self.options.rewordings else None
         if changes != self.changes or self._openings.get(key.collection) != key.opening:
             return False
-        if self._is_disliked(key.collection, key.text, form):
+        if self._is_disliked(key.collection, key.text, meaning):
             return False
-        size = ENTRY_BYTES + measure_answer(answer)
+        size = ENTRY_BYTES + measure_memory(answer) + measure_memory(key) + measure_memory(meaning)
         most = self.options.megabytes * 1_000_000
         if size > most * LARGEST_SHARE:
             return False
         if (former := self._entries.get(key)) is not None:
             self._drop(former)
         expires = self._clock() + 60 * self.options.minutes
-        entry = CacheEntry(key=key, answer=answer, size=size, expires=expires, form=form)
+        entry = CacheEntry(key=key, answer=answer, size=size, expires=expires, meaning=meaning)
         self._entries[key] = entry
-        if form is not None:
-            self._forms[key.scope, form] = key
+        if meaning is not None:
+            self._meanings[key.scope, meaning] = key
         self.bytes += size
         while self.bytes > most:
             self._drop(next(iter(self._entries.values())))
@@ -136,17 +137,16 @@ class AnswerCache:
 
         text: normalised.
         """
-        form = reduce_question(text) if self.options.rewordings else None
-        for name in (text, form):
-            if name is not None:
-                self._disliked[collection, name] = None
-                self._disliked.move_to_end((collection, name))
+        meaning = reduce_question(text) if self.options.rewordings else None
+        for digest in _list_digests(collection, text, meaning):
+            self._disliked[digest] = None
+            self._disliked.move_to_end(digest)
         while len(self._disliked) > MOST_DISLIKED:
             self._disliked.popitem(last=False)
         self._drop_where(
             lambda entry: (
                 entry.key.collection == collection
-                and (entry.key.text == text or (form is not None and entry.form == form))
+                and (entry.key.text == text or (meaning is not None and entry.meaning == meaning))
             )
         )
 
@@ -158,10 +158,8 @@ class AnswerCache:
         """Drop every answer."""
         self._drop_where(lambda _: True)
 
-    def _is_disliked(self, collection: str, text: str, form: QuestionMeaning | None) -> bool:
-        return (collection, text) in self._disliked or (
-            form is not None and (collection, form) in self._disliked
-        )
+    def _is_disliked(self, collection: str, text: str, meaning: QuestionMeaning | None) -> bool:
+        return any(digest in self._disliked for digest in _list_digests(collection, text, meaning))
 
     def _turn_to(self, key: CacheKey) -> None:
         """Drop a collection's answers of another opening of it: that one is over."""
@@ -178,8 +176,16 @@ class AnswerCache:
     def _drop(self, entry: CacheEntry) -> None:
         del self._entries[entry.key]
         self.bytes -= entry.size
-        if entry.form is not None:
-            place = (entry.key.scope, entry.form)
-            if self._forms.get(place) == entry.key:
-                del self._forms[place]
+        if entry.meaning is not None:
+            place = (entry.key.scope, entry.meaning)
+            if self._meanings.get(place) == entry.key:
+                del self._meanings[place]
         self.count("dropped")
+
+
+def _list_digests(collection: str, text: str, meaning: QuestionMeaning | None) -> list[bytes]:
+    """Return what a disliked question is known by: its words, and what they mean."""
+    names = (
+        [(collection, text)] if meaning is None else [(collection, text), (collection, *meaning)]
+    )
+    return [hashlib.sha256("\0".join(name).encode(errors="replace")).digest() for name in names]

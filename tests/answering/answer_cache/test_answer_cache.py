@@ -18,7 +18,6 @@ from ragdesk.answering.answer import (
     Turn,
 )
 from ragdesk.answering.answer_cache.answer_cache import AnswerCache, CacheKey
-from ragdesk.answering.answer_cache.answer_size import measure_answer
 from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
 from ragdesk.answering.answer_cache.cache_rules import (
     is_cacheable_answer,
@@ -134,7 +133,11 @@ def test_the_answers_not_asked_for_longest_go_first_and_a_huge_one_is_not_kept()
     assert cache.find(keys[0]) is long
     assert cache.find(keys[1]) is None
     assert not cache.store(KEY, replace(ANSWER, text="x" * 200_000), changes=cache.changes)
-    assert cache.bytes == sum(1_000 + measure_answer(long) for _ in range(len(cache)))
+    told = replace(KEY, basis=(Turn(role="user", text="y" * 200_000),))
+    cache.find(told)
+    assert not cache.store(told, ANSWER, changes=cache.changes)  # what was said before counts, too
+    cache.clear()
+    assert cache.bytes == 0
 
 
 def test_what_was_begun_before_something_was_dropped_is_not_kept():
