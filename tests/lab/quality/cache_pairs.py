@@ -78,9 +78,10 @@ def print_vectors(pairs: Sequence[QuestionPair]) -> None:
     """Print what cosines of the packaged model would do."""
     with tempfile.TemporaryDirectory() as home:
         embedder = Workspace(Path(home), Settings()).embedders.open_configured()
-        cosines = np.array(
-            [float(embedder.embed_query(p.a) @ embedder.embed_query(p.b)) for p in pairs]
-        )
+        if embedder is None:
+            raise AssertionError("no embedder")
+        vectors = [(embedder.embed_query(p.a), embedder.embed_query(p.b)) for p in pairs]
+    cosines = np.array([0.0 if a is None or b is None else float(a @ b) for a, b in vectors])
     same = np.array([pair.same for pair in pairs])
     others = np.sort(cosines[~same])
     for most in (0.0, 0.005):
