@@ -214,9 +214,17 @@ def test_a_document_that_holds_for_a_time_is_read_anew_each_time(home, keys):
         build.publish()
     with serving(home, keys, tables={"answer_cache": ALWAYS}) as client:
         said = [ask(client, "What is the autumn voucher worth?") for _ in range(2)]
+        now = ["2026-01-01T00:00:00Z"]
+        opened = client.app.state.desk.open_collections._places["default"].shared.collection
+        opened.index._masks._periods._clock = lambda: now[0]
+        others = {"filters": {"uris": ["refunds.md"]}}
+        within = [ask(client, **others) for _ in range(2)]
+        now[0] = "2120-01-01T00:00:00Z"  # the voucher is over: other documents answer now
+        beyond = ask(client, **others)
 
     assert "20 euros" in said[0]["text"]
-    assert ["cached" in answer for answer in said] == [False, False]
+    assert ["cached" in answer for answer in (*said, *within)] == [False, False, False, True]
+    assert "cached" not in beyond
 
 
 def test_what_is_no_plain_answer_is_not_kept(cached):
