@@ -23,6 +23,7 @@ from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.tables import KEYS
+from ragdesk.web import answer_caching
 
 QUESTION = "When does a refund reach my account?"
 ALWAYS = AnswerCacheOptions(use="always")
@@ -279,6 +280,16 @@ def test_what_was_disliked_before_a_start_is_not_kept_after_it(home, keys):
         assert (
             "cached" in [ask(client, "When do parcels leave your warehouse?") for _ in range(2)][1]
         )
+
+
+def test_a_look_finds_what_was_disliked_at_another_server(home, keys):
+    tables = {"answer_cache": ALWAYS}
+    with serving(home, keys, tables=tables) as here, serving(home, keys, tables=tables) as there:
+        assert ["cached" in ask(here) for _ in range(2)] == [False, True]
+        answer = ask(there, conversation=begin(there))
+        there.post("/v1/feedback", json={"answer": answer["id"], "verdict": "down"})
+        here.portal.call(answer_caching.watch_dislikes, here.app.state.desk)
+        assert ["cached" in ask(here) for _ in range(2)] == [False, False]
 
 
 async def settle_watch() -> None:
