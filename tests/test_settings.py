@@ -50,6 +50,29 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path):
     ] == "default"
 
 
+def test_a_variable_may_name_the_file_that_holds_a_secret(tmp_path):
+    secret = tmp_path / "database_url"
+    secret.write_text("postgresql+psycopg://desk:pw@db/ragdesk\n", encoding="utf-8")
+    variable = "RAGDESK_SUPPORT__DATABASE_FILE"
+    loaded = read(tmp_path, environ={variable: str(secret)})
+    assert loaded.settings.support.database == "postgresql+psycopg://desk:pw@db/ragdesk"
+    assert loaded.origins["support.database"] == variable
+    both = {variable: str(secret), "RAGDESK_SUPPORT__DATABASE": ""}
+    with pytest.raises(SettingsError, match="are both set"):
+        read(tmp_path, environ=both)
+    secret.write_text("\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="database_url is empty"):
+        read(tmp_path, environ={variable: str(secret)})
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read(tmp_path, environ={variable: str(tmp_path / "nowhere")})
+    with pytest.raises(SettingsError, match=r"mean 'serve\.port'"):
+        read(tmp_path, environ={"RAGDESK_SERVE__PROT_FILE": str(tmp_path / "r.toml")})
+
+
+def test_no_setting_ends_like_the_variable_of_a_file():
+    assert [row.name for row in list_settings(Settings()) if row.name.endswith("_file")] == []
+
+
 def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
     assert read(tmp_path, "[serve]\nport = 7\n", serve__port=None).settings.serve.port == 7
 

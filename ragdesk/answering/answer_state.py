@@ -1,13 +1,40 @@
 """The state of an answer being written: text, claims, citations, and why it stopped."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
-from ragdesk.answering.answer import AnswerReason, Choice, Citation, Claim
+from ragdesk.answering.answer import (
+    AnswerReason,
+    Choice,
+    Citation,
+    Claim,
+    ClaimChecked,
+    ClaimVerdict,
+    Outcome,
+    TextDelta,
+)
+from ragdesk.answering.decision import decide_outcome
+from ragdesk.answering.messages import (
+    NO_ANSWER_TEXT,
+    TURN_TEXTS,
+    UNSUPPORTED_TEXT,
+    format_choices,
+    localise_text,
+)
 from ragdesk.answering.quote_places import QuoteLocator
 from ragdesk.answering.statement import Statement, WriterNote
 from ragdesk.answering.writing.citations import FindLinks, cite_statement, format_claim
 from ragdesk.answering.writing.writer import Writer
 from ragdesk.errors import EngineFailed
+
+
+@dataclass(frozen=True, slots=True)
+class SettledStatements:
+    """What an answer says before its writer begins, which no failure of it takes back."""
+
+    text: str
+    claims: Sequence[Claim]
+    citations: Sequence[Citation]
 
 
 @dataclass(slots=True)
@@ -35,12 +62,25 @@ class AnswerState:
     turn: AnswerReason | None = None
     is_quoted: bool = False
     find_links: FindLinks = lambda _: ()
+    settled: SettledStatements | None = None
+
+    @property
+    def has_written(self) -> bool:
+        """Whether a writer has said anything, beside what was settled before."""
+        return self.text != (self.settled.text if self.settled else "")
+
+    def settle(self) -> None:
+        """Keep what was said so far, whatever becomes of the writer."""
+        self.settled = SettledStatements(self.text, tuple(self.claims), tuple(self.citations))
 
     def begin_anew(self, writer: Writer, reason: str) -> None:
         """Begin with another writer, whatever was written; why no question was asked stays."""
         fresh = AnswerState(
             writer, reason, withheld=self.withheld, turn=self.turn, find_links=self.find_links
         )
+        if (settled := self.settled) is not None:
+            fresh.settled, fresh.text = settled, settled.text
+            fresh.claims, fresh.citations = list(settled.claims), list(settled.citations)
         for part in fields(self):
             setattr(self, part.name, getattr(fresh, part.name))
 
@@ -50,6 +90,16 @@ class AnswerState:
         self.is_open = True
         self.text += separator + words
         return separator + words
+
+    def tell_statement(
+        self, statement: Statement, locate: QuoteLocator
+    ) -> tuple[TextDelta, ClaimChecked]:
+        """Add a whole statement; gives the events that tell it."""
+        claim, new_citations = self.add_statement(statement, locate)
+        checked = ClaimChecked(
+            claim=claim.text, verdict=claim.verdict, support=claim.support, citations=new_citations
+        )
+        return TextDelta(self.last_text), checked
 
     def add_statement(
         self, statement: Statement, locate: QuoteLocator
@@ -74,3 +124,35 @@ class AnswerState:
             raise EngineFailed(note.reason, "No sentence of the language model passed the check.")
         else:
             self.refused = True
+
+    @property
+    def is_claimless(self) -> bool:
+        """Whether nothing is claimed."""
+        return all(claim.verdict is ClaimVerdict.NO_CLAIM for claim in self.claims)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What the answer comes to. A fact that was looked up stands, whatever the writer did."""
+        if self.choices:
+            return Outcome.CLARIFY
+        has_facts = self.settled is not None and bool(self.settled.citations)
+        return (
+            Outcome.UNSUPPORTED if self.refused and not has_facts else decide_outcome(self.claims)
+        )
+
+    def end_claimless(self, language: str, *, streaming: bool = False) -> str:
+        """End an answer that claims nothing: with the choices, or "not in the documents".
+
+        Returns the words that are new. streaming: what was begun was sent, and cannot be unsaid.
+        """
+        words = self._find_closing(language)
+        separator = "\n" if streaming and self.text else ""
+        self.text = f"{self.text}{separator}{words}" if streaming else words
+        return separator + words
+
+    def _find_closing(self, language: str) -> str:
+        if self.choices:
+            return format_choices([choice.label for choice in self.choices], language)
+        if self.turn and not self.refused:
+            return localise_text(TURN_TEXTS[self.turn], language)
+        return localise_text(UNSUPPORTED_TEXT if self.refused else NO_ANSWER_TEXT, language)

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncGenerator, Hashable
+from collections.abc import AsyncGenerator, Hashable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -37,6 +37,7 @@ from ragdesk.answering.answer_cache.cache_rules import (
     list_read_uris,
     normalise_question,
 )
+from ragdesk.answering.lookup_result import is_lookup
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.errors import HomeUnusable, NotFound
@@ -112,21 +113,30 @@ class CacheTicket:
             self.cache.store(self.key, answer, changes=self.changes)
 
 
+def may_be_cached(conversation: Conversation | None, turns: Sequence[ConversationTurn]) -> bool:
+    """Tell whether a question in a conversation, or in none, may be looked up in the cache.
+
+    Not behind an answer that rests on live facts, nor once a person was called.
+    """
+    is_plain = conversation is None or conversation.state == "answering"
+    return is_plain and not any(map(_has_lookup, turns))
+
+
 def open_ticket(
     state: ServerState,
     who: Principal,
-    conversation: Conversation | None,
     opened: OpenCollection,
     question: Question,
+    *,
+    is_plain: bool = True,
 ) -> CacheTicket | None:
     """Return a question's place in the cache; None where it is to be asked in any case.
 
-    So are questions with live facts, and those in a conversation that a person was called to.
+    is_plain: as ``may_be_cached`` says of its conversation. One that brings live facts is asked.
     """
     cache = state.answer_cache
     if cache is None:
         return None
-    is_plain = conversation is None or conversation.state == "answering"
     if not is_plain or not is_cacheable_question(question):
         cache.count("bypass")
         return None
@@ -230,6 +240,12 @@ def _make_key(
         text=normalise_question(question.text),
         person=who.person,
     )
+
+
+def _has_lookup(turn: ConversationTurn) -> bool:
+    """Tell whether the answer of a turn rests on a live fact."""
+    citations = (turn.answer or {}).get("citations", ())
+    return any(is_lookup(citation["uri"]) for citation in citations)
 
 
 def _list_rights(who: Principal) -> Hashable:

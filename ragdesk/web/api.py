@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 import ragdesk
 from indexes.errors import ModelMissing
@@ -17,6 +18,7 @@ from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.support.learning.learning_desk import LearningDesk
+from ragdesk.support.lookups.lookup_desk import LookupDesk
 from ragdesk.support.sign_in.audit_log import AuditAction, note_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
@@ -42,6 +44,7 @@ from ragdesk.web import (
     job_routes,
     key_routes,
     learning,
+    lookup_routes,
     oidc_routes,
     page_look,
     person_routes,
@@ -58,6 +61,8 @@ from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.learning_state import make_learning_state
 from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
+from ragdesk.web.openai_api import chat_routes
+from ragdesk.web.openai_api.openai_errors import OpenAiErrorTranslation
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.page_options import PageLook
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
@@ -80,6 +85,7 @@ ROUTERS = (
     generation_routes.router,
     retrieval_routes.router,
     case_routes.router,
+    chat_routes.router,
     key_routes.router,
     site_routes.router,
     admin_routes.router,
@@ -89,6 +95,7 @@ ROUTERS = (
     handoff_hooks.router,
     handoffs.router,
     insight.router,
+    lookup_routes.router,
     learning.router,
     person_routes.router,
     oidc_routes.router,
@@ -100,6 +107,14 @@ ROUTES = tuple(
 )
 PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 9457)."}
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
+
+
+class DeskApi(DescribedApi):
+    """The app. What only its outermost layer answers is translated, too: an unexpected error."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return all layers of the app, within the one that translates errors."""
+        return OpenAiErrorTranslation(super().build_middleware_stack())
 
 
 def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
@@ -138,6 +153,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             writes_with_model=workspace.engine is not None,
             answer_cache=answer_caching.make_answer_cache(workspace, metrics),
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
+            lookups=_make_lookups(workspace.settings, keys, metrics),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -180,6 +196,7 @@ def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None
     ending.push_async_callback(state.workspace.close)
     ending.callback(state.open_collections.close)
     ending.callback(state.uploads.close)
+    ending.callback(state.lookups.close)
     ending.callback(state.gate.threads.shutdown)
     ending.push_async_callback(asyncio.to_thread, state.page_images.close)
     ending.push_async_callback(asyncio.to_thread, state.jobs.close, seconds)
@@ -253,6 +270,10 @@ def _make_limits(settings: Settings, keys: KeyStore, gate: Authenticator) -> Req
     return RequestLimits(settings.limits, counts, gate.threads, shared=keys.database.is_shared)
 
 
+def _make_lookups(settings: Settings, keys: KeyStore, metrics: Metrics) -> LookupDesk:
+    return LookupDesk(settings.lookups, RequestCounts(keys.database), metrics.record_lookup)
+
+
 def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:
     seconds = workspace.settings.serve.poll_seconds
     retry_seconds = workspace.settings.serve.retry_seconds
@@ -269,7 +290,7 @@ def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollec
 def _make_app(
     lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
 ) -> FastAPI:
-    app = DescribedApi(
+    app = DeskApi(
         title="ragdesk",
         version=ragdesk.__version__,
         description=API_DESCRIPTION,

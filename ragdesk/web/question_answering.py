@@ -18,7 +18,13 @@ from ragdesk.support.conversations.conversation import Conversation, Conversatio
 from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.support.sign_in.identity import Identity
 from ragdesk.web import schemas
-from ragdesk.web.answer_caching import keep_events, open_ticket, replay_answer
+from ragdesk.web.answer_caching import (
+    CacheTicket,
+    keep_events,
+    may_be_cached,
+    open_ticket,
+    replay_answer,
+)
 from ragdesk.web.conversation_access import AnswerView, open_history
 from ragdesk.web.handoff_answers import (
     find_handoff_with_person,
@@ -72,24 +78,27 @@ async def make_question(
 ) -> Question:
     """Make the question that an open collection is asked; counted where a model writes.
 
+    What it wants looked up for the asker comes with it: such an answer is kept in no cache.
     identity: whose limits count it. Raises RateLimited.
     """
     ask, who = context.ask, context.who
     history = tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history)
     if context.conversation is not None:
-        view = AnswerView(groups=who.groups, index=opened.index)
+        view = AnswerView(groups=who.groups, index=opened.index, opens_lookups=True)
         # Who sees every document needs no look-up, and no thread for it.
         is_open = who.groups is None
         turns = context.turns
         history = view.history(turns) if is_open else await run_in_thread(view.history, turns)
     if state.writes_with_model:
         await state.limits.count_answer(identity)
+    lookups = await state.lookups.look_up(ask.question, history, who, context.collection)
     return Question(
         text=ask.question,
         history=history,
         where=ask.filters.to_filter(who.groups),
         explain=ask.explain,
         send=ask.verify,
+        lookups=lookups,
     )
 
 
@@ -101,7 +110,7 @@ def stream_answer(
     The cache is outside of all: an answer that called a person is not kept in it.
     """
     conversation, who = context.conversation, context.who
-    ticket = open_ticket(state, who, conversation, opened, question)
+    ticket = _open_ticket(state, context, opened, question)
     cached = ticket.find_answer() if ticket else None
     events = replay_answer(cached) if cached else opened.desk.stream(question)
     if conversation is not None:
@@ -120,13 +129,20 @@ async def answer_question(
 
     ask_desk: waits for what the desk says, or gives up with who asked.
     """
-    ticket = open_ticket(state, context.who, context.conversation, opened, question)
+    ticket = _open_ticket(state, context, opened, question)
     cached = ticket.find_answer() if ticket else None
     answer = cached or await ask_desk(opened.desk.ask(question))
     answer = await record_turn(state, context, answer)
     if ticket and not cached:
         ticket.keep_answer(answer)
     return answer
+
+
+def _open_ticket(
+    state: ServerState, context: QuestionContext, opened: OpenCollection, question: Question
+) -> CacheTicket | None:
+    is_plain = may_be_cached(context.conversation, context.turns)
+    return open_ticket(state, context.who, opened, question, is_plain=is_plain)
 
 
 async def record_turn(state: ServerState, context: QuestionContext, answer: Answer) -> Answer:

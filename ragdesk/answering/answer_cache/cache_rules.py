@@ -5,10 +5,10 @@ from dataclasses import MISSING, Field, fields
 from typing import Any, Final
 
 from ragdesk.answering.answer import Answer, ClaimVerdict, Outcome, Question
+from ragdesk.answering.lookup_result import is_lookup
 
 # All that an answer hangs on beside its documents, and that a key of the cache holds.
 KEYED_FIELDS: Final = frozenset({"text", "history", "where", "explain", "send"})
-LOOKUP_SCHEME: Final = "lookup:"  # of the uris of live facts
 _GOOD_VERDICTS: Final = frozenset({ClaimVerdict.SUPPORTED, ClaimVerdict.NO_CLAIM})
 
 
@@ -50,7 +50,7 @@ def is_cacheable_answer(answer: Answer) -> bool:
         and not answer.withheld
         and bool(answer.citations)
         and all(claim.verdict in _GOOD_VERDICTS for claim in answer.claims)
-        and not any(uri.startswith(LOOKUP_SCHEME) for uri in list_read_uris(answer))
+        and not any(map(is_lookup, list_read_uris(answer)))
     )
 
 

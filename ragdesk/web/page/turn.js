@@ -12,6 +12,7 @@ const MARK = /\[(\d{1,3})\]/;
 const SOCIAL = new Set(["greeting", "thanks", "goodbye"]); // nothing was looked for, so nothing is missing
 const MOST_LINKS = 6; // shown under an answer; its sources have all of them
 const OUTCOMES = { not_found: "notFound", unsupported: "unsupported", clarify: "clarify", handed_over: "handed_over" };
+const WHY_DEGRADED = { words_outdated: "wordsOutdated", lookup_unavailable: "lookupDown" };
 const LONG = 400; // characters of a question, or lines, from which it is folded
 const MANY_LINES = 6;
 const WIDE = matchMedia("(min-width: 60rem)"); // talk and panel stand side by side
@@ -141,7 +142,7 @@ export class Turn {
     this.#say();
     this.status.replaceWith(...this.#reason(answer));
     if (answer.degraded) {
-      const why = answer.degraded_reason.startsWith("words_outdated") ? "wordsOutdated" : "degraded";
+      const why = WHY_DEGRADED[answer.degraded_reason.split(":")[0]] ?? "degraded";
       this.words.before(spoken("p", { class: "note soft" }, why));
     }
     this.#under(answer);

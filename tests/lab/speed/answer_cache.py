@@ -55,7 +55,7 @@ async def time_hits(state: ServerState, questions: Sequence[str]) -> list[tuple[
         for text in questions:
             question = Question(text=text)
             begun, worked = time.perf_counter(), time.thread_time()
-            ticket = open_ticket(state, LOCAL_PRINCIPAL, None, opened, question)
+            ticket = open_ticket(state, LOCAL_PRINCIPAL, opened, question)
             if ticket and ticket.find_answer():
                 times.append((time.perf_counter() - begun, time.thread_time() - worked))
     return times
@@ -67,7 +67,7 @@ async def time_storing(state: ServerState, answers: Sequence[Answer]) -> list[fl
     async with state.open_collections.use_collection("default") as opened:
         for answer in answers:
             question = Question(text=f"{answer.question} ")
-            if ticket := open_ticket(state, LOCAL_PRINCIPAL, None, opened, question):
+            if ticket := open_ticket(state, LOCAL_PRINCIPAL, opened, question):
                 worked = time.thread_time()
                 ticket.keep_answer(replace(answer, cached=False))
                 times.append(time.thread_time() - worked)
