@@ -124,7 +124,6 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     limits = _make_limits(workspace.settings, keys, authenticator)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
-    look = PageLook.from_options(workspace.settings.page)
     cipher = make_text_cipher(workspace.settings.support)
     learning_state = make_learning_state(workspace, keys.database, cipher)
     run_job = _make_job_runner(workspace, open_collections, authenticator, learning_state.desk)
@@ -146,7 +145,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             support=support,
             remove_collection=_make_removal(workspace, open_collections),
             learning_state=learning_state,
-            page_look=look,
+            page_look=PageLook.from_options(workspace.settings.page),
             redacts_documents=workspace.settings.redaction.ingest,
             workspace=workspace,
             limits=limits,
