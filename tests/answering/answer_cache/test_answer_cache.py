@@ -117,7 +117,7 @@ class CacheAgainstDictionary(RuleBasedStateMachine):
 
 
 TestCacheAgainstDictionary = CacheAgainstDictionary.TestCase
-TestCacheAgainstDictionary.settings = settings(max_examples=40, stateful_step_count=40)
+TestCacheAgainstDictionary.settings = settings(max_examples=20, stateful_step_count=30)
 
 
 def test_the_answers_not_asked_for_longest_go_first_and_a_huge_one_is_not_kept():
