@@ -182,7 +182,7 @@ def test_answers_are_those_of_a_desk_without_a_cache_whoever_asks_and_whatever_i
     given, secrets_seen = 0, 0
     with serving(home, keys, tables=shared) as kept, serving(home, keys) as plain:
         for step in range(60):
-            if step % 15 == 14:
+            if step % 20 == 19:
                 publish_anything(home, dice)
                 for client in (kept, plain):
                     client.app.state.desk.open_collections.refresh("default")
