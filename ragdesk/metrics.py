@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.metrics import MetricWrapperBase
 
 from ragdesk.answering.answer import Answer, ClaimVerdict, Outcome
+from ragdesk.answering.answer_cache.answer_cache import CACHE_EVENTS
 from ragdesk.answering.lookup_result import LookupStatus
 from ragdesk.errors import ENGINE_REASONS, LOOKUP_UNAVAILABLE, WORDS_OUTDATED
 from ragdesk.file_handles import count_handles, handle_limit
@@ -102,6 +103,16 @@ class Metrics:
             "Turns of conversations, by what became of them; deleted: with their conversation.",
             result=("kept", "failed", "dropped", "deleted"),
         )
+        self.cached = self._add_counter(
+            "ragdesk_answer_cache_total",
+            "Events of the answer cache: questions that found an answer, or none, or were not "
+            "looked up; answers kept, and dropped.",
+            result=CACHE_EVENTS,
+        )
+        self.cache_bytes = self._add_gauge(
+            "ragdesk_answer_cache_bytes", "Memory of the answers that are kept, about."
+        )
+        self.cache_answers = self._add_gauge("ragdesk_answer_cache_answers", "Answers kept.")
         self._add_opening()
         self.fallbacks = self._add_gauge(
             "ragdesk_gpu_fallbacks", "Segments that a CPU searched, whole or for some masks."

@@ -38,6 +38,7 @@ from ragdesk.advanced_settings import (
     option_name,
     setting_name,
 )
+from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
 from ragdesk.answering.clarify import ClarifyOptions
 from ragdesk.answering.contact import ContactOptions
 from ragdesk.answering.decision import DecideOptions
@@ -100,6 +101,7 @@ class Settings:
     vllm: VllmOptions = field(default_factory=VllmOptions)
     ground: GroundOptions = field(default_factory=GroundOptions)
     verify: VerifyOptions = field(default_factory=VerifyOptions)
+    answer_cache: AnswerCacheOptions = field(default_factory=AnswerCacheOptions)
     page: PageOptions = field(default_factory=PageOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
     alerts: AlertOptions = field(default_factory=AlertOptions)

@@ -16,6 +16,9 @@ FAMILIES = {  # what dashboards and alerts of operators name
     "ragdesk_answers": ("counter", {"outcome", "language"}),
     "ragdesk_degraded": ("counter", {"reason"}),
     "ragdesk_sentences": ("counter", {"verdict"}),
+    "ragdesk_answer_cache": ("counter", {"result"}),
+    "ragdesk_answer_cache_bytes": ("gauge", set()),
+    "ragdesk_answer_cache_answers": ("gauge", set()),
     "ragdesk_reloads": ("counter", {"result"}),
     "ragdesk_stale_collections": ("gauge", set()),
     "ragdesk_not_served": ("gauge", {"reason"}),
@@ -73,6 +76,7 @@ def test_the_page_has_the_families_that_operators_watch_and_no_other():
         getattr(metrics, family).labels(**{label: "?"}).inc()
     metrics.reloads.labels(result="ok").inc()
     metrics.turns.labels(result="kept").inc()
+    metrics.cached.labels(result="hit").inc()
     metrics.record_lookup(LookupStatus.FOUND)
     metrics.open_failures.labels(reason="disk").inc()
     metrics.set_outages([Outage(code="disk")])

@@ -248,6 +248,14 @@ class Answer:
     seconds: Annotated[
         Mapping[str, RoundedSeconds], Field(description="What each step took, and `total`.")
     ]
+    cached: Annotated[
+        bool,
+        Field(
+            description="Given before to the same question, of the same documents; `seconds` are "
+            "of this time. Absent where it is not so.",
+            exclude_if=lambda value: not value,
+        ),
+    ] = False
     signals: Annotated[
         Mapping[str, float] | None,
         Field(description="Only with `explain`.", exclude_if=lambda value: value is None),

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Hashable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -27,11 +28,11 @@ from ragdesk.web.handoff_answers import stream_notice
 from ragdesk.web.leases import Leases, RequestLeases
 from ragdesk.web.question_answering import (
     QuestionContext,
+    answer_question,
     check_question_length,
     make_question,
     open_question_context,
     pass_question_on,
-    record_turn,
     stream_answer,
 )
 from ragdesk.web.request_body import StrictRoute
@@ -79,8 +80,9 @@ async def respond_to_ask(
     async def build_response() -> Response:
         # A lease of its own: it may outlast its request, for others that wait for the same answer.
         async with state.open_collections.use_collection(context.collection) as opened:
-            result = await cancel_on_disconnect(request, opened.desk.ask(question))
-        result = await record_turn(state, context, result)
+            result = await answer_question(
+                state, context, opened, question, partial(cancel_on_disconnect, request)
+            )
         state.metrics.record_answer(result)
         return JSONResponse(form.write_answer(result))
 

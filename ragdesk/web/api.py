@@ -25,6 +25,7 @@ from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.support.sign_in.request_counts import RequestCounts
 from ragdesk.web import (
     admin_routes,
+    answer_caching,
     answers,
     audit_routes,
     case_routes,
@@ -125,7 +126,6 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     limits = _make_limits(workspace.settings, keys, authenticator)
     metrics = Metrics(ROUTES)
     open_collections = _make_open_collections(workspace, metrics)
-    look = PageLook.from_options(workspace.settings.page)
     cipher = make_text_cipher(workspace.settings.support)
     learning_state = make_learning_state(workspace, keys.database, cipher)
     run_job = _make_job_runner(workspace, open_collections, authenticator, learning_state.desk)
@@ -147,11 +147,12 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             support=support,
             remove_collection=_make_removal(workspace, open_collections),
             learning_state=learning_state,
-            page_look=look,
+            page_look=PageLook.from_options(workspace.settings.page),
             redacts_documents=workspace.settings.redaction.ingest,
             workspace=workspace,
             limits=limits,
             writes_with_model=workspace.engine is not None,
+            answer_cache=answer_caching.make_answer_cache(workspace, metrics),
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
             lookups=_make_lookups(workspace.settings, keys, metrics),
         )
@@ -211,6 +212,7 @@ def _start_background(ending: contextlib.AsyncExitStack, state: ServerState) -> 
         state.open_collections.watch(),
         audit_routes.keep_audit(state.database, days),
         state.learning_state.watch_surges(),
+        answer_caching.watch_dislikes(state),
     ):
         ending.push_async_callback(_cancel_task, asyncio.create_task(work))
 

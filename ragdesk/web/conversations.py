@@ -14,6 +14,7 @@ from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.conversation import (
     HANDED_OVER_STATES,
     Conversation,
+    ConversationTurn,
     Feedback,
 )
 from ragdesk.support.conversations.conversation_store import (
@@ -23,6 +24,7 @@ from ragdesk.support.conversations.conversation_store import (
 )
 from ragdesk.web import conversation_schemas as shapes
 from ragdesk.web import cursors
+from ragdesk.web.answer_caching import drop_disliked, forget_answers
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.conversation_access import (
@@ -124,6 +126,7 @@ async def delete_conversation(conversation: str, request: Request, who: Speaker)
     state = server_state(request)
     opened = await open_conversation(state, conversation, who, as_owner=True)
     await run_in_thread(state.conversations.delete, opened.id)
+    forget_answers(state, opened.person)
     await audit_request(request, who, "conversation.delete", opened.id)
     return Response(status_code=204)
 
@@ -194,7 +197,9 @@ async def give_feedback(judgement: shapes.FeedbackIn, request: Request, who: Spe
     await state.recorder.settle_person(who.person)
 
     async def keep() -> Response:
-        feedback = await run_in_thread(_keep_feedback, state, judgement, who)
+        feedback, turn = await run_in_thread(_keep_feedback, state, judgement, who)
+        if feedback.verdict == "down":
+            drop_disliked(state, turn)
         return JSONResponse(describe_feedback(feedback))
 
     digest = hashlib.sha256(await request.body()).digest()
@@ -229,13 +234,18 @@ async def _respond_with_turns(  # noqa: PLR0913, one parameter a part of the pag
     return JSONResponse(body)
 
 
-def _keep_feedback(state: ServerState, judgement: shapes.FeedbackIn, who: Principal) -> Feedback:
-    """Keep a judgement by whoever may open the conversation. Raises NotFound. Blocks."""
+def _keep_feedback(
+    state: ServerState, judgement: shapes.FeedbackIn, who: Principal
+) -> tuple[Feedback, ConversationTurn]:
+    """Keep a judgement by whoever may open the conversation. Raises NotFound. Blocks.
+
+    Returns it, and the turn it is of.
+    """
     turn = state.conversations.get_turn(judgement.answer)
     conversation = state.conversations.get(turn.conversation)
     authorize_conversation(who, conversation)
     comment = state.recorder.redact(judgement.comment) if judgement.comment else None
-    return state.feedback.put(
+    feedback = state.feedback.put(
         Feedback(
             id="",
             turn=turn.id,
@@ -246,6 +256,7 @@ def _keep_feedback(state: ServerState, judgement: shapes.FeedbackIn, who: Princi
             comment=comment,
         )
     )
+    return feedback, turn
 
 
 def _judge_role(conversation: Conversation, who: Principal) -> str:

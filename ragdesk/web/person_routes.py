@@ -12,6 +12,7 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.support.access import Principal, authorize_desk
 from ragdesk.support.learning.learning_data import remove_orphan_cases
 from ragdesk.support.personal_data import erase_person, export_person
+from ragdesk.web.answer_caching import forget_answers
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.request_body import StrictRoute
@@ -58,6 +59,7 @@ async def erase_person_data(person: str, request: Request, who: DataOfficer) -> 
     state = server_state(request)
     await state.recorder.settle_person(person)
     erased = await run_in_thread(erase_person, state.database, person)
+    forget_answers(state, person)
     await audit_request(request, who, "person.erase", person)
     folders = [state.workspace.collection_folder(c) for c in state.open_collections.list_names()]
     erased["cases"] = await asyncio.to_thread(remove_orphan_cases, state.database, folders)

@@ -4,9 +4,10 @@ The routes of answers, the API in OpenAI's shapes, the Model Context Protocol an
 ask here, so that rights, history, hand-offs and what is kept are the same at each of them.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
 
 from ragdesk.answering.answer import Answer, AnswerEvent, Done, Question, Turn
 from ragdesk.answering.thread_offload import run_in_thread
@@ -17,6 +18,13 @@ from ragdesk.support.conversations.conversation import Conversation, Conversatio
 from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.support.sign_in.identity import Identity
 from ragdesk.web import schemas
+from ragdesk.web.answer_caching import (
+    CacheTicket,
+    keep_events,
+    may_be_cached,
+    open_ticket,
+    replay_answer,
+)
 from ragdesk.web.conversation_access import AnswerView, open_history
 from ragdesk.web.handoff_answers import (
     find_handoff_with_person,
@@ -97,12 +105,44 @@ async def make_question(
 def stream_answer(
     state: ServerState, context: QuestionContext, opened: OpenCollection, question: Question
 ) -> AsyncGenerator[AnswerEvent, None]:
-    """Answer a question from an open collection, event by event, and keep its turn."""
-    events = opened.desk.stream(question)
-    conversation = context.conversation
-    if conversation is None:
-        return events
-    return finish_events(events, state, conversation, context.who, context.ask.question)
+    """Answer a question from an open collection, event by event, and keep its turn.
+
+    The cache is outside of all: an answer that called a person is not kept in it.
+    """
+    conversation, who = context.conversation, context.who
+    ticket = _open_ticket(state, context, opened, question)
+    cached = ticket.find_answer() if ticket else None
+    events = replay_answer(cached) if cached else opened.desk.stream(question)
+    if conversation is not None:
+        events = finish_events(events, state, conversation, who, context.ask.question)
+    return keep_events(events, ticket) if ticket and not cached else events
+
+
+async def answer_question(
+    state: ServerState,
+    context: QuestionContext,
+    opened: OpenCollection,
+    question: Question,
+    ask_desk: Callable[[Coroutine[Any, Any, Answer]], Awaitable[Answer]],
+) -> Answer:
+    """Answer a question from an open collection, all at once, and keep its turn.
+
+    ask_desk: waits for what the desk says, or gives up with who asked.
+    """
+    ticket = _open_ticket(state, context, opened, question)
+    cached = ticket.find_answer() if ticket else None
+    answer = cached or await ask_desk(opened.desk.ask(question))
+    answer = await record_turn(state, context, answer)
+    if ticket and not cached:
+        ticket.keep_answer(answer)
+    return answer
+
+
+def _open_ticket(
+    state: ServerState, context: QuestionContext, opened: OpenCollection, question: Question
+) -> CacheTicket | None:
+    is_plain = may_be_cached(context.conversation, context.turns)
+    return open_ticket(state, context.who, opened, question, is_plain=is_plain)
 
 
 async def record_turn(state: ServerState, context: QuestionContext, answer: Answer) -> Answer:

@@ -7,6 +7,7 @@ from typing import cast
 
 from starlette.requests import Request
 
+from ragdesk.answering.answer_cache.answer_cache import AnswerCache
 from ragdesk.assemble import Workspace
 from ragdesk.metrics import Metrics
 from ragdesk.support.conversations.conversation_store import ConversationStore
@@ -35,8 +36,8 @@ class ServerState:
     """The state of one server. ``secret`` signs cursors; ``ready`` holds from start to stop.
 
     remove_collection: removes one by its name, and blocks until it answers no more.
-    writes_with_model: whether a language model writes the answers, which costs. started: when it
-    was made, in Unix time.
+    writes_with_model: whether a language model writes the answers, which costs. answer_cache: None
+    where settings keep no answers. started: when it was made, in Unix time.
     redacts_documents: personal data is to be taken out of documents, so no original is served.
     """
 
@@ -54,6 +55,7 @@ class ServerState:
     learning_state: LearningState
     limits: RequestLimits
     writes_with_model: bool
+    answer_cache: AnswerCache | None
     oidc: OidcSignIn
     lookups: LookupDesk
     started: float = field(default_factory=time.time)

@@ -25,6 +25,7 @@ from typing import Any, Final
 import numpy as np
 from starlette.testclient import TestClient
 
+from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
@@ -56,6 +57,7 @@ NO_LIMITS: Final = LimitOptions(
     session_per_minute=0,
     key_per_minute=0,
 )
+SHARED_ANSWERS: Final = AnswerCacheOptions(use="always", shared=True, rewordings=True)
 PARAMETER: Final = re.compile(r"\{(\w+)(?::\w+)?\}")
 QUERIES: Final[dict[str, tuple[str, ...]]] = {  # beside the path alone
     "/v1/conversations": ("view=handed_over", "view=own", "limit=1"),
@@ -128,7 +130,9 @@ def open_world(
     logger.addHandler(lines)
     logger.setLevel(logging.INFO)
     serve = ServeOptions(poll_seconds=60, max_in_flight=64)
-    settings = replace(Settings(), serve=serve, sign_in=TOKENS, limits=NO_LIMITS)
+    settings = replace(
+        Settings(), serve=serve, sign_in=TOKENS, limits=NO_LIMITS, answer_cache=SHARED_ANSWERS
+    )
     world = World(client=None, keys=keys, dice=np.random.default_rng(seed))  # type: ignore[arg-type]
     try:
         publish_documents(home, world, 1 if is_small else LOCKERS)

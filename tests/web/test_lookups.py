@@ -9,6 +9,7 @@ from order_server import Orders, order_server
 from small_server import SmallReply
 from web_home import publish, serving
 
+from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
 from ragdesk.support.handoff.handoff_payload import hide_restricted
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.sign_in.publishable_keys import PublishableKeyStore
@@ -319,3 +320,27 @@ def test_a_document_cannot_call_itself_a_lookup(shop):
         headers={**admin_headers(shop), "Content-Type": "text/plain"},
     )
     assert put.status_code == 422
+
+
+def test_a_live_fact_and_what_is_asked_behind_it_is_never_given_again(keys):
+    cache = AnswerCacheOptions(use="always", shared=True, rewordings=True)
+    with (
+        order_server() as (server, lookup),
+        open_shop(keys, lookup, answer_cache=cache) as client,
+    ):
+        shop = Shop(client, keys)
+        headers = shop.headers(MIA)
+        question = "Where is my order 12345? When does each order leave our warehouse?"
+        said = [shop.ask(question) for _ in range(2)]
+        made = client.post("/v1/conversations", json={}, headers=headers).json()["id"]
+        said += [
+            shop.ask(text, headers=headers, conversation=made)
+            for text in (question, "When does each order leave our warehouse?")
+        ]
+        figures = client.app.state.desk.metrics.sum_families()
+
+    assert all("cached" not in answer for answer in said)
+    assert all(facts(answer) for answer in said)
+    assert len(server.requests) == len(said)
+    assert figures["ragdesk_answer_cache_total.bypass"] == len(said)
+    assert figures["ragdesk_answer_cache_answers"] == 0

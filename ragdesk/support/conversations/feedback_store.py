@@ -49,6 +49,17 @@ class FeedbackStore:
             rows = connection.execute(query).mappings().all()
         return {row["turn"]: self.read_feedback(row) for row in rows}
 
+    def list_disliked_turns(self, since: int, most: int) -> list[str]:
+        """Return the ids of turns that somebody disliked since a time, the oldest first.
+
+        most: of them, the latest.
+        """
+        disliked = (FEEDBACK.c.verdict == "down") & (FEEDBACK.c.created >= since)
+        query = select(FEEDBACK.c.turn).where(disliked).order_by(FEEDBACK.c.created.desc())
+        with self.database.read() as connection:
+            rows = connection.execute(query.limit(most)).scalars().all()
+        return list(dict.fromkeys(reversed(rows)))
+
     def read_feedback(self, row: RowMapping) -> Feedback:
         """Read a judgement from a row of its table, its comment opened."""
         comment = None if row["comment"] is None else self.cipher.open(row["comment"])
