@@ -66,6 +66,7 @@ from ragdesk.web.page_options import PageOptions
 from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
+NO_SETTINGS = frozenset({"RAGDESK_HOME", "RAGDESK_KEY"})  # the second is of ragdesk mcp
 DEFAULT_HOME = Path("var")
 SETTINGS_FILE = "ragdesk.toml"
 SECRET_MASK = "••••••"  # noqa: S105, what is shown in place of one
@@ -285,7 +286,7 @@ def _file_place(name: str) -> str:
 def _variable_entries(environ: Mapping[str, str]) -> list[_WrittenSetting]:
     entries = []
     for variable, words in sorted(environ.items()):
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable != f"{ENVIRONMENT_PREFIX}HOME":
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NO_SETTINGS:
             option = _resolve_name(
                 variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
             )

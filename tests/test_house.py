@@ -38,6 +38,8 @@ DOORS = {
     "jwt": {"ragdesk/support/sign_in/on_pyjwt.py"},
     "langchain_text_splitters": {"ingest/split.py"},
     "lxml": {"ingest/parse"},
+    "mcp": {"ragdesk/web/mcp/on_mcp_sdk.py"},
+    "mcp_types": {"ragdesk/web/mcp/on_mcp_sdk.py"},
     "marisa_trie": {"indexes/embedding/unigram_tokenizer.py"},
     "onnx": {"indexes/embedding/bert_graph.py", "indexes/embedding/int8_graph.py"},
     "onnxruntime": {"indexes/embedding/on_onnx.py", "indexes/embedding/onnx_export.py"},

@@ -56,6 +56,7 @@ from ragdesk.web.auth_middleware import AuthMiddleware
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.learning_state import make_learning_state
 from ragdesk.web.limits import RequestLimits
+from ragdesk.web.mcp import mcp_routes
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.page_options import PageLook
@@ -93,6 +94,7 @@ ROUTERS = (
     oidc_routes.router,
     session_routes.router,
     visitor_routes.router,
+    mcp_routes.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -101,8 +103,8 @@ PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
-def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
-    """Make the app of a home. The caller closes ``keys``."""
+def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> FastAPI:
+    """Make the app of a home; ``keys`` are its caller's. upkeep: it ages what is kept, too."""
     options = workspace.settings.serve
     authenticator = _make_authenticator(workspace.settings, keys)
     limits = _make_limits(workspace.settings, keys, authenticator)
@@ -146,7 +148,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
-            _start_background(ending, state)
+            _start_background(ending, state, upkeep=upkeep)
             state.ready = True
             try:
                 yield
@@ -184,15 +186,19 @@ def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None
     ending.push_async_callback(state.support.close, seconds)
 
 
-def _start_background(ending: contextlib.AsyncExitStack, state: ServerState) -> None:
+def _start_background(
+    ending: contextlib.AsyncExitStack, state: ServerState, *, upkeep: bool
+) -> None:
     """Begin what runs beside the requests, until the server ends."""
-    state.support.start()
-    days = state.workspace.settings.sign_in.audit_days
-    for work in (
-        state.open_collections.watch(),
-        audit_routes.keep_audit(state.database, days),
-        state.learning_state.watch_surges(),
-    ):
+    jobs = [state.open_collections.watch()]
+    if upkeep:
+        state.support.start()
+        days = state.workspace.settings.sign_in.audit_days
+        jobs += [
+            audit_routes.keep_audit(state.database, days),
+            state.learning_state.watch_surges(),
+        ]
+    for work in jobs:
         ending.push_async_callback(_cancel_task, asyncio.create_task(work))
 
 

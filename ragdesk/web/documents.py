@@ -75,8 +75,13 @@ RAW_BODY = {
 @router.get("/v1/collections", response_model=schemas.CollectionsOut)
 async def collections(request: Request, who: DocumentReader) -> Response:
     """List the collections that the key may ask, with the documents it may see in each."""
-    state = server_state(request)
-    listed = []
+    listed = await list_askable_collections(server_state(request), who)
+    return JSONResponse({"collections": listed})
+
+
+async def list_askable_collections(state: ServerState, who: Principal) -> list[dict[str, Any]]:
+    """List the collections that somebody may ask: fields of ``CollectionOut``."""
+    listed: list[dict[str, Any]] = []
     for name in await asyncio.to_thread(state.open_collections.list_names):
         if who.collections and name not in who.collections:
             continue
@@ -95,7 +100,7 @@ async def collections(request: Request, who: DocumentReader) -> Response:
         listed.append(
             {"name": name, "generation": generation, "documents": count, "embedder": embedder}
         )
-    return JSONResponse({"collections": listed})
+    return listed
 
 
 def _count_visible_documents(opened: OpenCollection, who: Principal) -> int:
