@@ -49,6 +49,7 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
+from ragdesk.support.chat_channels.chat_options import ChatOptions
 from ragdesk.support.handoff.handoff_options import (
     ChatwootOptions,
     HandoffMailOptions,
@@ -69,6 +70,7 @@ ENVIRONMENT_PREFIX = "RAGDESK_"
 NO_SETTINGS = frozenset({"RAGDESK_HOME", "RAGDESK_KEY"})  # the second is of ragdesk mcp
 DEFAULT_HOME = Path("var")
 SETTINGS_FILE = "ragdesk.toml"
+TABLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")  # of those that an operator names
 SECRET_MASK = "••••••"  # noqa: S105, what is shown in place of one
 T = TypeVar("T")
 
@@ -109,6 +111,7 @@ class Settings:
     handoff_zendesk: ZendeskOptions = field(default_factory=ZendeskOptions)
     handoff_chatwoot: ChatwootOptions = field(default_factory=ChatwootOptions)
     handoff_mail: HandoffMailOptions = field(default_factory=HandoffMailOptions)
+    channels: Mapping[str, ChatOptions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,7 +330,11 @@ def _iter_table(table: str, content: object) -> Iterator[tuple[str, Any]]:
     if not isinstance(content, Mapping) or table not in _list_tables():
         raise _unknown_setting(table)
     for key, value in content.items():
-        yield f"{table}.{key}", value
+        if table in list_named_tables() and isinstance(value, Mapping):
+            check_table_name(table, key)
+            yield from ((f"{table}.{key}.{option}", part) for option, part in value.items())
+        else:
+            yield f"{table}.{key}", value
 
 
 def _put_value(values: dict[str, Any], option: str, value: Any) -> None:
@@ -349,9 +356,31 @@ def _option_type(cls: type, option: str) -> Any:
     """Find the type of an option by its dotted name; None for an unknown one."""
     head, _, rest = option.partition(".")
     hint = get_type_hints(cls).get(head)
+    if (named := _named_options(hint)) is not None:
+        hint, (_, _, rest) = named, rest.partition(".")
     if is_dataclass(hint):
         return _option_type(hint, rest) if isinstance(hint, type) and rest else None
     return None if rest else hint
+
+
+def _named_options(hint: Any) -> type | None:
+    """Return the options of each table that an operator names: of ``Mapping[str, Options]``."""
+    _, options = get_args(hint) if get_origin(hint) is Mapping else (None, None)
+    return options if is_dataclass(options) and isinstance(options, type) else None
+
+
+def list_named_tables() -> Mapping[str, type]:
+    """List the tables that an operator makes as many of as are needed: ``[lookups.NAME]``."""
+    hints = {part: _named_options(hint) for part, hint in get_type_hints(Settings).items()}
+    return {part: options for part, options in hints.items() if options is not None}
+
+
+def check_table_name(table: str, name: str) -> None:
+    """Raise SettingsError for a name that an operator may not give: ``[lookups.NAME]``."""
+    if not TABLE_NAME.fullmatch(name):
+        raise SettingsError(
+            f"[{table}.{name}]: a name has lower-case letters, digits, - and _, at most 63 of them."
+        )
 
 
 def _list_tables() -> list[str]:
@@ -420,6 +449,10 @@ def list_settings(
         name = f"{under}{part.name}"
         if is_options(value):
             listed += list_settings(value, origins, under=f"{name}.")
+            continue
+        if not under and name in list_named_tables() and isinstance(options, Settings):
+            for key, named in value.items():
+                listed += list_settings(named, origins, under=f"{name}.{key}.")
             continue
         visible = SECRET_MASK if part.metadata.get("secret") and value else value
         listed.append(

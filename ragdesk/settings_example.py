@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ragdesk.advanced_settings import ADVANCED_NOTE, ADVANCED_TABLE, is_advanced
-from ragdesk.settings import Settings, is_options
+from ragdesk.settings import Settings, is_options, list_named_tables
 
 EXAMPLE_HEAD = """\
 # Settings of ragdesk. Every line shows a default; take the # away to change one.
@@ -29,7 +29,11 @@ def format_example(*, with_advanced: bool = False) -> str:
     """Write the whole file; the advanced tables are left out unless they are wanted."""
     shown = []
     advanced = ["\n".join(_wrap_comment(ADVANCED_NOTE)) + "\n"]
+    named = list_named_tables()
     for part in fields(Settings):
+        if part.name in named:
+            shown.append(_format_named_table(part.name, named[part.name]))
+            continue
         options = getattr(Settings(), part.name)
         names = [option.name for option in fields(options)]
         tuned = [name for name in names if is_advanced(f"{part.name}.{name}")]
@@ -51,6 +55,18 @@ def _format_options(table: str, options: object, names: Sequence[str]) -> str:
         value = getattr(options, name)
         setting = f"{name} is not set" if value is None else f"{name} = {_format_toml(value)}"
         lines += [*_wrap_comment(reasons.get(name, "")), f"# {setting}"]
+    return "\n".join([*lines, ""])
+
+
+def _format_named_table(table: str, options: type) -> str:
+    """Write what a table is for that an operator names, and what each of its settings does."""
+    doc = inspect.cleandoc(options.__doc__ or "")
+    names = [part.name for part in fields(options)]
+    reasons = _field_reasons(doc, names)
+    lines = [f"## [{table}.NAME]: none, or as many as you need."]
+    lines += _wrap_comment(doc.split("\n")[0].replace("``", '"'))
+    for name in names:
+        lines += _wrap_comment(f"- {name}: {reasons[name]}")
     return "\n".join([*lines, ""])
 
 

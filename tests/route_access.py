@@ -105,4 +105,6 @@ ROUTE_ACCESS = {
     ("GET", "/v1/jobs/{job}"): "write",
     # other programs
     ("POST", "/mcp"): "ask",
+    ("GET", "/v1/channels/{channel}"): "public",
+    ("POST", "/v1/channels/{channel}"): "public",
 }

@@ -21,7 +21,10 @@ DOORS = {
     "comrak": {"ingest/parse/markup/markdown.py"},
     "alembic": {"ragdesk/support/migrations"},
     "authlib": {"ragdesk/support/sign_in/on_authlib.py"},
-    "cryptography": {"ragdesk/support/encryption.py"},
+    "cryptography": {
+        "ragdesk/support/encryption.py",
+        "ragdesk/support/chat_channels/message_cipher.py",
+    },
     "cv2": {"ingest/parse/pdf/on_rapidocr.py"},
     "faiss": {"indexes/vectors/faiss_index.py"},
     "fastapi": {"ragdesk/web"},

@@ -14,6 +14,8 @@ from ragdesk.collection_removal import remove_published_collection
 from ragdesk.errors import error_status
 from ragdesk.metrics import Metrics
 from ragdesk.settings import Settings
+from ragdesk.support.chat_channels.chat_store import ChatStore
+from ragdesk.support.encryption import TextCipher
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.support.learning.learning_desk import LearningDesk
@@ -53,6 +55,8 @@ from ragdesk.web import (
 )
 from ragdesk.web.auth import Authenticator, is_loopback
 from ragdesk.web.auth_middleware import AuthMiddleware
+from ragdesk.web.channels import channel_routes
+from ragdesk.web.channels.chat_desk import ChatDesk
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.learning_state import make_learning_state
 from ragdesk.web.limits import RequestLimits
@@ -95,6 +99,7 @@ ROUTERS = (
     session_routes.router,
     visitor_routes.router,
     mcp_routes.router,
+    channel_routes.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
@@ -149,6 +154,7 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
                 raise
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             _start_background(ending, state, upkeep=upkeep)
+            _open_chat_desk(ending, app, cipher, upkeep=upkeep)
             state.ready = True
             try:
                 yield
@@ -200,6 +206,18 @@ def _start_background(
         ]
     for work in jobs:
         ending.push_async_callback(_cancel_task, asyncio.create_task(work))
+
+
+def _open_chat_desk(
+    ending: contextlib.AsyncExitStack, app: FastAPI, cipher: TextCipher, *, upkeep: bool
+) -> None:
+    """Make what answers the channels, and have it answer where this app serves."""
+    state: ServerState = app.state.desk
+    channels = state.workspace.settings.channels
+    app.state.chat_desk = desk = ChatDesk(state, channels, ChatStore(state.database, cipher))
+    if upkeep:
+        desk.start()
+        ending.push_async_callback(desk.close, state.options.drain_seconds)
 
 
 def _make_job_runner(
