@@ -178,7 +178,7 @@ def test_the_queue_is_bounded(home, keys, slack, monkeypatch):
 
 
 def test_a_person_answers_out_of_the_inbox_into_the_thread(home, keys, slack, monkeypatch):
-    monkeypatch.setattr(chat_desk, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(chat_desk, "CHAT_LOOK_SECONDS", 0.05)
     with channels(home, keys, chat=slack.options) as client:
         post(client, "chat", slack_request(text="<@U0> I want to talk to a human agent, please"))
         wait_for(lambda: slack.messages)

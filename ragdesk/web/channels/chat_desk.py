@@ -22,7 +22,7 @@ from ragdesk.web.channels.chat_answers import ChannelThreads, answer_message
 from ragdesk.web.server_state import ServerState
 
 ANSWERERS: Final = 2  # messages that are answered at a time: a chat takes no place of all others
-LOOK_SECONDS: Final = 2.0  # after which the database is looked at for what others queued
+CHAT_LOOK_SECONDS: Final = 2.0  # after which the database is looked at for what others queued
 CHAT_ANSWER_SECONDS: Final = 120.0  # that an answer may take, less than a lease
 PRUNE_SECONDS: Final = 3_600.0
 AT_ONCE_SECONDS: Final = 4.0  # of the five that Teams waits
@@ -108,7 +108,7 @@ class ChatDesk:
             except Exception:  # the next look may do better
                 log.exception("messages of channels could not be answered")
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(CHAT_LOOK_SECONDS):
                     await self._news.wait()
 
     async def _look_around(self) -> None:
