@@ -109,8 +109,8 @@ def read_slack_text(text: str) -> str:
     'see this & <that>'
     """
 
-    def name(found: re.Match[str]) -> str:
-        target, label = found[1], found[2]
+    def name(match: re.Match[str]) -> str:
+        target, label = match[1], match[2]
         return "" if target[:1] in {"@", "!"} else (label or target)
 
     words = SLACK_REFERENCE.sub(name, text)

@@ -120,15 +120,18 @@ def _read_passage(
             uri, start, end = (stored.uri, stored.start, stored.end) if stored else ("", 0, 0)
         else:
             uri, start, end = place.uri, place.start, place.end
-        with use_kept_document(opened, uri, who, place.generation, place.chunk) as (index, found):
-            text = _read_text_to(index, found, end)
+        with use_kept_document(opened, uri, who, place.generation, place.chunk) as (
+            index,
+            document,
+        ):
+            text = _read_text_to(index, document, end)
             chunk = _find_chunk(index, place.chunk)
             return tool_models.PassageToolResult(
                 collection=opened.collection,
                 generation=index.generation,
                 chunk=chunk.id if chunk else None,
-                uri=found.uri,
-                title=found.title,
+                uri=document.uri,
+                title=document.title,
                 path=list(chunk.path) if chunk else [],
                 page=chunk.page if chunk else None,
                 start=start,
