@@ -83,7 +83,7 @@ def test_slack_asks_in_a_thread_and_goes_on_in_it(home, keys, slack):
         assert message["channel"] == "C123ABC456"
         assert message["thread_ts"] == "1515449522.000016"
         assert message["text"].startswith(f"{QUOTE} [1]")
-        link = f"{DESK}/v1/collections/default/documents/refunds.md/text?generation=1"
+        link = f"{DESK}/#d=default/refunds.md;1;10-64"
         assert f"[1] <{link}|refunds.md>" in message["text"]
         assert str(home) not in message["text"]
         inside = {"ts": "2.0", "thread_ts": "1515449522.000016", "text": "<@U0> And gift cards?"}
@@ -219,7 +219,7 @@ def test_feishu_asks_and_is_answered_in_the_thread(home, keys):
     assert message == "om_5ce6d572455d361153b7cb51da133945"
     parts = [part for line in content["zh_cn"]["content"] for part in line]
     assert parts[0]["text"] == f"{QUOTE} [1]"
-    assert parts[-1]["href"].startswith(f"{DESK}/v1/collections/default/documents/")
+    assert parts[-1]["href"].startswith(f"{DESK}/#d=default/refunds.md;1;10-64")
     assert feishu.tokens == 1
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
-from ragdesk.answering.answer import Answer, Done
+from ragdesk.answering.answer import Answer, Citation, Done
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.access import CHANNEL_PREFIX, Principal, make_channel_principal
@@ -109,7 +109,7 @@ def make_chat_reply(answer: Answer, options: ChatOptions) -> ChatReply:
         ReplySource(
             number=citation.number,
             title=f"{citation.title}, {citation.page}" if citation.page else citation.title,
-            href=make_source_link(options.public_address, answer, citation.uri),
+            href=make_source_link(options.public_address, answer, citation),
         )
         for citation in answer.citations[:MOST_REPLY_SOURCES]
     ]
@@ -117,12 +117,13 @@ def make_chat_reply(answer: Answer, options: ChatOptions) -> ChatReply:
     return ChatReply(text=text, sources=tuple(sources), language=answer.language)
 
 
-def make_source_link(address: str, answer: Answer, uri: str) -> str:
-    """Write where a cited document is read on the desk; empty where no address is set.
+def make_source_link(address: str, answer: Answer, citation: Citation) -> str:
+    """Write where the page of the desk opens a citation; empty where no address is set.
 
     Whoever follows it is asked who they are, and sees what they may see.
     """
-    if not address or uri.startswith("lookup:"):
+    if not address or citation.uri.startswith("lookup:"):
         return ""
-    place = f"/v1/collections/{quote(answer.collection)}/documents/{quote(uri, safe='/')}/text"
-    return f"{address.rstrip('/')}{place}?generation={answer.generation}"
+    document = f"{answer.collection}/{quote(citation.uri, safe='')}"
+    place = f"{citation.start}-{citation.end}"
+    return f"{address.rstrip('/')}/#d={document};{answer.generation};{place}"

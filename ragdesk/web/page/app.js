@@ -2,6 +2,7 @@
 
 import { byId, el } from "./dom.js";
 import { drawReply, Turn } from "./turn.js";
+import { followDocument } from "./document_place.js";
 import { dress, suggest } from "./look.js";
 import { label, language, put, speak } from "./words.js";
 import { mountHandoff } from "./handoff.js";
@@ -28,6 +29,7 @@ const person = mountHandoff(byId("person"), {
   known: () => numbered,
 });
 conversations.start(draw);
+addEventListener("hashchange", () => followDocument());
 open();
 
 async function open() {
@@ -47,6 +49,7 @@ async function open() {
   introduce();
   question.focus();
   conversations.follow().catch(() => askKey(open));
+  followDocument();
 }
 
 // A conversation that was opened again, or the empty page. shared: somebody else's, to be read.
