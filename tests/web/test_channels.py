@@ -273,3 +273,22 @@ def test_a_desk_with_keys_takes_messages_and_opens_nothing_else(home, keys, slac
         wait_for(lambda: slack.messages)
         assert client.get("/v1/conversations").status_code == 401
         assert client.get("/v1/channels/").status_code in {401, 404}
+
+
+def test_a_message_that_fails_stops_no_other_one(home, keys, slack):
+    broken = Slack(collection="nowhere")
+    with (
+        running_system(broken),
+        channels(home, keys, broken=broken.options, chat=slack.options) as client,
+    ):
+        post(client, "broken", slack_request())
+        post(client, "chat", slack_request())
+        wait_for(lambda: slack.messages)
+        wait_for(lambda: client.app.state.chat_desk.store.claim() is None)
+    assert broken.requests == []
+    with keys.database.read() as connection:
+        rows = connection.execute(chat_store.CHAT_MESSAGES.select()).mappings().all()
+    assert {row["channel"]: (row["attempts"], row["error"]) for row in rows} == {
+        "broken": (1, "not_found"),
+        "chat": (0, None),
+    }

@@ -7,7 +7,7 @@ that several servers do not answer twice; what a killed server held is due when 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -173,14 +173,18 @@ class ChatStore:
                 update(threads).where(threads.c.thread == name).values(**values, **more)
             )
 
-    def collect_replies(self) -> int:
-        """Queue what people of the house wrote since into these conversations; says how many."""
+    def collect_replies(self, channels: Sequence[str]) -> int:
+        """Queue what people of the house wrote since into conversations of channels.
+
+        Gives how many. channels: those that take a reply later.
+        """
         threads, turns = CHAT_THREADS, TURNS
         query = (
             select(threads, turns.c.id.label("turn"), turns.c.number, turns.c.answer)
             .join(CONVERSATIONS, CONVERSATIONS.c.id == threads.c.conversation)
             .join(turns, turns.c.conversation == threads.c.conversation)
             .where(
+                threads.c.channel.in_(channels),
                 CONVERSATIONS.c.state.in_(HANDED_OVER_STATES),
                 turns.c.author == "agent",
                 turns.c.number > threads.c.sent_number,

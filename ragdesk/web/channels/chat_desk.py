@@ -113,7 +113,8 @@ class ChatDesk:
 
     async def _look_around(self) -> None:
         """Queue what people of the house wrote, and forget what is old."""
-        if await run_in_thread(self.store.collect_replies):
+        names = [name for name, system in self._systems.items() if not system.answers_at_once]
+        if await run_in_thread(self.store.collect_replies, names):
             self._news.set()
         if time.monotonic() - self._pruned > PRUNE_SECONDS:
             self._pruned = time.monotonic()
@@ -130,14 +131,19 @@ class ChatDesk:
             self.store.release(letter)
             raise
         except (RagdeskError, IndexesError, TimeoutError) as error:
-            wait = error.retry_after if isinstance(error, DeliveryFailed) else 0.0
-            # Messages of ours name no word of a chat; what a library says may.
-            code = error_status(error).code
-            reason = str(error) if isinstance(error, DeliveryFailed) else code
-            again = await run_in_thread(self.store.note_failure, letter, reason, wait)
-            fields = {"channel": letter.channel, "reason": reason, "again": again}
-            log.warning("a message was not answered", extra={**fields, "repeats": letter.channel})
+            await self._note_failure(letter, error)
+        except Exception as error:  # a message that nobody foresaw stops no other one
+            log.exception("a message of a channel failed", extra={"repeats": letter.channel})
+            await self._note_failure(letter, error)
         return True
+
+    async def _note_failure(self, letter: ChatLetter, error: Exception) -> None:
+        # Messages of ours name no word of a chat; what others say may.
+        reason = str(error) if isinstance(error, DeliveryFailed) else error_status(error).code
+        wait = error.retry_after if isinstance(error, DeliveryFailed) else 0.0
+        again = await run_in_thread(self.store.note_failure, letter, reason, wait)
+        fields = {"channel": letter.channel, "reason": reason, "again": again}
+        log.warning("a message was not answered", extra={**fields, "repeats": letter.channel})
 
     async def _process(self, letter: ChatLetter) -> None:
         system, threads = self._systems.get(letter.channel), self._threads.get(letter.channel)
