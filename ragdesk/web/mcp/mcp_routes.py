@@ -19,15 +19,10 @@ from ragdesk.web.server_state import server_state
 
 router = APIRouter(tags=["answers"])
 ToolUser = Annotated[Principal, Depends(require_scope("ask"))]
-MESSAGE_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"type": "object"}}},
-    }
-}
 
 
-@router.post("/mcp", openapi_extra=MESSAGE_BODY)
+# It describes itself by `tools/list`; its errors are those of JSON-RPC, as its clients read them.
+@router.post("/mcp", include_in_schema=False)
 async def exchange(request: Request, who: ToolUser) -> Response:
     """Take one message of the Model Context Protocol (streamable HTTP), and answer it as JSON.
 
