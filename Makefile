@@ -5,10 +5,10 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-real test-deps vllm-cpu check lint types format clean
+.PHONY: help demo test test-real test-deps vllm-cpu check lint types format clean requirements sbom image
 
 help:  ## what can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/.cpu: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -21,7 +21,7 @@ $(BIN)/.dev: $(BIN)/.cpu
 	touch $@
 
 $(BIN)/.real: $(BIN)/.dev
-	$(BIN)/python -m pip install --quiet torch==2.13.0 -e '.[cpu,dev,ray,milvus]' milvus-lite
+	$(BIN)/python -m pip install --quiet torch==2.13.0 -e '.[cpu,dev,ray,milvus]' milvus-lite helm-python-sdk kubernetes-validate
 	touch $@
 
 demo: $(BIN)/.cpu  ## install, take in the sample company, answer two questions
@@ -59,6 +59,31 @@ types: $(BIN)/.dev
 
 format: $(BIN)/.dev  ## put the code in order
 	$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+# The image: what it installs, of what it consists, and itself (ragdesk/deploy/install.md).
+REQUIREMENTS := ragdesk/deploy/requirements
+LOCK := .venv-build/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes
+PARTS := --extra postgres --extra oidc --extra tokens --extra ocr
+IMAGE ?= ragdesk
+BASE  ?= docker.io/library/python:3.12-slim-bookworm
+
+.venv-build/.made: $(REQUIREMENTS)/build.txt
+	$(PYTHON) -m venv .venv-build
+	.venv-build/bin/python -m pip install --quiet --require-hashes --no-deps -r $<
+	touch $@
+
+requirements: .venv-build/.made  ## lock what the images install, with hashes; UPGRADE=--upgrade takes newer ones
+	$(LOCK) $(UPGRADE) --override $(REQUIREMENTS)/cpu-overrides.txt --extra cpu $(PARTS) pyproject.toml -o $(REQUIREMENTS)/cpu.txt
+	$(LOCK) $(UPGRADE) --override $(REQUIREMENTS)/cuda-overrides.txt --extra gpu $(PARTS) pyproject.toml -o $(REQUIREMENTS)/cuda.txt
+	$(LOCK) $(UPGRADE) $(REQUIREMENTS)/build.in -o $(REQUIREMENTS)/build.txt
+
+sbom: .venv-build/.made  ## bills of materials (CycloneDX) of what the images install: dist/*.cdx.json
+	mkdir -p dist
+	for kind in cpu cuda; do PYTHONWARNINGS=ignore .venv-build/bin/cyclonedx-py requirements --pyproject pyproject.toml \
+		--mc-type application --output-reproducible --of JSON -o dist/ragdesk-$$kind.cdx.json $(REQUIREMENTS)/$$kind.txt; done
+
+image:  ## the image, by buildah: make image IMAGE=ragdesk BASE=…
+	buildah build --format docker --isolation chroot --build-arg BASE=$(BASE) -t $(IMAGE) .
 
 clean:  ## remove caches and the virtual environment
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist

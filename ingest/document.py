@@ -18,6 +18,7 @@ class Raw:
     groups: who may see it; empty means everyone who may ask the collection.
     validity: what a sidecar says of it, instead of the document itself; None without one.
     real: ``file`` is a real path, of which no part may have become a link when it is opened.
+    address: where people open it, if it is a page of another system.
     A member of a container (an attachment of a mail, say) also has: media_type, what its container
     knows it to be, or nothing; context, a heading that says what it came with; container, the id
     of the document that the context is of; depth, in how many containers it lies.
@@ -31,6 +32,7 @@ class Raw:
     groups: frozenset[str] = frozenset()
     validity: Validity | None = None
     real: bool = False
+    address: str = ""
     media_type: str = ""
     context: str = ""
     container: str = ""

@@ -3,6 +3,9 @@
 IngestError
 ├── SourceUnreadable   a PATH is missing or empty: nothing was changed
 ├── MassRemoval        the job would remove more than half of a source
+├── OutboundError      another server was not asked, or did not answer as it should
+│   ├── AddressRefused   an address that the operator did not list
+│   └── OutboundFailed   no whole reply came
 └── Unreadable         one file cannot be taken in; becomes a Skipped
     └── SourceConflict  a document that another source owns
         └── MemberConflict  one that lies in another document's file, or would
@@ -21,6 +24,25 @@ class SourceUnreadable(IngestError):
 
 class MassRemoval(IngestError):
     """The job would remove more than half of a source without permission."""
+
+
+class OutboundError(IngestError):
+    """Another server was not asked, or did not answer as it should."""
+
+
+class AddressRefused(OutboundError):
+    """An address that the operator did not list, or that is none of the public internet."""
+
+
+class OutboundFailed(OutboundError):
+    """No whole reply came. reason: a code out of ``OUTBOUND_REASONS``, for counting."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+OUTBOUND_REASONS = ("unreachable", "too_slow", "too_large", "bad_reply", "too_many_redirects")
 
 
 class Unreadable(IngestError):

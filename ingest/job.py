@@ -51,6 +51,7 @@ from ingest.same_bytes import list_duplicates
 from ingest.sandbox.guard import Guard, GuardOptions
 from ingest.skip_memory import list_reopened, name_readers, note_skips
 from ingest.source_changes import ChangeDetector, SourceChanges, save_digests
+from ingest.source_files import Listing
 from ingest.split import SplitOptions
 from ingest.versions import ReadingVersions
 
@@ -108,6 +109,7 @@ class IngestJob:
         allow_removals: bool = False,
         begin_anew: bool = False,
         remove: Sequence[Path] = (),
+        remote: Listing = (),
         on_forecast: ForecastCallback | None = None,
         on_progress: ProgressCallback = ignore_progress,
     ) -> JobReport:
@@ -115,13 +117,13 @@ class IngestJob:
 
         groups: who may see all documents of these sources; None keeps the groups of before.
         begin_anew: replace a collection that cannot be read whole; a whole one is kept. remove:
-        sources to be taken away, there or not. on_forecast: is told about how much there is to do.
+        sources to be taken away, there or not. remote: what connectors fetched, as sources beside
+        the paths. on_forecast: is told about how much there is to do.
         Raises SourceUnreadable, MassRemoval, CollectionBusy or an IndexesError; then the collection
         is as it was, except that groups which let fewer people in hold from then on.
         """
-        started = time.monotonic()
-        meter = ProgressMeter(on_progress)
-        listing = source_files.list_sources(paths, excluded_folder=self._desk_folder())
+        started, meter = time.monotonic(), ProgressMeter(on_progress)
+        listing = source_files.list_sources(paths, self._desk_folder(), remote)
         local_runner = self._local_opener()
         newer_names = (
             ()
@@ -158,25 +160,24 @@ class IngestJob:
             sources.write_sources(self.collection, known_sources, used_sources, removed=removed)
             note_skips(self.collection, source_changes, skipped, report.generation, self._readers())
             save_digests(source_changes)
-            notes = tuple(meter.notes)
-            return replace(report, due=build.merge_due, notes=notes, loss=build.loss)
+            return replace(report, due=build.merge_due, notes=tuple(meter.notes), loss=build.loss)
 
-    def plan(
+    def plan(  # noqa: PLR0913, as of run
         self,
         paths: Sequence[Path],
         *,
         groups: GroupNames | None = None,
         begin_anew: bool = False,
         remove: Sequence[Path] = (),
+        remote: Listing = (),
         on_progress: ProgressCallback = ignore_progress,
     ) -> JobReport:
         """Report what ``run`` would do, and change nothing; ``blocked`` says if it would refuse.
 
         Files are parsed, as only that tells what would be skipped; nothing is embedded.
         """
-        started = time.monotonic()
-        meter = ProgressMeter(on_progress)
-        listing = source_files.list_sources(paths, excluded_folder=self._desk_folder())
+        started, meter = time.monotonic(), ProgressMeter(on_progress)
+        listing = source_files.list_sources(paths, self._desk_folder(), remote)
         base, base_loss = self._open_base(begin_anew=begin_anew)
         with base or nullcontext():
             refuse_newer_segments(base.segments if base else (), self.embedder.card)
@@ -247,8 +248,7 @@ class IngestJob:
         groups: GroupNames | None,
         admit: AdmissionRule | None,
     ) -> JobReport:
-        started = time.monotonic()
-        meter = ProgressMeter(ignore_progress)
+        started, meter = time.monotonic(), ProgressMeter(ignore_progress)
         with self._build(meter) as build:
             if self.keeps_model:
                 _refuse_other_model(build)

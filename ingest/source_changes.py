@@ -132,7 +132,7 @@ class ChangeDetector:
         self._refuse_newer_reading()
         known_sources = dict(self.known_sources)
         published = list(self.base.iter_documents()) if self.base else []
-        known_names = {d.source for d in published if PurePath(d.source).is_absolute()}
+        known_names = {d.source for d in published if _is_mirrored(d.source)}
         known_names |= self.known_sources.keys()
         used_names = {str(root) for root, _ in listing}
         gone_names = sources.find_removed_sources(removed, known_names, used_names)
@@ -236,7 +236,7 @@ class ChangeDetector:
                 return True
             with closing(DocumentTable(table)) as old_documents:
                 listed = list(old_documents.iter_all())
-        return any(PurePath(document.source).is_absolute() for document in listed)
+        return any(_is_mirrored(document.source) for document in listed)
 
     def _outdated_sources(
         self, source_names: Collection[str], excluded_document: tuple[str, str]
@@ -312,7 +312,13 @@ class ChangeDetector:
             size=file.stat().st_size if file.is_file() else 0,
             groups=document.groups,
             validity=document.validity if document.validity.from_sidecar else None,
+            address=self._find_address(document),
         )
+
+    def _find_address(self, document: ListedDocument) -> str:
+        if self.base is None or not document.source.startswith(sources.REMOTE_PREFIX):
+            return ""
+        return self.base.find_chunk_store(document).load_address(document.id)
 
     def compare_document(
         self,
@@ -424,9 +430,15 @@ class ChangeDetector:
                 groups=groups,
                 validity=validity,
                 real=listed_file.real,
+                address=listed_file.address,
             )
             raws.append(raw)
         return raws, skipped
+
+
+def _is_mirrored(source: str) -> bool:
+    """Tell whether a source is a path or read by a connector; documents of others were put."""
+    return PurePath(source).is_absolute() or source.startswith(sources.REMOTE_PREFIX)
 
 
 def _read_sidecar_cheaply(path: Path, *, real: bool = False) -> Validity | None:

@@ -25,7 +25,8 @@ class SourceFile:
 
     status: what the file system says of it; None for a link. link_path: where a link to it lies.
     has_no_sidecar: nothing in its folder has the name of its sidecar. real: no part of its path is
-    a link.
+    a link. groups: who may see it, of those whom its source admits; empty is all of them.
+    address: where people open it, if it is a page of another system.
     """
 
     name: str
@@ -34,19 +35,25 @@ class SourceFile:
     link_path: Path | None = None
     has_no_sidecar: bool = False
     real: bool = False
+    groups: frozenset[str] = frozenset()
+    address: str = ""
 
 
 Listing = Sequence[tuple[Path, Sequence[SourceFile | Skipped]]]
 
 
-def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> Listing:
+def list_sources(
+    paths: Sequence[Path], excluded_folder: Path | None = None, remote: Listing = ()
+) -> Listing:
     """List the files of some sources, by their real paths. Raises SourceUnreadable.
 
-    excluded_folder: passed over inside a source, as the desk's own ``./var`` in ``.`` is.
+    excluded_folder: passed over inside a source, as the desk's own ``./var`` in ``.`` is. remote:
+    what connectors listed, which is added.
     """
-    return [
+    listing = [
         (root, list_files(root, excluded_folder=excluded_folder)) for root in resolve_paths(paths)
     ]
+    return [*listing, *remote]
 
 
 def list_newer_names(listing: Listing, reference: Path) -> list[str]:

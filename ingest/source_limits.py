@@ -22,8 +22,11 @@ def find_inner_limits(source: str, known: Iterable[Source]) -> dict[PurePath, fr
 def collect_limits(
     files: Mapping[str, SourceFile], limits: Mapping[PurePath, frozenset[str]]
 ) -> dict[str, frozenset[str]]:
-    """Return, for each file that lies in limited sources too, those who may see it there."""
-    groups: dict[str, frozenset[str]] = {}
+    """Return, for each file that not all may see whom its source admits, those who may.
+
+    A file has groups of its own, or lies in limited sources too.
+    """
+    groups = {uri: file.groups for uri, file in files.items() if file.groups}
     for uri, file in files.items() if limits else ():
         for folder, limit in limits.items():
             if file.path.is_relative_to(folder):

@@ -22,6 +22,7 @@ REMEMBERED_SOURCES = "sources.json"
 _KEYS = frozenset({"format", "sources", "checksum"})
 _LISTED_SOURCES = 20  # that an error names
 API = "api"  # a source that is no path: real paths begin with "/"
+REMOTE_PREFIX = "source:"  # of the names of those that a connector reads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

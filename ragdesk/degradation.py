@@ -5,7 +5,7 @@ from pathlib import Path
 
 from indexes.index import Index
 from ingest.sources import REMEMBERED_SOURCES
-from ragdesk.errors import ENGINE_REASONS, WORDS_OUTDATED
+from ragdesk.errors import ENGINE_REASONS, LOOKUP_UNAVAILABLE, WORDS_OUTDATED
 
 OLDER_WORDS_REASON = (
     "its words were written by another version, so vectors alone find passages; "
@@ -15,6 +15,8 @@ NEWER_WORDS_REASON = (
     "its words were written by a newer version than this program, so vectors alone find passages; "
     "ragdesk is to be started again in that version"
 )
+
+LOOKUP_UNAVAILABLE_REASON = "the system that knows the live status gave no answer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +55,17 @@ def find_words_remedy(collection: Path, *, is_newer: bool) -> WordsRemedy:
     return WordsRemedy(is_newer=is_newer, has_paths=has_paths)
 
 
-def format_degraded_reason(index: Index, engine_reason: str = "") -> str | None:
+def format_degraded_reason(
+    index: Index, engine_reason: str = "", *, lookup_failed: bool = False
+) -> str | None:
     """Say why results may be worse than they could be, code first; the model's reason leads.
 
     engine_reason: a code out of ``ENGINE_REASONS``, or "" where the model did not fail.
+    lookup_failed: a live fact could not be had.
     """
     reasons = {engine_reason: ENGINE_REASONS[engine_reason]} if engine_reason else {}
+    if lookup_failed:
+        reasons[LOOKUP_UNAVAILABLE] = LOOKUP_UNAVAILABLE_REASON
     if index.words_outdated:
         reasons[WORDS_OUTDATED] = NEWER_WORDS_REASON if index.words_newer else OLDER_WORDS_REASON
     return "; ".join(f"{code}: {words}" for code, words in reasons.items()) or None

@@ -10,6 +10,7 @@
     ├── TooManyErrors        too many cases went unanswered to judge a build
     ├── EngineFailed         the language model did not write an answer
     ├── DeliveryFailed       the other side did not take what was sent to it
+    ├── LookupFailed         a system that is asked for live facts gave none
     └── Refusal              a request that is turned down
         ├── BadRequest       it is not what its media type says
         ├── Unauthenticated  no key, or none that is valid: one body for every reason
@@ -110,6 +111,14 @@ class DeliveryFailed(RagdeskError):
         self.retry_after = retry_after
 
 
+class LookupFailed(RagdeskError):
+    """A live fact could not be looked up. reason: a code, which tells no word of it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The lookup failed ({reason}). See its table in the settings: lookups")
+        self.reason = reason
+
+
 ENGINE_REASONS = {
     "unreachable": "the language model cannot be reached",
     "resting": "the language model failed again and again and is being watched",
@@ -126,6 +135,7 @@ ENGINE_REASONS = {
     "unsupported": "the documents do not bear what the language model wrote",
 }
 WORDS_OUTDATED = "words_outdated"
+LOOKUP_UNAVAILABLE = "lookup_unavailable"
 
 
 class Refusal(RagdeskError):
@@ -157,6 +167,16 @@ class Forbidden(Refusal):
 
 class NotFound(Refusal):
     """No such thing, or none that this key may see: the two read the same."""
+
+
+class ModelNotFound(NotFound):
+    """No collection of that model's name, or none that this key may ask: they read the same."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There is no such model, or none that this key may ask. GET /v1/models lists them: "
+            "`ragdesk`, or `ragdesk/<collection>`."
+        )
 
 
 class ProviderUnavailable(Refusal):
@@ -261,10 +281,12 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     RateLimited: ErrorStatus("rate_limited", 429, 2),
     EngineFailed: ErrorStatus("generator_failed", 502, 5),
     DeliveryFailed: ErrorStatus("delivery_failed", 502, 1),
+    LookupFailed: ErrorStatus("lookup_failed", 502, 1),
     BadRequest: ErrorStatus("bad_request", 400, 2),
     Unauthenticated: ErrorStatus("unauthenticated", 401, 2),
     Forbidden: ErrorStatus("forbidden", 403, 2),
     NotFound: ErrorStatus("not_found", 404, 3),
+    ModelNotFound: ErrorStatus("model_not_found", 404, 3),
     Timeout: ErrorStatus("timeout", 408, 2),
     TooLarge: ErrorStatus("too_large", 413, 2),
     WrongMedia: ErrorStatus("unsupported_media_type", 415, 2),

@@ -143,6 +143,7 @@ class SelfTest:
             if facts := find_embedder_facts(folder):
                 open_own = partial(workspace.embedders.open_own, folder, facts)
                 yield _prepare_model(collection, workspace, open_own)
+        yield _prepare_reading(workspace)
 
     def embedder(self) -> Iterator[Finding]:
         """Check whether the embedder's vectors make sense."""
@@ -301,3 +302,14 @@ def _prepare_model(owner: str, workspace: Workspace, open_model: Callable[[], Em
     return Finding(
         what=f"prepare {owner}", state="ok", found=f"{embedder.card.name} is ready, {seconds:.1f} s"
     )
+
+
+def _prepare_reading(workspace: Workspace) -> Finding:
+    """Prepare what answers are read with beside the embedder; what fails is a finding."""
+    started = time.perf_counter()
+    try:
+        workspace.reading.prepare_models()
+    except IndexesError as error:
+        return Finding(what="prepare reading", state="bad", found=str(error))
+    seconds = time.perf_counter() - started
+    return Finding(what="prepare reading", state="ok", found=f"ready, {seconds:.1f} s")

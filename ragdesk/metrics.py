@@ -11,7 +11,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metr
 from prometheus_client.metrics import MetricWrapperBase
 
 from ragdesk.answering.answer import Answer, ClaimVerdict, Outcome
-from ragdesk.errors import ENGINE_REASONS, WORDS_OUTDATED
+from ragdesk.answering.lookup_result import LookupStatus
+from ragdesk.errors import ENGINE_REASONS, LOOKUP_UNAVAILABLE, WORDS_OUTDATED
 from ragdesk.file_handles import count_handles, handle_limit
 from ragdesk.outage import OUTAGE_CODES, Outage
 
@@ -83,13 +84,18 @@ class Metrics:
         self.degraded = self._add_counter(
             "ragdesk_degraded_total",
             "Answers a language model did not write, or not to their end, or found by vectors "
-            "alone, by reason.",
-            reason=(*ENGINE_REASONS, WORDS_OUTDATED),
+            "alone, or without a live fact, by reason.",
+            reason=(*ENGINE_REASONS, WORDS_OUTDATED, LOOKUP_UNAVAILABLE),
         )
         self.sentences = self._add_counter(
             "ragdesk_sentences_total",
             "Sentences said, by verdict, and those left out after their check.",
             verdict=(*(str(verdict) for verdict in ClaimVerdict), "withheld"),
+        )
+        self.lookups = self._add_counter(
+            "ragdesk_lookups_total",
+            "Live facts that questions wanted looked up, by what came of it.",
+            result=tuple(str(status) for status in LookupStatus),
         )
         self.turns = self._add_counter(
             "ragdesk_turns_total",
@@ -159,6 +165,10 @@ class Metrics:
             name, about, tuple(labels), registry=self.registry, buckets=SECONDS_BUCKETS
         )
         return ClosedFamily(family, labels)
+
+    def record_lookup(self, status: LookupStatus) -> None:
+        """Count what came of a lookup."""
+        self.lookups.labels(result=str(status)).inc()
 
     def record_answer(self, answer: Answer) -> None:
         """Count an answer and its sentences."""

@@ -2,6 +2,7 @@
 
 Defaults stand in the option classes, beside the code they turn. Over them go the settings
 file, then ``RAGDESK_SECTION__KEY`` variables, then flags. This is the only reader of both.
+``RAGDESK_SECTION__KEY_FILE`` names a file that holds the value, as secrets come to containers.
 An option is named by its table and field everywhere inside (``retrieve.near``); the name that
 an operator writes and sees may be another one (``advanced.retrieve.near``).
 """
@@ -25,6 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 from indexes.embedding.embedder import EmbedOptions
 from indexes.options import IndexesOptions
 from indexes.text.redaction.redaction import RedactionOptions
+from ingest.connectors.source_options import RemoteSourceOptions
 from ingest.parse.parse_options import ParseOptions
 from ingest.runners import RayOptions
 from ingest.sandbox.guard import GuardOptions
@@ -60,6 +62,7 @@ from ragdesk.support.handoff.handoff_options import (
 from ragdesk.support.insight.alert_options import AlertOptions
 from ragdesk.support.insight.surge import SurgeOptions
 from ragdesk.support.learning.approval import LearningOptions
+from ragdesk.support.lookups.lookup_options import LookupOptions
 from ragdesk.support.sign_in.sign_in_options import SignInOptions
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.web.limit_options import LimitOptions
@@ -68,6 +71,7 @@ from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
 NO_SETTINGS = frozenset({"RAGDESK_HOME", "RAGDESK_KEY"})  # the second is of ragdesk mcp
+FILE_SUFFIX = "_FILE"  # of a variable that names the file with a setting's value
 DEFAULT_HOME = Path("var")
 SETTINGS_FILE = "ragdesk.toml"
 TABLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")  # of those that an operator names
@@ -112,6 +116,8 @@ class Settings:
     handoff_chatwoot: ChatwootOptions = field(default_factory=ChatwootOptions)
     handoff_mail: HandoffMailOptions = field(default_factory=HandoffMailOptions)
     channels: Mapping[str, ChatOptions] = field(default_factory=dict)
+    lookups: Mapping[str, LookupOptions] = field(default_factory=dict)
+    sources: Mapping[str, RemoteSourceOptions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,8 +253,9 @@ def _merge_layers(
                 moves.append(f"{entry.place} is now {entry.new_place}")
             _put_value(values, entry.option, entry.value)
             origins[entry.option] = entry.origin
-    for option, value in flags.items():
+    for name, value in flags.items():
         if value is not None:
+            option = _resolve_name(name)
             _put_value(values, option, value)
             origins[option] = f"--{option.rpartition('.')[2].replace('_', '-')}"
     if moves:
@@ -290,20 +297,37 @@ def _variable_entries(environ: Mapping[str, str]) -> list[_WrittenSetting]:
     entries = []
     for variable, words in sorted(environ.items()):
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NO_SETTINGS:
-            option = _resolve_name(
-                variable.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
-            )
+            name = variable.removesuffix(FILE_SUFFIX)
+            option = _resolve_name(name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."))
+            if name != variable and name in environ:
+                raise SettingsError(f"{name} and {variable} are both set. Leave one out.")
+            value = words if name == variable else _read_secret(variable, words)
             new_name = setting_name(option).upper().replace(".", "__")
             entries.append(
                 _WrittenSetting(
                     option=option,
-                    value=_parse_variable(words, _option_type(Settings, option)),
+                    value=_parse_variable(value, _option_type(Settings, option)),
                     origin=variable,
-                    place=variable,
+                    place=name,
                     new_place=f"{ENVIRONMENT_PREFIX}{new_name}",
                 )
             )
     return entries
+
+
+def _read_secret(variable: str, path: str) -> str:
+    """Read the value of a setting from the file that a variable names, as containers have them.
+
+    The line's end goes, as editors put one there. An empty file is refused: it is a secret that
+    was to be written and was not.
+    """
+    try:
+        value = Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{variable}: {path} cannot be read: {error}.") from error
+    if not value:
+        raise SettingsError(f"{variable}: {path} is empty. Write the value into it.")
+    return value
 
 
 def _iter_file_values(file: Path | None, text: str) -> Iterator[tuple[str, Any]]:

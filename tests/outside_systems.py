@@ -200,7 +200,7 @@ def mail_server(
     sink: MailSink, folder: Path, password: str
 ) -> Iterator[tuple[int, ssl.SSLContext]]:
     """Run an SMTP server with STARTTLS and a login; gives its port and whom a client must trust."""
-    certificate, key = _write_certificate(folder)
+    certificate, key = write_certificate(folder)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
 
@@ -231,7 +231,7 @@ def mail_server(
 def strange_mail_server(folder: Path) -> Iterator[int]:
     """Run a server that offers STARTTLS with a certificate that nobody trusts; gives its port."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*_write_certificate(folder))
+    context.load_cert_chain(*write_certificate(folder))
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -254,9 +254,10 @@ def strange_mail_server(folder: Path) -> Iterator[int]:
         thread.join()
 
 
-def _write_certificate(folder: Path) -> tuple[Path, Path]:
+def write_certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
+    """Write a certificate of a host, signed by itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -266,7 +267,7 @@ def _write_certificate(folder: Path) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

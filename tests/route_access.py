@@ -13,6 +13,8 @@ ROUTE_ACCESS = {
     ("GET", "/openapi.json"): "public",
     ("GET", "/page/logo"): "public",
     ("GET", "/v1/page"): "public",
+    ("GET", "/widget"): "public",
+    ("GET", "/widget.js"): "public",
     ("GET", "/metrics"): "admin",
     # conversations
     ("POST", "/v1/conversations"): "ask",
@@ -22,6 +24,7 @@ ROUTE_ACCESS = {
     ("DELETE", "/v1/conversations/{conversation}"): "ask",
     ("GET", "/v1/conversations/{conversation}/turns"): "ask",
     ("GET", "/v1/conversations/{conversation}/events"): "ask",
+    ("GET", "/v1/conversations/{conversation}/turns/{turn}/lookups/{lookup}/{value}"): "ask",
     ("POST", "/v1/conversations/{conversation}/share"): "ask",
     ("DELETE", "/v1/conversations/{conversation}/share"): "ask",
     ("GET", "/v1/shared/{token}"): "ask",
@@ -87,6 +90,9 @@ ROUTE_ACCESS = {
     # answers and documents
     ("POST", "/v1/answers"): "ask",
     ("POST", "/v1/search"): "ask",
+    ("POST", "/v1/chat/completions"): "ask",
+    ("GET", "/v1/models"): "ask",
+    ("GET", "/v1/models/{model:path}"): "ask",
     ("GET", "/v1/collections"): "ask",
     ("DELETE", "/v1/collections/{collection}"): "admin",
     ("GET", "/v1/collections/{collection}/skipped"): "ask",

@@ -28,12 +28,16 @@ DOORS = {
     "cv2": {"ingest/parse/pdf/on_rapidocr.py"},
     "faiss": {"indexes/vectors/faiss_index.py"},
     "fastapi": {"ragdesk/web"},
-    "httpcore": {"ragdesk/answering/writing/llm_connections.py"},
+    "httpcore": {
+        "ingest/outbound/pinned_connections.py",
+        "ragdesk/answering/writing/llm_connections.py",
+    },
     "httpx": {
         "ragdesk/answering/writing/openai_client.py",
         "ragdesk/answering/writing/openai_stream.py",
         "ragdesk/answering/writing/llm_connections.py",
         "ragdesk/support/handoff/http_delivery.py",
+        "ingest/outbound",
         "eval/targets.py",
     },
     "httpx2": {"ragdesk/support/sign_in/on_authlib.py"},

@@ -4,6 +4,7 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
 from ragdesk.answering.answer import Outcome
+from ragdesk.answering.lookup_result import LookupStatus
 from ragdesk.logs import LineFormatter
 from ragdesk.metrics import SECONDS_BUCKETS, ClosedFamily, Metrics
 from ragdesk.outage import Outage
@@ -26,6 +27,7 @@ FAMILIES = {  # what dashboards and alerts of operators name
     "ragdesk_gpu_fallbacks": ("gauge", set()),
     "ragdesk_jobs": ("counter", {"state"}),
     "ragdesk_turns": ("counter", {"result"}),
+    "ragdesk_lookups": ("counter", {"result"}),
 }
 
 
@@ -71,6 +73,7 @@ def test_the_page_has_the_families_that_operators_watch_and_no_other():
         getattr(metrics, family).labels(**{label: "?"}).inc()
     metrics.reloads.labels(result="ok").inc()
     metrics.turns.labels(result="kept").inc()
+    metrics.record_lookup(LookupStatus.FOUND)
     metrics.open_failures.labels(reason="disk").inc()
     metrics.set_outages([Outage(code="disk")])
 

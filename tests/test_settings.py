@@ -50,6 +50,29 @@ def test_flags_win_over_environment_over_file_over_defaults(tmp_path):
     ] == "default"
 
 
+def test_a_variable_may_name_the_file_that_holds_a_secret(tmp_path):
+    secret = tmp_path / "database_url"
+    secret.write_text("postgresql+psycopg://desk:pw@db/ragdesk\n", encoding="utf-8")
+    variable = "RAGDESK_SUPPORT__DATABASE_FILE"
+    loaded = read(tmp_path, environ={variable: str(secret)})
+    assert loaded.settings.support.database == "postgresql+psycopg://desk:pw@db/ragdesk"
+    assert loaded.origins["support.database"] == variable
+    both = {variable: str(secret), "RAGDESK_SUPPORT__DATABASE": ""}
+    with pytest.raises(SettingsError, match="are both set"):
+        read(tmp_path, environ=both)
+    secret.write_text("\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match="database_url is empty"):
+        read(tmp_path, environ={variable: str(secret)})
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read(tmp_path, environ={variable: str(tmp_path / "nowhere")})
+    with pytest.raises(SettingsError, match=r"mean 'serve\.port'"):
+        read(tmp_path, environ={"RAGDESK_SERVE__PROT_FILE": str(tmp_path / "r.toml")})
+
+
+def test_no_setting_ends_like_the_variable_of_a_file():
+    assert [row.name for row in list_settings(Settings()) if row.name.endswith("_file")] == []
+
+
 def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
     assert read(tmp_path, "[serve]\nport = 7\n", serve__port=None).settings.serve.port == 7
 
@@ -283,3 +306,43 @@ def test_channels_are_as_many_as_an_operator_names_and_their_secrets_are_masked(
     ):
         with pytest.raises(SettingsError, match=message):
             read(tmp_path, wrong, {})
+
+
+SOURCE = """
+[sources.wiki]
+kind = "confluence"
+address = "https://example.atlassian.net/wiki"
+user = "desk@example.com"
+groups = { "all-staff" = ["staff"] }
+"""
+
+
+def test_a_source_has_a_table_of_its_name_and_its_token_is_shown_masked(tmp_path):
+    loaded = read(tmp_path, SOURCE, {"RAGDESK_SOURCES__WIKI__TOKEN": "very-secret"})
+    wiki = loaded.settings.sources["wiki"]
+    assert (wiki.token, wiki.groups) == ("very-secret", {"all-staff": ("staff",)})
+    assert "very-secret" not in repr(loaded.settings)
+    shown = {row.name: row.value for row in list_settings(loaded.settings, loaded.origins)}
+    assert shown["sources.wiki.token"] == SECRET_MASK
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[sources.a]\nkind = "ftp"\n', r"sources\.a\.kind"),
+        ('[sources.a]\nkind = "website"\n', "address must be set"),
+        ('[sources.a]\nkind = "website"\naddress = "ftp://x"\n', "must be a web address"),
+        ('[sources.a]\nkind = "website"\naddress = "https://u:p@x"\n', "must be a web address"),
+        ('[sources.a]\nkind = "notion"\n', "token must be set"),
+        ('[sources.a]\nkind = "website"\naddress = "https://x"\ntoken = "y"\n', "everybody sees"),
+        ('[sources.a]\nkind = "notion"\ntoken = "a\\nb"\n', "printable"),
+        ('[sources.a]\nkind = "feishu"\ntoken = "x"\n', "user must be set"),
+        ('[sources.a]\nkind = "notion"\ntoken = "x"\nhosts = ["x"]\n', "website alone"),
+        ('[sources.a]\nkind = "notion"\ntoken = "x"\nrate = 0.0\n', "rate"),
+        ('[sources.a]\nkind = "notion"\ntoken = "x"\nprivate_networks = ["x"]\n', "'x'"),
+        ('[sources."A B"]\nkind = "website"\n', "lower-case"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_refused_by_name(tmp_path, text, message):
+    with pytest.raises(SettingsError, match=message):
+        read(tmp_path, text)

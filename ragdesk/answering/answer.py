@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PlainSerializer, TypeAdapter
 
 from indexes.chunk import Passage, SearchFilter
+from ragdesk.answering.lookup_result import LookupResult
 
 JsonObject = dict[str, Any]
 RoundedScore = Annotated[float, PlainSerializer(lambda value: round(value, 4), return_type=float)]
@@ -34,6 +35,8 @@ class Question:
     """What is asked, of which documents, and by whom (``where.groups``).
 
     send: whether a model's words are held until they are checked; None asks the settings.
+    lookups: what was looked up for the asker alone. An answer with any is of one person and one
+    moment, and kept in no cache.
     """
 
     text: str
@@ -41,6 +44,7 @@ class Question:
     where: SearchFilter = field(default_factory=SearchFilter)
     explain: bool = False
     send: Literal["hold", "show"] | None = None
+    lookups: tuple[LookupResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,13 @@ class Citation:
         tuple[CitedLink, ...],
         Field(description="Where words of the quote lead.", exclude_if=lambda value: not value),
     ] = ()
+    address: Annotated[
+        str | None,
+        Field(
+            description="Of a page of another system: where people open it (https or http).",
+            exclude_if=lambda value: value is None,
+        ),
+    ] = None
     boxes: Annotated[
         tuple[PageBox, ...] | None,
         Field(

@@ -7,18 +7,17 @@ never holds up another one's stream.
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from indexes.chunk import Passage
 from ragdesk.answering.answer import (
     Answer,
     AnswerEvent,
     AnswerReason,
     Choice,
-    ClaimChecked,
-    ClaimVerdict,
     Done,
     Outcome,
     PassagesReady,
@@ -32,7 +31,7 @@ from ragdesk.answering.answer_state import AnswerState
 from ragdesk.answering.calibration import Calibration
 from ragdesk.answering.clarify import ClarifyOptions, find_choices, name_trouble
 from ragdesk.answering.contact import Contact
-from ragdesk.answering.decision import DecideOptions, answer_likelihood, decide_outcome
+from ragdesk.answering.decision import DecideOptions, answer_likelihood
 from ragdesk.answering.follow_up import (
     STANDALONE_LIKELIHOOD,
     needs_context,
@@ -40,15 +39,24 @@ from ragdesk.answering.follow_up import (
     rewrite_question,
 )
 from ragdesk.answering.follow_up_guard import admits_statement, guard_follow_up
+from ragdesk.answering.lookup_facts import (
+    add_facts,
+    advise_on_lookups,
+    choose_lookup_kind,
+    choose_lookup_reason,
+    drop_lookup_values,
+    find_missing,
+    list_fact_passages,
+    repeats_facts,
+    state_lookups,
+)
+from ragdesk.answering.lookup_result import LookupStatus
 from ragdesk.answering.messages import (
-    NO_ANSWER_TEXT,
-    TURN_TEXTS,
-    UNSUPPORTED_TEXT,
-    format_choices,
+    LOOKUP_TEXTS,
     localise_text,
 )
 from ragdesk.answering.next_steps import find_reason, suggest_next_step
-from ragdesk.answering.quote_places import locate_quote
+from ragdesk.answering.quote_places import locate_nowhere, locate_quote
 from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
@@ -68,7 +76,7 @@ from ragdesk.answering.turns.turn_recognition import (
     is_surely_no_question,
     recognise_turn,
 )
-from ragdesk.answering.writing.cited_links import find_cited_links
+from ragdesk.answering.writing.cited_links import find_cited_links, find_page_address
 from ragdesk.answering.writing.writer import Writer, WriterPart
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.errors import EngineFailed
@@ -155,17 +163,30 @@ class Desk:
         writer.admit()
         original_analysis = await run_in_thread(analyze_question, question.text)
         with clock.measure_step("turns"):
-            kind = await run_in_thread(self._recognise_turn, question, original_analysis)
+            turn = await run_in_thread(self._recognise_turn, question, original_analysis)
+            kind = choose_lookup_kind(turn, question.lookups)
         if not kind.needs_documents:
             for event in self._answer_turn(question, original_analysis, kind, clock):
                 yield event
             return
-        state = AnswerState(writer, find_links=partial(find_cited_links, self.retrieve.index))
+        index = self.retrieve.index
+        state = AnswerState(
+            writer,
+            find_links=partial(find_cited_links, index),
+            find_address=partial(find_page_address, index),
+        )
+        if turn is TurnKind.COMPLAINT:  # a person hears of it, whatever was looked up
+            state.turn = turn.reason
         retrieval = await self._find_passages(question, original_analysis, kind, state, clock)
-        ranked_passages = rank_passages(retrieval.passages)
+        lookups = question.lookups if kind is TurnKind.QUESTION else ()
+        facts = list_fact_passages(lookups, retrieval.analysis.language)
+        ranked_passages = rank_passages((*facts, *retrieval.passages))
         yield PassagesReady(ranked_passages)
-        retrieval = await self._read_passages(question, retrieval, clock)
         if kind is TurnKind.QUESTION:
+            for event in self._state_lookups(question, facts, retrieval, state):
+                yield event
+        retrieval = await self._read_passages(question, retrieval, clock)
+        if kind is TurnKind.QUESTION and not state.settled:
             state.choices = self._find_choices(question, original_analysis, retrieval)
         is_written = not state.choices and self._may_write(retrieval)
         with clock.measure_step("generate"):
@@ -174,13 +195,8 @@ class Desk:
                 async with aclosing(events):
                     async for event in events:
                         yield event
-        if all(claim.verdict is ClaimVerdict.NO_CLAIM for claim in state.claims):
-            words = _claimless_text(state, retrieval.analysis.language)
-            separator = (
-                "\n" if streaming and state.text else ""
-            )  # a sentence was begun, and cannot be unsaid
-            state.text = f"{state.text}{separator}{words}" if streaming else words
-            yield TextDelta(separator + words)
+        if state.is_claimless and not state.settled:
+            yield TextDelta(state.end_claimless(retrieval.analysis.language, streaming=streaming))
         yield Done(self._build_answer(question, retrieval, ranked_passages, state, clock))
 
     def _recognise_turn(self, question: Question, analysis: QuestionAnalysis) -> TurnKind:
@@ -211,6 +227,10 @@ class Desk:
         clock: StepClock,
     ) -> Retrieval:
         """Make a follow-up stand alone, and retrieve; after an accident what to do comes first."""
+        searched = drop_lookup_values(question)
+        if searched is not question:
+            question = searched
+            original_analysis = await run_in_thread(analyze_question, searched.text)
         analysis = name_trouble(original_analysis)
         if question.history:
             with clock.measure_step("rewrite"):
@@ -248,10 +268,30 @@ class Desk:
     ) -> Iterator[AnswerEvent]:
         """Answer a turn that asks the documents nothing: nothing is looked for."""
         state = AnswerState(self._extractive_writer(), turn=kind.reason)
-        state.text = _claimless_text(state, analysis.language)
+        state.end_claimless(analysis.language)
+        if (
+            kind is TurnKind.NEEDS_ACCOUNT
+            and find_missing(question.lookups) is LookupStatus.NEEDS_VALUE
+        ):
+            state.turn = AnswerReason.AMBIGUOUS
+            state.text = localise_text(LOOKUP_TEXTS[LookupStatus.NEEDS_VALUE], analysis.language)
         yield PassagesReady(())
         yield TextDelta(state.text)
         yield Done(self._build_answer(question, skip_retrieval(analysis), (), state, clock))
+
+    def _state_lookups(
+        self,
+        question: Question,
+        facts: Sequence[Passage],
+        retrieval: Retrieval,
+        state: AnswerState,
+    ) -> Iterator[AnswerEvent]:
+        """Say first what was looked up; the documents come after it, whoever writes."""
+        statements = state_lookups(question.lookups, facts, retrieval.analysis.language)
+        for statement in statements:
+            yield from state.tell_statement(statement, locate_nowhere)
+        if statements:
+            state.settle()
 
     def _put_safety_first(
         self, question: Question, retrieval: Retrieval, state: AnswerState
@@ -287,7 +327,7 @@ class Desk:
                 async for event in events:
                     yield event
         except EngineFailed as error:
-            if not self.degrade or (state.text and streaming):
+            if not self.degrade or (state.has_written and streaming):
                 raise
             log.warning("degraded", extra={"code": error.reason, "reason": str(error)})
             state.begin_anew(self._extractive_writer(), error.reason)
@@ -304,6 +344,8 @@ class Desk:
         if state.reason and not self._is_answerable(retrieval):
             return
         locate = partial(locate_quote, self.retrieve.index)
+        if state.writer is self.writer:
+            retrieval = add_facts(retrieval, question)
         async with aclosing(state.writer(question, retrieval)) as parts:
             async for part in parts:
                 match part:
@@ -312,21 +354,14 @@ class Desk:
                     case WriterNote():
                         state.take_note(part, degrade=self.degrade and not self.refuse)
                     case Statement() if self._may_say(part, state, retrieval):
-                        claim, new_citations = await run_in_thread(
-                            state.add_statement, part, locate
-                        )
-                        yield TextDelta(state.last_text)
-                        yield ClaimChecked(
-                            claim=claim.text,
-                            verdict=claim.verdict,
-                            support=claim.support,
-                            citations=new_citations,
-                        )
+                        for event in await run_in_thread(state.tell_statement, part, locate):
+                            yield event
 
     def _may_say(self, statement: Statement, state: AnswerState, retrieval: Retrieval) -> bool:
         """Tell whether a language model's statement may answer a follow-up, or was sent already."""
-        is_model = state.writer is self.writer
-        return not is_model or state.is_open or admits_statement(retrieval, statement)
+        if state.writer is not self.writer or state.is_open:
+            return True
+        return admits_statement(retrieval, statement) and not repeats_facts(statement)
 
     def _find_choices(
         self, question: Question, analysis: QuestionAnalysis, retrieval: Retrieval
@@ -395,10 +430,18 @@ class Desk:
         clock: StepClock,
     ) -> Answer:
         signals = {**retrieval.signals, "answerable": answer_likelihood(retrieval.signals)}
-        degraded_reason = format_degraded_reason(self.retrieve.index, state.reason)
-        language, outcome = retrieval.analysis.language, _state_outcome(state)
-        turn = AnswerReason.NEAR_MISS if state.denied and state.turn is None else state.turn
+        lookups = question.lookups
+        degraded_reason = format_degraded_reason(
+            self.retrieve.index,
+            state.reason,
+            lookup_failed=find_missing(lookups) is LookupStatus.UNAVAILABLE,
+        )
+        language, outcome = retrieval.analysis.language, state.outcome
+        turn = state.turn or choose_lookup_reason(lookups, outcome)
+        if turn is None and state.denied and outcome is not Outcome.ANSWERED:
+            turn = AnswerReason.NEAR_MISS
         reason = find_reason(outcome, passages, retrieval.signals, turn)
+        advice = advise_on_lookups(lookups, outcome, language)
         return Answer(
             id=uuid.uuid4().hex,
             question=question.text,
@@ -417,26 +460,11 @@ class Desk:
             passages=passages,
             choices=state.choices,
             reason=reason,
-            next_step=suggest_next_step(reason, passages, self.contact, language),
-            confidence=self._calibrated_confidence(retrieval),
+            next_step=suggest_next_step(reason, passages, self.contact, language, advice),
+            confidence=None if state.settled else self._calibrated_confidence(retrieval),
             seconds=clock.read_seconds(),
             signals=signals if question.explain else None,
             signal_versions=(
                 describe_signal_versions(self.retrieve.embedder.card) if question.explain else None
             ),
         )
-
-
-def _claimless_text(state: AnswerState, language: str) -> str:
-    """Return the text of an answer that claims nothing: the choices, or "not in the documents"."""
-    if state.choices:
-        return format_choices([choice.label for choice in state.choices], language)
-    if state.turn and not state.refused:
-        return localise_text(TURN_TEXTS[state.turn], language)
-    return localise_text(UNSUPPORTED_TEXT if state.refused else NO_ANSWER_TEXT, language)
-
-
-def _state_outcome(state: AnswerState) -> Outcome:
-    if state.choices:
-        return Outcome.CLARIFY
-    return Outcome.UNSUPPORTED if state.refused else decide_outcome(state.claims)

@@ -5,6 +5,7 @@ from typing import Final
 
 from ragdesk.answering.answer import AnswerReason
 from ragdesk.answering.contact import Contact
+from ragdesk.answering.lookup_result import LookupStatus
 
 FALLBACK_LANGUAGE: Final = "en"
 
@@ -107,6 +108,52 @@ NEXT_STEP_TEXTS: Final[Mapping[AnswerReason, Mapping[str, str]]] = {
     AnswerReason.UNSUPPORTED: {
         "en": "Open the sources named here to read for yourself.",
         "zh": "请打开这里列出的资料查看原文。",
+    },
+}
+
+# What is said of a lookup that gave no fact, and what to do then.
+LOOKUP_TEXTS: Final[Mapping[LookupStatus, Mapping[str, str]]] = {
+    LookupStatus.NOT_FOUND: {
+        "en": "Nothing was found under {value} in your account.",
+        "zh": "在您的账户下没有查到 {value}。",
+    },
+    LookupStatus.NEEDS_ACCOUNT: {
+        "en": "To see how things stand with {value}, sign in to your account.",
+        "zh": "查询 {value} 的最新情况需要先登录您的账户。",
+    },
+    LookupStatus.UNAVAILABLE: {
+        "en": "How things stand with {value} cannot be looked up right now.",
+        "zh": "目前无法查询 {value} 的最新情况。",
+    },
+    LookupStatus.LIMITED: {
+        "en": "Only a few numbers can be looked up in a minute, so {value} was not.",
+        "zh": "每分钟只能查询几个号码，所以没有查询 {value}。",
+    },
+    LookupStatus.NEEDS_VALUE: {
+        "en": "Which one do you mean? With its number I can look it up.",
+        "zh": "您指的是哪一个？告诉我号码，我就可以查询。",
+    },
+}
+LOOKUP_STEP_TEXTS: Final[Mapping[LookupStatus, Mapping[str, str]]] = {
+    LookupStatus.NOT_FOUND: {
+        "en": "Check the number in your confirmation message, or ask a person.",
+        "zh": "请核对确认通知中的号码，或联系人工客服。",
+    },
+    LookupStatus.NEEDS_ACCOUNT: {
+        "en": "Sign in to your account, and ask again.",
+        "zh": "请登录您的账户后再问一次。",
+    },
+    LookupStatus.UNAVAILABLE: {
+        "en": "Ask again in a few minutes, or ask a person.",
+        "zh": "请过几分钟再问，或联系人工客服。",
+    },
+    LookupStatus.LIMITED: {
+        "en": "Ask again in a minute.",
+        "zh": "请一分钟后再问。",
+    },
+    LookupStatus.NEEDS_VALUE: {
+        "en": "The number stands in your confirmation message.",
+        "zh": "号码在您的确认通知中。",
     },
 }
 

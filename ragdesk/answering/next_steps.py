@@ -71,11 +71,15 @@ def suggest_next_step(
     passages: Sequence[RankedPassage],
     contact: Contact,
     language: str,
+    advice: str = "",
 ) -> NextStep | None:
-    """Return what to do after an answer of this reason; None after a plain one."""
+    """Return what to do after an answer of this reason; None after a plain one.
+
+    advice: said in place of our own sentence, and after a plain answer too.
+    """
     if reason is None:
-        return None
-    sentences = [localise_text(NEXT_STEP_TEXTS[reason], language)]
+        return NextStep(text=advice) if advice else None
+    sentences = [advice or localise_text(NEXT_STEP_TEXTS[reason], language)]
     links = _list_sources(passages) if reason in _SOURCES_HELP else []
     if reason in _PERSON_HELPS and not contact.is_empty:
         sentences.append(format_contact(contact, language))

@@ -3,8 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,25 @@ from rich.progress import Progress as Bar
 
 from indexes.errors import CollectionBusy, IndexesError
 from indexes.upkeep import history
+from ingest.connectors.source_options import RemoteSourceOptions
 from ingest.errors import IngestError, MassRemoval, SourceUnreadable
 from ingest.job import IngestJob
 from ingest.job_forecast import JobForecast
 from ingest.job_report import JobReport
 from ingest.progress import JobProgress, ProgressCallback, ignore_progress
 from ingest.runners import RunnerKind
+from ingest.source_files import Listing
 from ingest.source_watcher import WatchOptions, watch_sources
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options, terminal
 from ragdesk.cli.ingest_report import print_report
+from ragdesk.cli.ingest_sources import (
+    FetchedSources,
+    discard_removed,
+    fetch_sources,
+    find_source_options,
+    print_sync_reports,
+)
 from ragdesk.collection_embedders import EmbedderChoice
 from ragdesk.embedding_effort import UNMEASURED_RATE, format_duration, format_effort
 from ragdesk.errors import SettingsError, describe_error
@@ -46,6 +55,7 @@ Examples:
   ragdesk ingest ./handbook --watch            and again after every change, until Ctrl-C
   ragdesk ingest --remove ./old                take a source away, also when it is gone
   ragdesk ingest ./new --remove ./old          it moved: the same names, nothing is embedded
+  ragdesk ingest --source wiki                 what [sources.wiki] in the settings names
   */5 * * * *  ragdesk ingest /srv/kb --quiet  in a crontab: says what changed, or nothing
 
 \b
@@ -56,6 +66,13 @@ Exit codes: 0 done (nothing to do is done too) · 2 usage or settings · 3 the i
 
 @click.command("ingest", epilog=INGEST_EXAMPLES)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="PATH…")
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="NAME",
+    help="A website, wiki or document cloud of the settings: [sources.NAME].",
+)
 @shared_options.collection_option
 @click.option("--plan", is_flag=True, help="Say what would change, and change nothing.")
 @click.option(
@@ -110,6 +127,7 @@ def command(  # noqa: PLR0913, one parameter an option
     call: shared_options.CliCall,
     *,
     paths: tuple[Path, ...],
+    sources: tuple[str, ...],
     collection: str,
     plan: bool,
     groups: frozenset[str] | None,
@@ -130,34 +148,41 @@ def command(  # noqa: PLR0913, one parameter an option
     What is gone from a PATH is removed here; other sources stay. A file that cannot be read is
     skipped with its reason. Nothing changes before the end, and then all at once.
     """
-    if not (paths or remove):
-        raise click.UsageError("Name a PATH to take in, or one to take away: --remove PATH.")
+    if not (paths or remove or sources):
+        raise click.UsageError(
+            "Name a PATH to take in, a --source NAME, or what to take away: --remove PATH."
+        )
     loaded = load_settings(home=call.home, config=call.config)
     raise_handle_limit()
-    where: RunnerKind = "ray" if on == "ray" else "local"
     run = IngestRun(
         call=call,
         workspace=Workspace(loaded.home, loaded.settings),
         collection=collection,
-        where=where,
+        where="ray" if on == "ray" else "local",
         quiet=quiet,
         as_json=as_json,
         model=model,
         re_embed=re_embed,
     )
-    if paths and not beside_sample:
-        run.keep_sample_apart(paths)
-    if not paths:
+    remote = find_source_options(sources, loaded.settings.sources)
+    if (paths or remote) and not beside_sample:
+        run.keep_sample_apart([*paths, *map(Path, remote)])
+    if not paths and not remote:
         run.workspace.find_collection(collection)  # else it would be made, to take nothing away
     changes: dict[str, Any] = {"groups": groups, "begin_anew": begin_anew, "remove": remove}
     if watch:
-        if as_json or plan or begin_anew or remove:
-            raise click.UsageError("--watch goes without --json, --plan, --begin-anew, --remove.")
+        if as_json or plan or begin_anew or remove or remote:
+            raise click.UsageError(
+                "--watch goes without --json, --plan, --begin-anew, --remove, --source."
+            )
         run.watch(paths, interval=interval, groups=groups, allow_removals=allow_removals)
-    elif plan:
-        run.plan(paths, **changes)
     else:
-        run.run_confirmed(paths, allow_removals=allow_removals, **changes)
+        with run.fetch(remote) as listing:
+            if plan:
+                run.plan(paths, remote=listing, **changes)
+            else:
+                changes["allow_removals"] = allow_removals
+                run.run_confirmed(paths, remote=listing, **changes)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -173,6 +198,7 @@ class IngestRun:
     model: str | None
     re_embed: bool
     errors: Console = field(default_factory=lambda: terminal.open_console(err=True))
+    fetched: FetchedSources | None = None
 
     def run(self, paths: Sequence[Path], **options: Any) -> None:
         """Run one job, and report it."""
@@ -192,6 +218,19 @@ class IngestRun:
             self._print_report(report, plan=False)
         if report.due and _merge_segments(job, self.errors):
             self.workspace.replicate_collection(self.collection)
+
+    @contextmanager
+    def fetch(self, remote: Mapping[str, RemoteSourceOptions]) -> Iterator[Listing]:
+        """Fetch what changed in sources that are no folders, and keep it as it is for a block."""
+        if not remote:
+            yield ()
+            return
+        with ExitStack() as stack:
+            with bar(self.errors) as progress:
+                self.fetched = stack.enter_context(
+                    fetch_sources(self.workspace.home, remote, progress)
+                )
+            yield self.fetched.listing
 
     def keep_sample_apart(self, paths: Sequence[Path]) -> None:
         """Keep one's own documents out of a collection of the sample company.
@@ -224,6 +263,7 @@ class IngestRun:
                 raise
             click.confirm(f"{error}\nRemove them now?", abort=True, err=True)
             self.run(paths, allow_removals=True, remove=remove, **options)
+        discard_removed(self.workspace.home, remove)
 
     def plan(self, paths: Sequence[Path], **options: Any) -> None:
         """Report what a job would do."""
@@ -277,10 +317,14 @@ class IngestRun:
         if choice and report.embedded:
             seconds = report.embedded / self.workspace.embedders.load_rate(choice.embedder)
         if self.as_json:
-            more = {"embed_seconds": round(seconds, 3)} if plan else {}
+            more: dict[str, Any] = {"embed_seconds": round(seconds, 3)} if plan else {}
+            if self.fetched:
+                more["sources"] = self.fetched.to_json()
             shared_options.print_json(report.to_json(plan=plan) | more)
             return
         to = terminal.open_console()
+        if self.fetched:
+            print_sync_reports(to, self.fetched.reports)
         print_report(to, report, self.call, plan=plan)
         if choice:
             _print_lines(to, self._keep_lines(choice))

@@ -57,7 +57,8 @@ class Principal:
 
     name: who asks, for logs and jobs. person: who owns the conversations of this asker, the same
     however they sign in again. attributes: what a signed token says of a visitor, by which
-    passages may be filtered.
+    passages may be filtered. subject: whom a signed token names, empty without one: a customer whom
+    the operator has verified.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Principal:
     kind: PrincipalKind = "key"
     person: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    subject: str = ""
 
 
 def split_names(text: str) -> frozenset[str]:

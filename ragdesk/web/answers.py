@@ -24,7 +24,7 @@ from ragdesk.web import schemas, stream
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.handoff_answers import stream_notice
-from ragdesk.web.leases import Leases
+from ragdesk.web.leases import Leases, RequestLeases
 from ragdesk.web.question_answering import (
     QuestionContext,
     check_question_length,
@@ -53,16 +53,27 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
 
     With ``conversation`` what was said in it is the history, and the turn is kept in it.
     """
+    return await respond_to_ask(ask, request, who, leases)
+
+
+async def respond_to_ask(
+    ask: schemas.Ask,
+    request: Request,
+    who: Principal,
+    leases: RequestLeases,
+    form: stream.AnswerForm = stream.DESK_FORM,
+) -> Response:
+    """Answer a question in the shape that its route asks for, whole or streamed."""
     state = server_state(request)
     context = await open_question_context(state, who, ask)
     if context.handoff is not None:
-        return await _pass_on(context, request, leases)
+        return await _pass_on(context, request, leases, form)
     opened = await leases.lease_collection(context.collection)
     question = await make_question(state, context, opened, request.state.identity)
     if ask.stream:
         events = stream_answer(state, context, opened, question)
         return await stream.respond_with_events(
-            request, leases, events, state.metrics.record_answer
+            request, leases, events, state.metrics.record_answer, form
         )
 
     async def build_response() -> Response:
@@ -71,27 +82,31 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
             result = await cancel_on_disconnect(request, opened.desk.ask(question))
         result = await record_turn(state, context, result)
         state.metrics.record_answer(result)
-        return JSONResponse(to_json_object(result))
+        return JSONResponse(form.write_answer(result))
 
+    if question.lookups:  # how things stand now: no answer of before is given again
+        return await build_response()
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
         request, who, digest, build_response, basis=_answer_basis(opened, who)
     )
 
 
-async def _pass_on(context: QuestionContext, request: Request, leases: Leases) -> Response:
+async def _pass_on(
+    context: QuestionContext, request: Request, leases: RequestLeases, form: stream.AnswerForm
+) -> Response:
     """Give a question to the person who has the conversation."""
     state = server_state(request)
     if context.ask.stream:
         events = stream_notice(await pass_question_on(state, context))
         return await stream.respond_with_events(
-            request, leases, events, state.metrics.record_answer
+            request, leases, events, state.metrics.record_answer, form
         )
 
     async def build_response() -> Response:
         notice = await pass_question_on(state, context)
         state.metrics.record_answer(notice)
-        return JSONResponse(to_json_object(notice))
+        return JSONResponse(form.write_answer(notice))
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(request, context.who, digest, build_response)

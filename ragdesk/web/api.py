@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 import ragdesk
 from indexes.errors import ModelMissing
@@ -15,10 +16,10 @@ from ragdesk.errors import error_status
 from ragdesk.metrics import Metrics
 from ragdesk.settings import Settings
 from ragdesk.support.chat_channels.chat_store import ChatStore
-from ragdesk.support.encryption import TextCipher
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.support.learning.learning_desk import LearningDesk
+from ragdesk.support.lookups.lookup_desk import LookupDesk
 from ragdesk.support.sign_in.audit_log import AuditAction, note_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
@@ -43,6 +44,7 @@ from ragdesk.web import (
     job_routes,
     key_routes,
     learning,
+    lookup_routes,
     oidc_routes,
     page_look,
     person_routes,
@@ -52,6 +54,7 @@ from ragdesk.web import (
     session_routes,
     site_routes,
     visitor_routes,
+    widget,
 )
 from ragdesk.web.auth import Authenticator, is_loopback
 from ragdesk.web.auth_middleware import AuthMiddleware
@@ -62,6 +65,8 @@ from ragdesk.web.learning_state import make_learning_state
 from ragdesk.web.limits import RequestLimits
 from ragdesk.web.mcp import mcp_routes
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
+from ragdesk.web.openai_api import chat_routes
+from ragdesk.web.openai_api.openai_errors import OpenAiErrorTranslation
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.page_options import PageLook
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
@@ -84,6 +89,7 @@ ROUTERS = (
     generation_routes.router,
     retrieval_routes.router,
     case_routes.router,
+    chat_routes.router,
     key_routes.router,
     site_routes.router,
     admin_routes.router,
@@ -93,6 +99,7 @@ ROUTERS = (
     handoff_hooks.router,
     handoffs.router,
     insight.router,
+    lookup_routes.router,
     learning.router,
     person_routes.router,
     oidc_routes.router,
@@ -100,12 +107,21 @@ ROUTERS = (
     visitor_routes.router,
     mcp_routes.router,
     channel_routes.router,
+    widget.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
 PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 9457)."}
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
+
+
+class DeskApi(DescribedApi):
+    """The app. What only its outermost layer answers is translated, too: an unexpected error."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return all layers of the app, within the one that translates errors."""
+        return OpenAiErrorTranslation(super().build_middleware_stack())
 
 
 def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> FastAPI:
@@ -143,6 +159,7 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
             limits=limits,
             writes_with_model=workspace.engine is not None,
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
+            lookups=_make_lookups(workspace.settings, keys, metrics),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -153,8 +170,7 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
-            _start_background(ending, state, upkeep=upkeep)
-            _open_chat_desk(ending, app, cipher, upkeep=upkeep)
+            _start_background(ending, app, upkeep=upkeep)
             state.ready = True
             try:
                 yield
@@ -186,16 +202,21 @@ def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None
     ending.push_async_callback(state.workspace.close)
     ending.callback(state.open_collections.close)
     ending.callback(state.uploads.close)
+    ending.callback(state.lookups.close)
     ending.callback(state.gate.threads.shutdown)
     ending.push_async_callback(asyncio.to_thread, state.page_images.close)
     ending.push_async_callback(asyncio.to_thread, state.jobs.close, seconds)
     ending.push_async_callback(state.support.close, seconds)
 
 
-def _start_background(
-    ending: contextlib.AsyncExitStack, state: ServerState, *, upkeep: bool
-) -> None:
+def _start_background(ending: contextlib.AsyncExitStack, app: FastAPI, *, upkeep: bool) -> None:
     """Begin what runs beside the requests, until the server ends."""
+    state: ServerState = app.state.desk
+    app.state.chat_desk = chats = ChatDesk(
+        state,
+        state.workspace.settings.channels,
+        ChatStore(state.database, state.support.cipher),
+    )
     jobs = [state.open_collections.watch()]
     if upkeep:
         state.support.start()
@@ -206,18 +227,9 @@ def _start_background(
         ]
     for work in jobs:
         ending.push_async_callback(_cancel_task, asyncio.create_task(work))
-
-
-def _open_chat_desk(
-    ending: contextlib.AsyncExitStack, app: FastAPI, cipher: TextCipher, *, upkeep: bool
-) -> None:
-    """Make what answers the channels, and have it answer where this app serves."""
-    state: ServerState = app.state.desk
-    channels = state.workspace.settings.channels
-    app.state.chat_desk = desk = ChatDesk(state, channels, ChatStore(state.database, cipher))
     if upkeep:
-        desk.start()
-        ending.push_async_callback(desk.close, state.options.drain_seconds)
+        chats.start()
+        ending.push_async_callback(chats.close, state.options.drain_seconds)
 
 
 def _make_job_runner(
@@ -274,6 +286,10 @@ def _make_limits(settings: Settings, keys: KeyStore, gate: Authenticator) -> Req
     return RequestLimits(settings.limits, counts, gate.threads, shared=keys.database.is_shared)
 
 
+def _make_lookups(settings: Settings, keys: KeyStore, metrics: Metrics) -> LookupDesk:
+    return LookupDesk(settings.lookups, RequestCounts(keys.database), metrics.record_lookup)
+
+
 def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollections:
     seconds = workspace.settings.serve.poll_seconds
     retry_seconds = workspace.settings.serve.retry_seconds
@@ -290,7 +306,7 @@ def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollec
 def _make_app(
     lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
 ) -> FastAPI:
-    app = DescribedApi(
+    app = DeskApi(
         title="ragdesk",
         version=ragdesk.__version__,
         description=API_DESCRIPTION,

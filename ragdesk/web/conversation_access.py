@@ -19,7 +19,7 @@ from ragdesk.support.conversations.conversation import (
     ConversationTurn,
 )
 from ragdesk.support.conversations.conversation_store import NO_CONVERSATION
-from ragdesk.support.conversations.kept_answer import is_readable, show_answer
+from ragdesk.support.conversations.kept_answer import LOOKUP_READERS, is_readable, show_answer
 from ragdesk.web.server_state import ServerState
 
 HISTORY_TURNS = 6  # that a follow-up is understood with
@@ -67,20 +67,37 @@ def authorize_conversation(
         raise NotFound(NO_CONVERSATION) from error
 
 
+def opens_lookups(conversation: Conversation, who: Principal) -> bool:
+    """Tell whether somebody sees what was looked up in a conversation: its customer, their agents.
+
+    Nobody else does, an administrator neither; and nobody by a token that it was shared with.
+    """
+    is_own = conversation.person == who.person
+    is_handed_over = conversation.state in HANDED_OVER_STATES
+    return is_own or (is_handed_over and "agent" in who.scopes)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerView:
-    """What of kept answers one reader may see. index: of the generation that answers now."""
+    """What of kept answers one reader may see. index: of the generation that answers now.
+
+    opens_lookups: the reader is the customer for whom facts were looked up, or an agent whom the
+    conversation was handed to.
+    """
 
     groups: frozenset[str] | None
     index: Index | None
     generations: Sequence[int] = ()
     is_closed: bool = False
+    opens_lookups: bool = False
 
     def may_read(self, groups: frozenset[str]) -> bool:
         """Tell whether the reader may see documents of some groups.
 
         Of a collection that stands and cannot be opened nobody knows: administrators alone.
         """
+        if groups == LOOKUP_READERS:
+            return self.opens_lookups
         if self.groups is None:
             return True
         return not self.is_closed and (not groups or bool(groups & self.groups))
@@ -109,9 +126,13 @@ class AnswerView:
 
 @contextlib.asynccontextmanager
 async def use_answer_view(
-    state: ServerState, collection: str, who: Principal
+    state: ServerState, collection: str, who: Principal, conversation: Conversation | None = None
 ) -> AsyncIterator[AnswerView]:
-    """Open what somebody may see of answers from a collection, to the end of the block."""
+    """Open what somebody may see of answers from a collection, to the end of the block.
+
+    conversation: that they are of, where it was opened as one's own or as an agent's.
+    """
+    lookups = conversation is not None and opens_lookups(conversation, who)
     async with contextlib.AsyncExitStack() as ending:
         try:
             opened = await ending.enter_async_context(
@@ -119,14 +140,16 @@ async def use_answer_view(
             )
         except NotFound:
             stands = await run_in_thread(_is_standing, state, collection)
-            yield AnswerView(groups=who.groups, index=None, is_closed=stands)
+            yield AnswerView(groups=who.groups, index=None, is_closed=stands, opens_lookups=lookups)
             return
         except (IndexesError, OSError) as error:
             log.warning("answers are hidden", extra={"reason": str(error), "repeats": "hidden"})
-            yield AnswerView(groups=who.groups, index=None, is_closed=True)
+            yield AnswerView(groups=who.groups, index=None, is_closed=True, opens_lookups=lookups)
             return
         kept = await run_in_thread(_list_generations, opened.folder)
-        yield AnswerView(groups=who.groups, index=opened.index, generations=kept)
+        yield AnswerView(
+            groups=who.groups, index=opened.index, generations=kept, opens_lookups=lookups
+        )
 
 
 def _is_standing(state: ServerState, collection: str) -> bool:

@@ -102,7 +102,7 @@ async def _read_fresh(
     turns = await run_in_thread(lambda: state.conversations.list_turns(conversation.id, after=last))
     if not turns:
         return []
-    async with use_answer_view(state, conversation.collection, who) as view:
+    async with use_answer_view(state, conversation.collection, who, conversation) as view:
         is_agent = "agent" in who.scopes and conversation.person != who.person
 
         def show(turn: ConversationTurn) -> JsonObject:

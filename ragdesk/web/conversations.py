@@ -26,6 +26,7 @@ from ragdesk.web import cursors
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.conversation_access import (
+    AnswerView,
     authorize_conversation,
     open_conversation,
     use_answer_view,
@@ -138,7 +139,8 @@ async def list_conversation_turns(
     """List the turns of a conversation in their order, a page at a time."""
     state = server_state(request)
     opened = await open_conversation(state, conversation, who)
-    return await _respond_with_turns(state, opened, who, after=after, limit=limit)
+    async with use_answer_view(state, opened.collection, who, opened) as view:
+        return await _respond_with_turns(state, opened, who, view, after=after, limit=limit)
 
 
 @router.post("/v1/conversations/{conversation}/share", response_model=shapes.ShareOut)
@@ -181,7 +183,8 @@ async def show_shared(
     except NotFound as error:
         raise NotFound(NO_CONVERSATION) from error
     await state.recorder.settle(opened.id)
-    return await _respond_with_turns(state, opened, who, after=after, limit=limit)
+    async with use_answer_view(state, opened.collection, who) as view:
+        return await _respond_with_turns(state, opened, who, view, after=after, limit=limit)
 
 
 @router.post("/v1/feedback", response_model=shapes.FeedbackOut)
@@ -198,22 +201,26 @@ async def give_feedback(judgement: shapes.FeedbackIn, request: Request, who: Spe
     return await state.idempotency.get_or_make(request, who, digest, keep)
 
 
-async def _respond_with_turns(
-    state: ServerState, conversation: Conversation, who: Principal, *, after: int, limit: int
+async def _respond_with_turns(  # noqa: PLR0913, one parameter a part of the page
+    state: ServerState,
+    conversation: Conversation,
+    who: Principal,
+    view: AnswerView,
+    *,
+    after: int,
+    limit: int,
 ) -> Response:
-    async with use_answer_view(state, conversation.collection, who) as view:
+    def read() -> tuple[list[JsonObject], int | None]:
+        turns = state.conversations.list_turns(conversation.id, after=after, limit=limit + 1)
+        page = turns[:limit]
+        following = page[-1].number if len(turns) > limit else None
+        if "agent" not in who.scopes or conversation.person == who.person:
+            page = [turn for turn in page if turn.author != "note"]
+        said = state.feedback.list_of_turns([turn.id for turn in page], who.person)
+        shown = [describe_turn(turn, view, said.get(turn.id)) for turn in page]
+        return shown, following
 
-        def read() -> tuple[list[JsonObject], int | None]:
-            turns = state.conversations.list_turns(conversation.id, after=after, limit=limit + 1)
-            page = turns[:limit]
-            following = page[-1].number if len(turns) > limit else None
-            if "agent" not in who.scopes or conversation.person == who.person:
-                page = [turn for turn in page if turn.author != "note"]
-            said = state.feedback.list_of_turns([turn.id for turn in page], who.person)
-            shown = [describe_turn(turn, view, said.get(turn.id)) for turn in page]
-            return shown, following
-
-        shown, following = await run_in_thread(read)
+    shown, following = await run_in_thread(read)
     body = {
         "conversation": describe_conversation(conversation, who),
         "turns": shown,

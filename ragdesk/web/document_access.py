@@ -9,6 +9,7 @@ from indexes.store.document_table import ListedDocument
 from ingest import document_places, sources
 from ingest.document_places import AdmissionRule, belongs_to_source, make_source_conflict
 from ingest.document_redaction import is_redacted
+from ragdesk.answering.lookup_result import LOOKUP_SCHEME, is_lookup
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal, authorize
@@ -120,6 +121,8 @@ def check_uri(uri: str) -> None:
 
     Nothing is ever opened by its uri; this keeps names readable, and one per document.
     """
+    if is_lookup(uri):
+        raise Invalid(f"A uri does not begin with {LOOKUP_SCHEME}: that is how lookups are cited.")
     odd = any(unicodedata.category(c) in {"Cc", "Cs", "Cf"} for c in uri)
     parts = uri.split("/")
     if odd or len(uri) > LONGEST_URI or any(part in {"", ".", ".."} for part in parts):

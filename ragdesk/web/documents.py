@@ -1,6 +1,5 @@
 """Routes of documents: list, stored text, original bytes, put, delete, and jobs."""
 
-import asyncio
 import hashlib
 import os
 from io import BufferedReader
@@ -20,6 +19,7 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, NotFound, TooManyCollections
 from ragdesk.support.access import Principal, split_names
 from ragdesk.web import cursors, schemas
+from ragdesk.web.askable_collections import iter_askable
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_access import (
     check_groups,
@@ -63,7 +63,6 @@ GroupsParam = Annotated[
 ]
 DOCUMENTS_PATH = "/v1/collections/{collection}/documents"
 NO_BODY_MESSAGE = "The body is empty. Send the bytes of the document as the body."
-LIST_WAIT_SECONDS = 2.0  # seconds that a list waits for a collection that was never opened
 RAW_BODY = {
     "requestBody": {
         "required": True,
@@ -81,26 +80,15 @@ async def collections(request: Request, who: DocumentReader) -> Response:
 
 async def list_askable_collections(state: ServerState, who: Principal) -> list[dict[str, Any]]:
     """List the collections that somebody may ask: fields of ``CollectionOut``."""
-    listed: list[dict[str, Any]] = []
-    for name in await asyncio.to_thread(state.open_collections.list_names):
-        if who.collections and name not in who.collections:
-            continue
-        if state.open_collections.status().get(name) == "closed":
-            continue
-        try:
-            async with (
-                asyncio.timeout(LIST_WAIT_SECONDS),
-                state.open_collections.use_collection(name) as opened,
-            ):
-                count = _count_visible_documents(opened, who)
-                generation = opened.index.generation
-                embedder = opened.retrieve.embedder.card.name
-        except TimeoutError:  # it is being opened for the first time, from a slow disk
-            continue
-        listed.append(
-            {"name": name, "generation": generation, "documents": count, "embedder": embedder}
-        )
-    return listed
+    return [
+        {
+            "name": opened.collection,
+            "generation": opened.index.generation,
+            "documents": _count_visible_documents(opened, who),
+            "embedder": opened.retrieve.embedder.card.name,
+        }
+        async for opened in iter_askable(state, who)
+    ]
 
 
 def _count_visible_documents(opened: OpenCollection, who: Principal) -> int:

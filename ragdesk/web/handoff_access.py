@@ -7,6 +7,7 @@ from typing import Any, Literal
 from ragdesk.answering.answer import JsonObject
 from ragdesk.errors import Forbidden, NotFound
 from ragdesk.support.access import Principal, authorize
+from ragdesk.support.conversations.kept_answer import is_lookup_part
 from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.support.handoff.handoff_desk import HandoffDesk
 from ragdesk.support.handoff.handoff_payload import IsVisible, hide_sources
@@ -103,6 +104,8 @@ def _make_visibility(view: AnswerView) -> IsVisible:
     """Make the rule by which sources of a payload are shown: by their groups as of today."""
 
     def is_visible(source: Mapping[str, Any]) -> bool:
+        if is_lookup_part({**source, "document": source["groups"]}):
+            return view.opens_lookups
         if view.index is not None and (
             today := view.index.documents.list_by_uri(str(source["uri"]))
         ):

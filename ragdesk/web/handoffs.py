@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
@@ -108,7 +109,8 @@ async def show_handoff(handoff: HandoffName, request: Request, who: Participant)
     handoffs = state.support.handoffs
     shown, role = await _find(state, handoff, who)
     async with use_answer_view(state, shown.collection, who) as view:
-        body = await run_in_thread(describe_whole, shown, handoffs, who, role, view)
+        own_view = replace(view, opens_lookups=True)  # of whoever may open it: agent or customer
+        body = await run_in_thread(describe_whole, shown, handoffs, who, role, own_view)
     return JSONResponse(body)
 
 

@@ -70,24 +70,27 @@ async def make_question(
 ) -> Question:
     """Make the question that an open collection is asked; counted where a model writes.
 
+    What it wants looked up for the asker comes with it: such an answer is kept in no cache.
     identity: whose limits count it. Raises RateLimited.
     """
     ask, who = context.ask, context.who
     history = tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history)
     if context.conversation is not None:
-        view = AnswerView(groups=who.groups, index=opened.index)
+        view = AnswerView(groups=who.groups, index=opened.index, opens_lookups=True)
         # Who sees every document needs no look-up, and no thread for it.
         is_open = who.groups is None
         turns = context.turns
         history = view.history(turns) if is_open else await run_in_thread(view.history, turns)
     if state.writes_with_model:
         await state.limits.count_answer(identity)
+    lookups = await state.lookups.look_up(ask.question, history, who, context.collection)
     return Question(
         text=ask.question,
         history=history,
         where=ask.filters.to_filter(who.groups),
         explain=ask.explain,
         send=ask.verify,
+        lookups=lookups,
     )
 
 

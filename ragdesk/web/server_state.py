@@ -14,6 +14,7 @@ from ragdesk.support.conversations.feedback_store import FeedbackStore
 from ragdesk.support.database import Database
 from ragdesk.support.insight.surge_watch import SurgeWatch
 from ragdesk.support.learning.learning_desk import LearningDesk
+from ragdesk.support.lookups.lookup_desk import LookupDesk
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.idempotency import IdempotencyCache
@@ -54,6 +55,7 @@ class ServerState:
     limits: RequestLimits
     writes_with_model: bool
     oidc: OidcSignIn
+    lookups: LookupDesk
     started: float = field(default_factory=time.time)
     redacts_documents: bool = False
     page_images: PageImages = field(default_factory=PageImages)

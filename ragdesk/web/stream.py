@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from typing import Protocol
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import StreamingResponse
@@ -16,20 +17,63 @@ from ragdesk.web.leases import RequestLeases
 STREAM_MEDIA_TYPE = "text/event-stream"
 INTERNAL_MESSAGE = "Something went wrong here; the server's log says what."
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+# Characters at which str.splitlines breaks, too, and with it clients that read lines of text. In
+# JSON they can only stand in strings.
+_FURTHER_BREAKS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"}
 log = logging.getLogger("ragdesk.web")
 
 
+def encode_data(data: JsonObject) -> str:
+    r"""Write JSON without any line break, also of those that some readers of lines know.
+
+    >>> encode_data({"text": "a\nb\u2028c"})
+    '{"text":"a\\nb\\u2028c"}'
+    """
+    return _JSON.encode(data).translate(_FURTHER_BREAKS)
+
+
 def format_event(name: str, data: JsonObject) -> bytes:
-    r"""Write one event. JSON has no bare line break, so one ``data`` line is enough.
+    r"""Write one event. Its JSON has no line break, so one ``data`` line is enough.
 
     >>> format_event("delta", {"text": "Hi"})
     b'event: delta\ndata: {"text":"Hi"}\n\n'
     """
-    return f"event: {name}\ndata: {_JSON.encode(data)}\n\n".encode()
+    return f"event: {name}\ndata: {encode_data(data)}\n\n".encode()
+
+
+class AnswerForm(Protocol):
+    """The shape in which one answer goes out: whole, or event by event."""
+
+    def write_answer(self, answer: Answer) -> JsonObject: ...
+
+    def write_event(self, event: AnswerEvent) -> bytes: ...
+
+    def write_error(self, code: str, message: str) -> bytes: ...
+
+
+class DeskForm:
+    """The shape of ``/v1/answers``: an answer's own fields."""
+
+    def write_answer(self, answer: Answer) -> JsonObject:
+        """Return an answer as JSON values."""
+        return to_json_object(answer)
+
+    def write_event(self, event: AnswerEvent) -> bytes:
+        """Return an event of an answer as one of the stream."""
+        return format_event(event.event_name, to_json_object(event))
+
+    def write_error(self, code: str, message: str) -> bytes:
+        """Return the error that ends a stream."""
+        return format_event("error", {"code": code, "message": message})
+
+
+DESK_FORM = DeskForm()
 
 
 async def format_events(
-    events: AsyncGenerator[AnswerEvent, None], on_done: Callable[[Answer], None]
+    events: AsyncGenerator[AnswerEvent, None],
+    on_done: Callable[[Answer], None],
+    form: AnswerForm = DESK_FORM,
 ) -> AsyncGenerator[bytes, None]:
     """Write a desk's events, and end with ``on_done`` or with an ``error`` that tells no secret."""
     code, message = "internal", INTERNAL_MESSAGE
@@ -38,7 +82,8 @@ async def format_events(
             async for event in events:
                 if isinstance(event, Done):
                     on_done(event.answer)
-                yield format_event(event.event_name, to_json_object(event))
+                if data := form.write_event(event):
+                    yield data
                 if isinstance(event, Done):
                     return
         log.error("an answer ended without its last event")
@@ -48,7 +93,7 @@ async def format_events(
     except Exception as error:  # the status line has left: every error must end the stream in words
         log.exception("answer failed")
         code = error_status(error).code
-    yield format_event("error", {"code": code, "message": message})
+    yield form.write_error(code, message)
 
 
 async def respond_with_events(
@@ -56,6 +101,7 @@ async def respond_with_events(
     leases: RequestLeases,
     events: AsyncGenerator[AnswerEvent, None],
     on_done: Callable[[Answer], None],
+    form: AnswerForm = DESK_FORM,
 ) -> StreamingResponse:
     """Send a desk's events as they happen. No proxy on the way should gather them first.
 
@@ -64,7 +110,7 @@ async def respond_with_events(
     """
     headers = {"X-Accel-Buffering": "no"}
     leases.on_close(events.aclose)  # one that was begun, should nobody read the body to its end
-    body = format_events(await _wait_for_first(request, events), on_done)
+    body = format_events(await _wait_for_first(request, events), on_done, form)
     leases.on_close(body.aclose)
     return StreamingResponse(body, media_type=STREAM_MEDIA_TYPE, headers=headers)
 

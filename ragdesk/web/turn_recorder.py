@@ -26,6 +26,7 @@ from ragdesk.support.conversations.turn_redaction import (
     keep_text,
     list_replacements,
     redact_answer,
+    redact_lookups,
 )
 from ragdesk.web.open_collections import OpenCollections
 
@@ -154,7 +155,9 @@ class TurnRecorder:
     ) -> None:
         kept = _keep_with_context(answer, opened)
         redaction = self._hooks.redact(question)
-        kept = redact_answer(kept, list_replacements(question, redaction))
+        replacements = list_replacements(question, redaction)
+        kept = redact_lookups(kept, replacements, self._hooks.redact)
+        kept = redact_answer(kept, replacements)
         turn = ConversationTurn(
             id=answer.id,
             conversation=conversation.id,

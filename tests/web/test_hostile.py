@@ -12,6 +12,7 @@ from pdf_home import HIDDEN_PAGE, PDF_URI, publish_pdfs, publish_pictures
 from schemathesis import GenerationMode
 from web_home import HOSTILE, serving
 
+from ragdesk.web.openai_api.openai_errors import OPENAI_PATHS
 from ragdesk.web.request_middleware import SlotMiddleware
 
 BOUNDED = settings(
@@ -145,6 +146,8 @@ def aim(case: schemathesis.Case, places: dict[str, str | int]) -> None:
         case.body.pop("conversation", None)
         if isinstance(case.body.get("collection"), str):
             case.body["collection"] = "default"
+        if isinstance(case.body.get("model"), str):
+            case.body["model"] = "ragdesk"
 
 
 # What they bring is itself what lets somebody in, or does not: 401, 403 and 404 are their answers.
@@ -167,7 +170,9 @@ def test_no_generated_request_gets_a_5xx(home, keys):
             statuses.append(response.status_code)
         assert response.status_code < 500, response.text
         if response.status_code >= 400:
-            assert response.headers["content-type"] == ["application/problem+json"]
+            is_openai = case.operation.path.startswith(OPENAI_PATHS)
+            kind = "application/json" if is_openai else "application/problem+json"
+            assert response.headers["content-type"] == [kind]
 
     with serving(home, keys) as client:
         schema = schemathesis.openapi.from_asgi("/openapi.json", client.app)
@@ -176,7 +181,9 @@ def test_no_generated_request_gets_a_5xx(home, keys):
         put = "/v1/collections/default/documents/aims.md"
         job = client.put(put, content=b"# Aims", headers=headers).json()["id"]
         talk = client.post("/v1/conversations", json={}, headers=headers).json()["id"]
-        places = {"collection": "default", "uri": "refunds.md", "job": job, "conversation": talk}
+        asked = client.post("/v1/handoffs", json={"conversation": talk}, headers=headers).json()
+        places = {"model": "ragdesk", "collection": "default", "uri": "refunds.md"}
+        places |= {"job": job, "conversation": talk, "handoff": asked["id"]}
         for operation in operations:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 cases = operation.as_strategy(generation_mode=mode)

@@ -22,7 +22,7 @@ from web_home import publish, serving
 from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.file_handles import count_handles, raise_handle_limit
 from ragdesk.settings import Settings
-from ragdesk.web import api, documents
+from ragdesk.web import api, askable_collections
 from ragdesk.web.serve_options import ServeOptions
 
 ASK = {"question": "How many days does a refund take?"}
@@ -197,7 +197,7 @@ class SlowDisk:
 
 def test_a_collection_on_a_slow_disk_holds_up_no_other(home, keys, monkeypatch):
     monkeypatch.setattr(api, "START_WAIT", 0.05)
-    monkeypatch.setattr(documents, "LIST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(askable_collections, "LIST_WAIT_SECONDS", 0.05)
     settings = replace(Settings(), serve=ServeOptions(poll_seconds=0.02))
     desks = Workspace(home, settings, HashEmbedder())
     slowly = SlowDisk(Workspace(home, settings, HashEmbedder()), "other")

@@ -1,6 +1,7 @@
 """Write by a language model: ground, generate, decode, clean, verify, a sentence at a time."""
 
 import logging
+import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -72,6 +73,8 @@ class ModelWriter:
         """Write the parts of an answer. Raises EngineFailed."""
         options = self.verify.options
         salt = self.engine.cache_salt(self.collection, question.where)
+        if question.lookups:  # of one customer: no prompt of another one shares its beginning
+            salt = secrets.token_hex(16)
         analysis = retrieval.analysis
         prompt = self.engine.build_prompt(
             analysis.text, analysis.language, self._read_sources(retrieval.passages), salt

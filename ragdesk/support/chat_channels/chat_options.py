@@ -45,10 +45,10 @@ class ChatOptions:
     kind: ChatKind
     collection: str = "default"
     groups: tuple[str, ...] = ()
-    secret: str = field(default="", metadata={"secret": True})
-    token: str = field(default="", metadata={"secret": True})
+    secret: str = field(default="", repr=False, metadata={"secret": True})
+    token: str = field(default="", repr=False, metadata={"secret": True})
     app: str = ""
-    verification: str = field(default="", metadata={"secret": True})
+    verification: str = field(default="", repr=False, metadata={"secret": True})
     agent: int = 0
     address: str = ""
     public_address: str = ""

@@ -2,7 +2,8 @@
 
 Kept with each citation: 500 characters of the document around its quote, the document's digest
 and groups. Where the generation is gone these are shown; groups as of today decide to whom. A
-document that is gone is shown to those whose groups it had, as they are today.
+document that is gone is shown to those whose groups it had, as they are today. What was looked up
+for a customer is shown to them, and to the agents whom their conversation was handed to.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,12 +12,14 @@ from typing import Any, Final
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from ragdesk.answering.answer import Answer, JsonObject, RankedPassage, to_json_object
+from ragdesk.answering.lookup_result import is_lookup
 
 CONTEXT_SIDE_CHARACTERS: Final = 500  # on each side of a quote
 # Passages are most of an answer, and no more than what was read for it; signals are for fits.
 FIELDS_LEFT_OUT: Final = ("passages", "signals", "signal_versions", "question")
 SOURCE_FIELDS: Final = ("chunk", "uri", "title", "path", "page", "rank", "score")
 NOBODY: Final = frozenset({"\0"})  # a group that none but administrators pass
+LOOKUP_READERS: Final = frozenset({"\0lookup"})  # a group of the customer and their agents alone
 MayRead = Callable[[frozenset[str]], bool]  # whether documents of some groups may be read
 
 
@@ -43,9 +46,10 @@ def keep_answer(answer: Answer, index: Index | None) -> JsonObject:
 
 def is_readable(kept: Mapping[str, Any], may_read: MayRead, index: Index | None) -> bool:
     """Tell whether somebody may read an answer today: all that it quotes."""
-    return may_read(NOBODY) or all(
-        _may_read_part(part, may_read, index) for part in kept.get("citations", ())
-    )
+    parts = kept.get("citations", ())
+    if may_read(NOBODY):
+        parts = [part for part in parts if is_lookup_part(part)]
+    return all(_may_read_part(part, may_read, index) for part in parts)
 
 
 def has_readable_sources(kept: Mapping[str, Any], may_read: MayRead, index: Index | None) -> bool:
@@ -80,6 +84,11 @@ def show_answer(
     if hidden:
         _drop_uris(shown, hidden)
     return shown
+
+
+def is_lookup_part(part: Mapping[str, Any]) -> bool:
+    """Tell whether a kept citation or source is of a lookup, and of no document of such a name."""
+    return is_lookup(part["uri"]) and part.get("document") is None
 
 
 def _find_document(index: Index | None, uri: str, chunk: str) -> ListedDocument | None:
@@ -133,6 +142,8 @@ def _find_today(part: Mapping[str, Any], index: Index | None) -> ListedDocument 
 
 def _may_read_part(part: Mapping[str, Any], may_read: MayRead, index: Index | None) -> bool:
     """Tell whether a citation or source may be read; of unknown groups by administrators alone."""
+    if is_lookup_part(part):
+        return may_read(LOOKUP_READERS)
     if (today := _find_today(part, index)) is not None:
         return may_read(today.groups)
     facts = part.get("document")
@@ -142,7 +153,9 @@ def _may_read_part(part: Mapping[str, Any], may_read: MayRead, index: Index | No
 def _show_part(part: Mapping[str, Any], index: Index | None, *, is_kept: bool) -> JsonObject:
     facts = part.get("document") or {}
     today = _find_today(part, index)
-    if today is None:
+    if is_lookup_part(part):
+        status = "looked_up"
+    elif today is None:
         status = "gone"
     else:
         status = "current" if today.digest == facts.get("digest") else "changed"

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from indexes.text.redaction.redaction import Redaction
+from ragdesk.support.conversations.kept_answer import is_lookup_part
 
 RedactText = Callable[[str], Redaction]
 Replacement = tuple[str, str]  # what somebody wrote, and the label that stands for it
@@ -41,6 +42,50 @@ def redact_answer(answer: Mapping[str, Any], replacements: Sequence[Replacement]
                 {**item, field: item[field].replace(part, label)} for item in redacted.get(name, ())
             ]
     return redacted
+
+
+def redact_lookups(
+    answer: Mapping[str, Any], replacements: Sequence[Replacement], redact: RedactText
+) -> dict[str, Any]:
+    """Return a kept answer whose looked-up facts hold no personal data.
+
+    They are one customer's, and of no document that an ingest has looked at. replacements: of the
+    question. Each quote stays what its own text has from ``start`` to ``end``.
+    """
+    redacted = dict(answer)
+    citations = []
+    for citation in answer.get("citations", ()):
+        if is_lookup_part(citation):
+            fact = citation["quote"]
+            kept = _replace_parts(redact(fact).text, replacements)
+            redacted = _replace_fact(redacted, fact, kept)
+            redacted = redact_answer(redacted, list_replacements(fact, redact(fact)))
+            context = {"start": 0, "text": kept}
+            place = {"start": 0, "end": len(kept), "quote": kept, "context": context}
+            citation = {**_redact_uri(citation, replacements), **place}  # noqa: PLW2901
+        citations.append(citation)
+    sources = [
+        _redact_uri(source, replacements) if is_lookup_part(source) else source
+        for source in answer.get("sources", ())
+    ]
+    return {**redacted, "citations": citations, "sources": sources}
+
+
+def _replace_fact(answer: Mapping[str, Any], fact: str, kept: str) -> dict[str, Any]:
+    claims = [
+        {**claim, "text": claim["text"].replace(fact, kept)} for claim in answer.get("claims", ())
+    ]
+    return {**answer, "text": str(answer.get("text", "")).replace(fact, kept), "claims": claims}
+
+
+def _redact_uri(part: Mapping[str, Any], replacements: Sequence[Replacement]) -> dict[str, Any]:
+    return {**part, "uri": _replace_parts(part["uri"], replacements)}
+
+
+def _replace_parts(text: str, replacements: Sequence[Replacement]) -> str:
+    for part, label in replacements:
+        text = text.replace(part, label)
+    return text
 
 
 def _length(replacement: Replacement) -> int:

@@ -57,7 +57,11 @@ def _list_reasons(
 ) -> list[HandoffReason]:
     """Return what speaks for a person, most urgent first."""
     reasons = []
-    if answer.reason is not None and answer.reason in REASONS_OF_TURNS:
+    # Who has to sign in for a live fact, and was told the rest from the documents, needs nobody.
+    asks_to_sign_in = (
+        answer.reason is AnswerReason.NEEDS_ACCOUNT and answer.outcome is Outcome.ANSWERED
+    )
+    if answer.reason is not None and answer.reason in REASONS_OF_TURNS and not asks_to_sign_in:
         reasons.append(REASONS_OF_TURNS[answer.reason])
     if _is_refusal(answer.outcome, answer.reason) and past:
         before = past[-1]

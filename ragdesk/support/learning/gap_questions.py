@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, func, or_, select
 
+from ragdesk.answering.lookup_result import is_lookup
 from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, FEEDBACK, TURNS
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
@@ -150,5 +151,6 @@ def _read_question(row: RowMapping, kept: Mapping[str, Any], cipher: TextCipher)
 
 
 def _list_uris(places: Any) -> tuple[str, ...]:
-    """Return the uris of sources or citations, each once."""
-    return tuple(dict.fromkeys(place["uri"] for place in places or () if "uri" in place))
+    """Return the uris of sources or citations, each once; none of what a customer looked up."""
+    uris = (place["uri"] for place in places or () if "uri" in place)
+    return tuple(dict.fromkeys(uri for uri in uris if not is_lookup(uri)))

@@ -124,7 +124,8 @@ class IdentityStore:
         )
         digest = hashlib.sha256(token.subject.encode()).hexdigest()[:16]
         name = f"{VISITOR_PREFIX}{site.id}:{SUBJECT_PREFIX}{digest}"  # goes into logs
-        return Identity(who=replace(who, name=name), label=site.name, site=site)
+        who = replace(who, name=name, subject=token.subject)
+        return Identity(who=who, label=site.name, site=site)
 
     def note_use(self, identity: Identity) -> None:
         """Note that somebody is here: their session, or what is known of them, lives on."""

@@ -87,6 +87,7 @@ function looked(payload) {
   if (!payload.sources.length) return null;
   const answer = { collection: current.collection, citations: [], passages: [] };
   const chips = payload.sources.map((source) => {
+    if (sources.isLookup(source)) return el("span", { class: "chip" }, source.title);
     const place = { uri: source.uri, title: source.title, path: [], page: source.page, start: 0, end: 0 };
     const press = (event) => sources.view(answer, place, event.currentTarget);
     return el("button", { type: "button", class: "chip", on: { click: press } }, source.title);

@@ -12,7 +12,11 @@ const NARROW = 280; // characters of a quote on its card
 
 export const close = panel.close;
 
+// What was looked up for the asker is of no document: its card says all of it.
+export const isLookup = ({ uri }) => uri.startsWith("lookup:");
+
 export function view(answer, place, from) {
+  if (isLookup(place)) return list(answer, { reveal: true, from });
   const listed = answer.citations.length || answer.passages.length;
   return openDocument(answer, place, from, { ways: waysOut(place), back: listed ? () => list(answer) : null });
 }
@@ -93,6 +97,10 @@ function entry(collection, generation, { uri, title, notes }) {
 // The head is the button; a press anywhere else on the card does the same, save on links and on words being selected.
 function card(answer, place) {
   const number = place.number && el("span", { class: "number", "aria-hidden": "true" }, String(place.number));
+  if (isLookup(place)) {
+    const head = el("div", { class: "card-head" }, number, el("span", { class: "card-title" }, nameOf(place)));
+    return el("li", { class: "card fact" }, head, spoken("span", { class: "where" }, "lookedUp"), el("p", { class: "quote" }, place.quote ?? place.text));
+  }
   const head = el("button", { type: "button", class: "card-head" }, number, el("span", { class: "card-title" }, nameOf(place)));
   if (place.number) label(head, "source", place.number, nameOf(place));
   else label(head, "openAt", nameOf(place));
@@ -127,7 +135,11 @@ function rows(answer, place, words) {
 export const leads = ({ text, href }) =>
   out(href, { class: "lead" }, ...(text === href ? [] : [el("span", { class: "lead-words" }, brief(text)), " "]), el("span", { class: "lead-to" }, href));
 
-const waysOut = (place) => (place.links?.length ? el("div", { class: "leads" }, ...place.links.map(leads)) : null);
+// Where its page is opened in the system that it came from, and where words of the quote lead.
+function waysOut({ address, links }) {
+  const ways = [...(address ? [{ text: address, href: address }] : []), ...(links ?? [])];
+  return ways.length ? el("div", { class: "leads" }, ...ways.map(leads)) : null;
+}
 
 export function brief(text, most = NARROW) {
   const points = Array.from(text.trim());

@@ -12,6 +12,7 @@ const MARK = /\[(\d{1,3})\]/;
 const SOCIAL = new Set(["greeting", "thanks", "goodbye"]); // nothing was looked for, so nothing is missing
 const MOST_LINKS = 6; // shown under an answer; its sources have all of them
 const OUTCOMES = { not_found: "notFound", unsupported: "unsupported", clarify: "clarify", handed_over: "handed_over" };
+const WHY_DEGRADED = { words_outdated: "wordsOutdated", lookup_unavailable: "lookupDown" };
 const LONG = 400; // characters of a question, or lines, from which it is folded
 const MANY_LINES = 6;
 const WIDE = matchMedia("(min-width: 60rem)"); // talk and panel stand side by side
@@ -141,7 +142,7 @@ export class Turn {
     this.#say();
     this.status.replaceWith(...this.#reason(answer));
     if (answer.degraded) {
-      const why = answer.degraded_reason.startsWith("words_outdated") ? "wordsOutdated" : "degraded";
+      const why = WHY_DEGRADED[answer.degraded_reason.split(":")[0]] ?? "degraded";
       this.words.before(spoken("p", { class: "note soft" }, why));
     }
     this.#under(answer);
@@ -236,12 +237,13 @@ export class Turn {
     return spoken("button", { type: "button", class: "quiet small", on: { click: press } }, "copy");
   }
 
-  fail(message, again) {
+  // why: of our words, said where the server has none for the reader.
+  fail(message, again, why = "offline") {
     this.reply.classList.add("failed");
     this.reply.removeAttribute("aria-busy");
     const retry = again && spoken("button", { type: "button", class: "chip", on: { click: () => { this.node.remove(); again(); } } }, "again");
     this.status.remove();
-    this.words.replaceChildren(spoken("p", { class: "note" }, "failed"), message || spoken("span", {}, "offline"));
+    this.words.replaceChildren(spoken("p", { class: "note" }, "failed"), message || spoken("span", {}, why));
     this.foot.replaceChildren(...(retry ? [retry] : []));
     announce("failed");
   }

@@ -40,6 +40,8 @@ const WORDS = {
     copy: "Copy",
     copied: "Copied",
     degraded: "Answered in the documents' own sentences: the language model is not available.",
+    lookupDown: "The live status could not be looked up just now.",
+    lookedUp: "Looked up for this question",
     wordsOutdated: "Found by meaning alone: the collection's words are to be written anew.",
     failed: "That did not work.",
     offline: "The server cannot be reached.",
@@ -167,6 +169,8 @@ const WORDS = {
     copy: "复制",
     copied: "已复制",
     degraded: "语言模型暂不可用，答案直接引用文档原句。",
+    lookupDown: "暂时无法查询最新状态。",
+    lookedUp: "为此问题查询的实时信息",
     wordsOutdated: "仅按语义检索：该知识库的词索引需要重建。",
     failed: "出错了。",
     offline: "无法连接服务器。",
@@ -258,6 +262,11 @@ const WORDS = {
     sendJudgement: "提交",
   },
 };
+
+// Words of one page alone, or in place of these.
+export function addWords(more) {
+  for (const [tongue, words] of Object.entries(more)) Object.assign(WORDS[tongue], words);
+}
 
 let spokenNow = "en";
 const values = { text: new WeakMap(), label: new WeakMap() }; // what a node's words were made with

@@ -47,6 +47,11 @@ def test_an_accident_calls_a_person_although_the_documents_help():
     assert choose_reason(helped, [], ALL) is HandoffReason.SAFETY
 
 
+def test_who_has_to_sign_in_and_was_told_the_rest_needs_no_person():
+    told = answer(Outcome.ANSWERED, AnswerReason.NEEDS_ACCOUNT)
+    assert choose_reason(told, [], ALL) is None
+
+
 def test_by_refusal_only_twice_in_a_row():
     refused = answer(Outcome.NOT_FOUND, AnswerReason.NO_PASSAGE)
     assert choose_reason(refused, [], ALL) is None

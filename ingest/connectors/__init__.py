@@ -1,0 +1,1 @@
+"""Sources that are no folders: websites, wikis and document clouds, as the operator lists them."""

@@ -1,0 +1,1 @@
+"""Requests out of the house, to addresses that the operator listed and no others."""
