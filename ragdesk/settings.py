@@ -52,6 +52,7 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
+from ragdesk.support.chat_channels.chat_options import ChatOptions
 from ragdesk.support.handoff.handoff_options import (
     ChatwootOptions,
     HandoffMailOptions,
@@ -70,6 +71,7 @@ from ragdesk.web.page_options import PageOptions
 from ragdesk.web.serve_options import ServeOptions
 
 ENVIRONMENT_PREFIX = "RAGDESK_"
+NO_SETTINGS = frozenset({"RAGDESK_HOME", "RAGDESK_KEY"})  # the second is of ragdesk mcp
 FILE_SUFFIX = "_FILE"  # of a variable that names the file with a setting's value
 DEFAULT_HOME = Path("var")
 SETTINGS_FILE = "ragdesk.toml"
@@ -115,6 +117,7 @@ class Settings:
     handoff_zendesk: ZendeskOptions = field(default_factory=ZendeskOptions)
     handoff_chatwoot: ChatwootOptions = field(default_factory=ChatwootOptions)
     handoff_mail: HandoffMailOptions = field(default_factory=HandoffMailOptions)
+    channels: Mapping[str, ChatOptions] = field(default_factory=dict)
     lookups: Mapping[str, LookupOptions] = field(default_factory=dict)
     sources: Mapping[str, RemoteSourceOptions] = field(default_factory=dict)
 
@@ -295,7 +298,7 @@ def _file_place(name: str) -> str:
 def _variable_entries(environ: Mapping[str, str]) -> list[_WrittenSetting]:
     entries = []
     for variable, words in sorted(environ.items()):
-        if variable.startswith(ENVIRONMENT_PREFIX) and variable != f"{ENVIRONMENT_PREFIX}HOME":
+        if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NO_SETTINGS:
             name = variable.removesuffix(FILE_SUFFIX)
             option = _resolve_name(name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."))
             if name != variable and name in environ:

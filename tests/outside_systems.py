@@ -59,7 +59,7 @@ class OutsideSystem:
                 self.end_headers()
                 self.wfile.write(json.dumps(data).encode())
 
-            do_POST = do_PUT = answer  # noqa: N815, http.server's names
+            do_POST = do_PUT = do_GET = answer  # noqa: N815, http.server's names
 
             def log_message(self, *_: Any) -> None:
                 pass

@@ -109,4 +109,8 @@ ROUTE_ACCESS = {
     ("PUT", "/v1/collections/{collection}/documents/{uri:path}"): "write",
     ("DELETE", "/v1/collections/{collection}/documents/{uri:path}"): "write",
     ("GET", "/v1/jobs/{job}"): "write",
+    # other programs
+    ("POST", "/mcp"): "ask",
+    ("GET", "/v1/channels/{channel}"): "public",
+    ("POST", "/v1/channels/{channel}"): "public",
 }

@@ -290,6 +290,24 @@ def test_a_link_of_somebody_else_is_not_followed(tmp_path, monkeypatch, capsys):
     assert "another user" in capsys.readouterr().err
 
 
+def test_channels_are_as_many_as_an_operator_names_and_their_secrets_are_masked(tmp_path):
+    text = '[channels.help]\nkind = "slack"\nsecret = "s1"\ntoken = "t1"\ngroups = ["staff"]\n'
+    loaded = read(tmp_path, text, {"RAGDESK_CHANNELS__HELP__COLLECTION": "faq"})
+
+    options = loaded.settings.channels["help"]
+    assert (options.kind, options.collection, options.groups) == ("slack", "faq", ("staff",))
+    rows = {row.name: row.value for row in list_settings(loaded.settings)}
+    assert rows["channels.help.secret"] == rows["channels.help.token"] == SECRET_MASK
+    for wrong, message in (
+        ('[channels.help]\nkind = "slack"\n', "slack needs secret, token"),
+        ('[channels.help]\nkind = "irc"\n', "channels.help.kind"),
+        ('[channels."a b"]\nkind = "slack"\n', "channels.a b"),
+        ('[channels.help]\nkindd = "slack"\n', "Unknown setting"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            read(tmp_path, wrong, {})
+
+
 SOURCE = """
 [sources.wiki]
 kind = "confluence"

@@ -26,6 +26,7 @@ VERBS = {
     "ask": "Answer a question from the documents.",
     "search": "Find the passages nearest to a query.",
     "serve": "Serve the HTTP API and the chat page.",
+    "mcp": "Serve search and answers as tools of a model, on standard input and output.",
     "documents": "List, show and remove documents.",
     "collections": "List and remove collections.",
     "indexes": "List, check, merge, back up and roll back what was published.",

@@ -26,10 +26,11 @@ ROLE_SCOPES: Final[Mapping[StaffRole, frozenset[Scope]]] = {
     "editor": frozenset({"ask", "agent", "edit", "write"}),
     "admin": frozenset(SCOPES),
 }
-PrincipalKind = Literal["local", "key", "staff", "visitor"]
+PrincipalKind = Literal["local", "key", "staff", "visitor", "channel"]
 STAFF_PREFIX: Final = "staff:"  # of the names and persons of accounts
 KEY_PREFIX: Final = "key:"
 VISITOR_PREFIX: Final = "visitor:"
+CHANNEL_PREFIX: Final = "channel:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,24 @@ def make_visitor_principal(
         kind="visitor",
         person=person,
         attributes=attributes or {},
+    )
+
+
+def make_channel_principal(
+    channel: str, user: str, collection: str, groups: frozenset[str]
+) -> Principal:
+    """Return the rights of a channel: to ask one collection, and what its groups may see.
+
+    user: who wrote there, whose conversation it is; what they may see elsewhere does not count.
+    """
+    name = f"{CHANNEL_PREFIX}{channel}"
+    return Principal(
+        name=name,
+        scopes=ROLE_SCOPES["asker"],
+        groups=groups,
+        collections=frozenset({collection}),
+        kind="channel",
+        person=f"{name}:{user}",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy import MetaData
 
+from ragdesk.support.chat_channels import chat_tables
 from ragdesk.support.conversations import conversation_tables
 from ragdesk.support.handoff import handoff_tables
 from ragdesk.support.insight import insight_tables
@@ -16,6 +17,7 @@ from ragdesk.support.sign_in import sign_in_tables
 from ragdesk.support.tables import METADATA
 
 TABLE_MODULES: Final = (
+    chat_tables,
     conversation_tables,
     handoff_tables,
     insight_tables,

@@ -36,7 +36,7 @@ from ragdesk.web.question_answering import (
     stream_answer,
 )
 from ragdesk.web.request_body import StrictRoute
-from ragdesk.web.server_state import server_state
+from ragdesk.web.server_state import ServerState, server_state
 
 router = APIRouter(route_class=StrictRoute, tags=["answers"])
 Asker = Annotated[Principal, Depends(require_scope("ask"))]
@@ -121,26 +121,32 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
     authorize(who, "ask", ask.collection)
     check_question_length(ask.query, state)
     opened = await leases.lease_collection(ask.collection)
-    question = Question(text=ask.query, where=ask.filters.to_filter(who.groups))
 
     async def build_response() -> Response:
         # A lease of its own: it may outlast its request, for others that wait for the same answer.
-        async with state.open_collections.use_collection(ask.collection) as opened:
-            passages = await run_in_thread(opened.search, question, ask.top_k)
-            generation = opened.index.generation
-            degraded_reason = format_degraded_reason(opened.index)
-        result = SearchResult(
-            query=ask.query,
-            collection=ask.collection,
-            generation=generation,
-            passages=rank_passages(passages),
-            degraded_reason=degraded_reason,
-        )
-        return JSONResponse(to_json_object(result))
+        return JSONResponse(to_json_object(await search_passages(state, who, ask)))
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
         request, who, digest, build_response, basis=_answer_basis(opened, who)
+    )
+
+
+async def search_passages(state: ServerState, who: Principal, ask: schemas.Search) -> SearchResult:
+    """Find the passages nearest to a query, as somebody may see them. Raises a Refusal."""
+    authorize(who, "ask", ask.collection)
+    check_question_length(ask.query, state)
+    question = Question(text=ask.query, where=ask.filters.to_filter(who.groups))
+    async with state.open_collections.use_collection(ask.collection) as opened:
+        passages = await run_in_thread(opened.search, question, ask.top_k)
+        generation = opened.index.generation
+        degraded_reason = format_degraded_reason(opened.index)
+    return SearchResult(
+        query=ask.query,
+        collection=ask.collection,
+        generation=generation,
+        passages=rank_passages(passages),
+        degraded_reason=degraded_reason,
     )
 
 

@@ -15,6 +15,7 @@ from ragdesk.collection_removal import remove_published_collection
 from ragdesk.errors import error_status
 from ragdesk.metrics import Metrics
 from ragdesk.settings import Settings
+from ragdesk.support.chat_channels.chat_store import ChatStore
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.support.learning.learning_desk import LearningDesk
@@ -58,9 +59,12 @@ from ragdesk.web import (
 )
 from ragdesk.web.auth import Authenticator, is_loopback
 from ragdesk.web.auth_middleware import AuthMiddleware
+from ragdesk.web.channels import channel_routes
+from ragdesk.web.channels.chat_desk import ChatDesk
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.learning_state import make_learning_state
 from ragdesk.web.limits import RequestLimits
+from ragdesk.web.mcp import mcp_routes
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openai_api import chat_routes
 from ragdesk.web.openai_api.openai_errors import OpenAiErrorTranslation
@@ -102,6 +106,8 @@ ROUTERS = (
     oidc_routes.router,
     session_routes.router,
     visitor_routes.router,
+    mcp_routes.router,
+    channel_routes.router,
     widget.router,
 )
 ROUTES = tuple(
@@ -119,8 +125,8 @@ class DeskApi(DescribedApi):
         return OpenAiErrorTranslation(super().build_middleware_stack())
 
 
-def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
-    """Make the app of a home. The caller closes ``keys``."""
+def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> FastAPI:
+    """Make the app of a home; ``keys`` are its caller's. upkeep: it ages what is kept, too."""
     options = workspace.settings.serve
     authenticator = _make_authenticator(workspace.settings, keys)
     limits = _make_limits(workspace.settings, keys, authenticator)
@@ -165,7 +171,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
                 app.state.failed = error  # for whoever runs the server: it tells no one else
                 raise
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
-            _start_background(ending, state)
+            _start_background(ending, app, upkeep=upkeep)
             state.ready = True
             try:
                 yield
@@ -204,17 +210,27 @@ def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None
     ending.push_async_callback(state.support.close, seconds)
 
 
-def _start_background(ending: contextlib.AsyncExitStack, state: ServerState) -> None:
+def _start_background(ending: contextlib.AsyncExitStack, app: FastAPI, *, upkeep: bool) -> None:
     """Begin what runs beside the requests, until the server ends."""
-    state.support.start()
-    days = state.workspace.settings.sign_in.audit_days
-    for work in (
-        state.open_collections.watch(),
-        audit_routes.keep_audit(state.database, days),
-        state.learning_state.watch_surges(),
-        answer_caching.watch_dislikes(state),
-    ):
+    state: ServerState = app.state.desk
+    app.state.chat_desk = chats = ChatDesk(
+        state,
+        state.workspace.settings.channels,
+        ChatStore(state.database, state.support.cipher),
+    )
+    jobs = [state.open_collections.watch(), answer_caching.watch_dislikes(state)]
+    if upkeep:
+        state.support.start()
+        days = state.workspace.settings.sign_in.audit_days
+        jobs += [
+            audit_routes.keep_audit(state.database, days),
+            state.learning_state.watch_surges(),
+        ]
+    for work in jobs:
         ending.push_async_callback(_cancel_task, asyncio.create_task(work))
+    if upkeep:
+        chats.start()
+        ending.push_async_callback(chats.close, state.options.drain_seconds)
 
 
 def _make_job_runner(

@@ -74,8 +74,13 @@ RAW_BODY = {
 @router.get("/v1/collections", response_model=schemas.CollectionsOut)
 async def collections(request: Request, who: DocumentReader) -> Response:
     """List the collections that the key may ask, with the documents it may see in each."""
-    state = server_state(request)
-    listed = [
+    listed = await list_askable_collections(server_state(request), who)
+    return JSONResponse({"collections": listed})
+
+
+async def list_askable_collections(state: ServerState, who: Principal) -> list[dict[str, Any]]:
+    """List the collections that somebody may ask: fields of ``CollectionOut``."""
+    return [
         {
             "name": opened.collection,
             "generation": opened.index.generation,
@@ -84,7 +89,6 @@ async def collections(request: Request, who: DocumentReader) -> Response:
         }
         async for opened in iter_askable(state, who)
     ]
-    return JSONResponse({"collections": listed})
 
 
 def _count_visible_documents(opened: OpenCollection, who: Principal) -> int:

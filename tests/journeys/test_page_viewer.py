@@ -454,3 +454,17 @@ def test_a_page_weighs_little(page, path):
     page.wait_for_load_state("networkidle")
     assert len(sizes) > 5
     assert sum(sizes.values()) <= HEAVIEST_PAGE, sizes
+
+
+def test_a_link_of_a_chat_opens_the_cited_place(page, address):
+    page.goto(f"{address}/#d=tables/codes.md;1;83-118")
+    page.reload()
+    expect(page.locator("#side")).to_contain_text("E31")
+    expect(page.locator("#side mark.main").first).to_be_visible()
+    for gone in ("#d=tables/codes.md;99;83-118", "#d=tables/codes.md;1;0-0"):
+        page.goto(f"{address}/{gone}")
+        expect(page.locator("#side")).to_contain_text("E31")
+    page.goto(f"{address}/#d=tables/none.md;1;0-5")
+    expect(page.locator("#side .wait[role=alert]")).to_be_visible()
+    page.goto(f"{address}/#d=tables/%E0;1;0-5")
+    expect(page.locator("#side .wait[role=alert]")).to_be_visible()  # as it was: nothing is named

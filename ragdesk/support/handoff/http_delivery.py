@@ -55,9 +55,18 @@ class HttpSender:
     ) -> Any:
         """Send JSON that is written already, byte for byte: a signature is over these."""
         more = {"Content-Type": "application/json", **(headers or {})}
-        address, content = f"{self._address}{path}", text.encode()
+        return self._exchange(method, path, text.encode(), more)
+
+    def get_json(self, path: str) -> Any:
+        """Return the JSON of a GET; None where it is none. Raises DeliveryFailed."""
+        return self._exchange("GET", path, None, {})
+
+    def _exchange(
+        self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
+    ) -> Any:
+        address = f"{self._address}{path}"
         try:
-            with self._client.stream(method, address, content=content, headers=more) as reply:
+            with self._client.stream(method, address, content=content, headers=headers) as reply:
                 status = reply.status_code
                 if status not in OK_STATUS:
                     wait = _read_seconds(reply.headers.get("retry-after", ""))

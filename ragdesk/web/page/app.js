@@ -2,6 +2,7 @@
 
 import { byId, el } from "./dom.js";
 import { drawReply, Turn } from "./turn.js";
+import { followDocument } from "./document_place.js";
 import { dress, suggest } from "./look.js";
 import { language, put, speak } from "./words.js";
 import { mountComposer } from "./composer.js";
@@ -29,6 +30,7 @@ const person = mountHandoff(byId("person"), {
 });
 const drawBusy = mountComposer({ submit: (text) => ask(text), stop: () => running.abort(), isBusy: () => running !== null });
 conversations.start(draw);
+addEventListener("hashchange", () => followDocument());
 open();
 
 async function open() {
@@ -48,6 +50,7 @@ async function open() {
   introduce();
   question.focus();
   conversations.follow().catch(() => askKey(open));
+  followDocument();
 }
 
 // A conversation that was opened again, or the empty page. shared: somebody else's, to be read.

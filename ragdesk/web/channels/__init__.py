@@ -1,0 +1,1 @@
+"""Questions out of Slack, Feishu, WeCom and Teams, by webhook."""
