@@ -99,6 +99,11 @@ class DocumentLink(NamedTuple):
     href: str
 
 
+def is_web_address(address: str) -> bool:
+    """Tell whether an address may be kept as that of a document: https or http, not too long."""
+    return address.startswith(("https://", "http://")) and len(address) <= LONGEST_HREF
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentRecord:
     """A stored document: its whole text, and its metadata.
@@ -111,6 +116,7 @@ class DocumentRecord:
     validity: when it holds; outside of that time it is kept, and not found.
     links: where its words lead, in order; none overlap.
     notes: what a person should know of how it was taken in, as ``ingest`` wrote them.
+    address: where people open it, if it is a page of another system: https or http.
     """
 
     id: str
@@ -127,6 +133,7 @@ class DocumentRecord:
     validity: Validity = ALWAYS_VALID
     links: tuple[DocumentLink, ...] = ()
     notes: tuple[str, ...] = ()
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,7 +123,7 @@ class IngestJob:
         is as it was, except that groups which let fewer people in hold from then on.
         """
         started, meter = time.monotonic(), ProgressMeter(on_progress)
-        listing = [*source_files.list_sources(paths, excluded_folder=self._desk_folder()), *remote]
+        listing = source_files.list_sources(paths, self._desk_folder(), remote)
         local_runner = self._local_opener()
         newer_names = (
             ()
@@ -160,8 +160,7 @@ class IngestJob:
             sources.write_sources(self.collection, known_sources, used_sources, removed=removed)
             note_skips(self.collection, source_changes, skipped, report.generation, self._readers())
             save_digests(source_changes)
-            notes = tuple(meter.notes)
-            return replace(report, due=build.merge_due, notes=notes, loss=build.loss)
+            return replace(report, due=build.merge_due, notes=tuple(meter.notes), loss=build.loss)
 
     def plan(  # noqa: PLR0913, as of run
         self,
@@ -178,7 +177,7 @@ class IngestJob:
         Files are parsed, as only that tells what would be skipped; nothing is embedded.
         """
         started, meter = time.monotonic(), ProgressMeter(on_progress)
-        listing = [*source_files.list_sources(paths, excluded_folder=self._desk_folder()), *remote]
+        listing = source_files.list_sources(paths, self._desk_folder(), remote)
         base, base_loss = self._open_base(begin_anew=begin_anew)
         with base or nullcontext():
             refuse_newer_segments(base.segments if base else (), self.embedder.card)

@@ -312,7 +312,13 @@ class ChangeDetector:
             size=file.stat().st_size if file.is_file() else 0,
             groups=document.groups,
             validity=document.validity if document.validity.from_sidecar else None,
+            address=self._find_address(document),
         )
+
+    def _find_address(self, document: ListedDocument) -> str:
+        if self.base is None or not document.source.startswith(sources.REMOTE_PREFIX):
+            return ""
+        return self.base.find_chunk_store(document).load_address(document.id)
 
     def compare_document(
         self,

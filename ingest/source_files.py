@@ -42,14 +42,18 @@ class SourceFile:
 Listing = Sequence[tuple[Path, Sequence[SourceFile | Skipped]]]
 
 
-def list_sources(paths: Sequence[Path], *, excluded_folder: Path | None = None) -> Listing:
+def list_sources(
+    paths: Sequence[Path], excluded_folder: Path | None = None, remote: Listing = ()
+) -> Listing:
     """List the files of some sources, by their real paths. Raises SourceUnreadable.
 
-    excluded_folder: passed over inside a source, as the desk's own ``./var`` in ``.`` is.
+    excluded_folder: passed over inside a source, as the desk's own ``./var`` in ``.`` is. remote:
+    what connectors listed, which is added.
     """
-    return [
+    listing = [
         (root, list_files(root, excluded_folder=excluded_folder)) for root in resolve_paths(paths)
     ]
+    return [*listing, *remote]
 
 
 def list_newer_names(listing: Listing, reference: Path) -> list[str]:

@@ -3,9 +3,10 @@
 ``open_desk`` opens a collection for questions from Python; it is loaded when it is first used.
 """
 
-from typing import TYPE_CHECKING, Any
-
 from indexes import no_telemetry as no_telemetry  # first: its import has the effect
+
+# isort: split
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ragdesk.desk_face import open_desk as open_desk

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any, Self, TypeVar, Unpack
 
 from ragdesk.answering.answer import Answer, AnswerEvent, RankedPassage
-from ragdesk.desk_face import CLOSED_MESSAGE, OpenDesk, QuestionOptions, SearchScope
+from ragdesk.desk_face import CLOSED_MESSAGE, DocumentScope, OpenDesk, QuestionOptions
 from ragdesk.errors import WrongState
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class BlockingDesk:
         return self._call(self._desk.ask(question, **options))
 
     def search(
-        self, query: str, *, top_k: int = 8, **scope: Unpack[SearchScope]
+        self, query: str, *, top_k: int = 8, **scope: Unpack[DocumentScope]
     ) -> tuple[RankedPassage, ...]:
         """Find passages, as ``OpenDesk.search`` does."""
         return self._call(self._desk.search(query, top_k=top_k, **scope))

@@ -32,7 +32,7 @@ MAX_PASSAGES = 50
 CLOSED_MESSAGE = "The desk is closed. Open it again: open_desk(…)."
 
 
-class SearchScope(TypedDict, total=False):
+class DocumentScope(TypedDict, total=False):
     """What is looked through.
 
     groups: whose documents are, beside those that everybody may see; none unless given.
@@ -45,7 +45,7 @@ class SearchScope(TypedDict, total=False):
     paths: Collection[str]
 
 
-class QuestionOptions(SearchScope, total=False):
+class QuestionOptions(DocumentScope, total=False):
     """What a question brings beside its text.
 
     history: what was said before, oldest first, as Turn or ``{"role": "user", "text": "…"}``.
@@ -94,7 +94,7 @@ class OpenDesk:
             return await self._opened.desk.ask(self._make_question(question, options))
 
     async def search(
-        self, query: str, *, top_k: int = 8, **scope: Unpack[SearchScope]
+        self, query: str, *, top_k: int = 8, **scope: Unpack[DocumentScope]
     ) -> tuple[RankedPassage, ...]:
         """Find the passages nearest to a query, best first. Raises Invalid."""
         if not 1 <= top_k <= MAX_PASSAGES:
@@ -192,7 +192,7 @@ def check_characters(text: str) -> None:
         raise Invalid("The text holds NUL or half of a surrogate pair.")
 
 
-def make_filter(scope: SearchScope | QuestionOptions) -> SearchFilter:
+def make_filter(scope: DocumentScope | QuestionOptions) -> SearchFilter:
     """Make the filter of what is looked through: what everybody may see, unless more is named.
 
     Raises Invalid where it names nothing that could be meant.

@@ -26,7 +26,7 @@ from pydantic import TypeAdapter, ValidationError
 from indexes.embedding.embedder import EmbedOptions
 from indexes.options import IndexesOptions
 from indexes.text.redaction.redaction import RedactionOptions
-from ingest.connectors.source_options import SourceOptions
+from ingest.connectors.source_options import RemoteSourceOptions
 from ingest.parse.parse_options import ParseOptions
 from ingest.runners import RayOptions
 from ingest.sandbox.guard import GuardOptions
@@ -114,7 +114,7 @@ class Settings:
     handoff_chatwoot: ChatwootOptions = field(default_factory=ChatwootOptions)
     handoff_mail: HandoffMailOptions = field(default_factory=HandoffMailOptions)
     lookups: Mapping[str, LookupOptions] = field(default_factory=dict)
-    sources: Mapping[str, SourceOptions] = field(default_factory=dict)
+    sources: Mapping[str, RemoteSourceOptions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,8 @@ ROUTE_ACCESS = {
     ("GET", "/openapi.json"): "public",
     ("GET", "/page/logo"): "public",
     ("GET", "/v1/page"): "public",
+    ("GET", "/widget"): "public",
+    ("GET", "/widget.js"): "public",
     ("GET", "/metrics"): "admin",
     # conversations
     ("POST", "/v1/conversations"): "ask",

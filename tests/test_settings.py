@@ -288,3 +288,43 @@ def test_a_link_of_somebody_else_is_not_followed(tmp_path, monkeypatch, capsys):
 
     assert load_settings(home=None, config=None, environ={}).settings.serve.port == 8080
     assert "another user" in capsys.readouterr().err
+
+
+SOURCE = """
+[sources.wiki]
+kind = "confluence"
+address = "https://example.atlassian.net/wiki"
+user = "desk@example.com"
+groups = { "all-staff" = ["staff"] }
+"""
+
+
+def test_a_source_has_a_table_of_its_name_and_its_token_is_shown_masked(tmp_path):
+    loaded = read(tmp_path, SOURCE, {"RAGDESK_SOURCES__WIKI__TOKEN": "very-secret"})
+    wiki = loaded.settings.sources["wiki"]
+    assert (wiki.token, wiki.groups) == ("very-secret", {"all-staff": ("staff",)})
+    assert "very-secret" not in repr(loaded.settings)
+    shown = {row.name: row.value for row in list_settings(loaded.settings, loaded.origins)}
+    assert shown["sources.wiki.token"] == SECRET_MASK
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[sources.a]\nkind = "ftp"\n', r"sources\.a\.kind"),
+        ('[sources.a]\nkind = "website"\n', "address must be set"),
+        ('[sources.a]\nkind = "website"\naddress = "ftp://x"\n', "must be a web address"),
+        ('[sources.a]\nkind = "website"\naddress = "https://u:p@x"\n', "must be a web address"),
+        ('[sources.a]\nkind = "notion"\n', "token must be set"),
+        ('[sources.a]\nkind = "website"\naddress = "https://x"\ntoken = "y"\n', "everybody sees"),
+        ('[sources.a]\nkind = "notion"\ntoken = "a\\nb"\n', "printable"),
+        ('[sources.a]\nkind = "feishu"\ntoken = "x"\n', "user must be set"),
+        ('[sources.a]\nkind = "notion"\ntoken = "x"\nhosts = ["x"]\n', "website alone"),
+        ('[sources.a]\nkind = "notion"\ntoken = "x"\nrate = 0.0\n', "rate"),
+        ('[sources.a]\nkind = "notion"\ntoken = "x"\nprivate_networks = ["x"]\n', "'x'"),
+        ('[sources."A B"]\nkind = "website"\n', "lower-case"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_refused_by_name(tmp_path, text, message):
+    with pytest.raises(SettingsError, match=message):
+        read(tmp_path, text)

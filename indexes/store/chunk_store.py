@@ -147,6 +147,12 @@ class ChunkStore:
             raise KeyError(identity)
         return str(rows[0][0])
 
+    def load_address(self, identity: str) -> str:
+        """Return where people open a document, if it is a page of another system; else nothing."""
+        query = "SELECT json_extract(facts, '$.address') FROM records WHERE id = ?"
+        rows = self._table.fetch_all(query, (identity,))
+        return str(rows[0][0] or "") if rows else ""
+
     def load_links(
         self, identity: str, start: int = 0, end: int = 1 << 53
     ) -> tuple[DocumentLink, ...]:
@@ -230,7 +236,8 @@ class ChunkStore:
 
 def _record_facts(record: DocumentRecord) -> str:
     names = ("source", "media_type", "language", "digest", "pages")
-    return json.dumps({name: getattr(record, name) for name in names})
+    facts = {name: getattr(record, name) for name in names}
+    return json.dumps({**facts, "address": record.address} if record.address else facts)
 
 
 def _parse_record(row: Sequence[Any]) -> DocumentRecord:

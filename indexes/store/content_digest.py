@@ -40,6 +40,8 @@ def _document_bytes(
     yield repr((*facts, sorted(record.groups), astuple(record.validity))).encode()
     if record.links:
         yield repr(record.links).encode()
+    if record.address:
+        yield record.address.encode()
     yield repr([astuple(chunk) for chunk in chunks]).encode()
     yield kinds.tobytes()
     yield vectors.tobytes()

@@ -16,7 +16,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from indexes.chunk import LONGEST_HREF, MOST_LINKS, Chunk, ChunkKind
+from indexes.chunk import LONGEST_HREF, MOST_LINKS, Chunk, ChunkKind, is_web_address
 from indexes.chunk_views import MOST_VIEWS, WHOLE_VIEW, iter_views
 from indexes.errors import IndexDamaged, IndexesError
 from indexes.lexical.index_writer import INDEX_ARRAYS
@@ -287,8 +287,11 @@ def _check_chunk_row(row: Sequence[Any], named: Mapping[str, str], text: str, nu
 def check_record(facts: Any) -> None:
     """Check the form of a document in a chunk store. Raises ValueError."""
     names = ("source", "media_type", "language", "digest")
-    if not isinstance(facts, dict) or facts.keys() != {*names, "pages"}:
+    if not isinstance(facts, dict) or facts.keys() - {"address"} != {*names, "pages"}:
         raise ValueError("a document is not described as ours are")
+    address = check_text(facts.get("address", ""))
+    if "address" in facts and not is_web_address(address):
+        raise ValueError("a document has an address that is none")
     for name in names:
         check_text(facts[name])
     for start, end, label in facts["pages"]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ingest.connectors.json_values import find_facts, find_list, find_text, find_value
 from ingest.connectors.notion_blocks import (
-    Block,
+    NotionBlock,
     find_page_name,
     write_blocks,
     write_properties,
@@ -59,7 +59,7 @@ class NotionConnector:
             if self._is_wanted(_plain_id(find_text(page, "id"))):
                 yield self._make_page(page)
 
-    def _search(self) -> Iterator[Block]:
+    def _search(self) -> Iterator[NotionBlock]:
         """Yield the pages of the search; one that is edited meanwhile comes once more at its end.
 
         From the oldest edit on, none can move to where the listing has been.
@@ -91,7 +91,7 @@ class NotionConnector:
             visited.add(cursor)
             query["start_cursor"] = cursor
 
-    def _make_page(self, page: Block) -> RemotePage:
+    def _make_page(self, page: NotionBlock) -> RemotePage:
         identity = _plain_id(find_text(page, "id"))
         address = find_text(page, "url")
         edited = find_text(page, "last_edited_time")
@@ -143,7 +143,7 @@ class NotionConnector:
         )
         return PageContent(body=make_page(find_page_name(facts), page.address, body))
 
-    def _read_page(self, identity: str) -> Block:
+    def _read_page(self, identity: str) -> NotionBlock:
         status, facts = self._ask("GET", f"/v1/pages/{quote(identity, safe='')}")
         if status == _NOT_FOUND or (status == _OK and not _is_current(find_facts(facts))):
             raise PageGone(f"{identity} is no more")
@@ -151,7 +151,7 @@ class NotionConnector:
             raise PageUnreadable(f"Notion answered {status}, and no page")
         return find_facts(facts)
 
-    def _load_children(self, identity: str) -> Iterator[Block]:
+    def _load_children(self, identity: str) -> Iterator[NotionBlock]:
         """Yield the blocks that lie in a page or a block."""
         cursor, visited = "", set[str]()
         while True:
@@ -206,7 +206,7 @@ def _parent_of(facts: Any) -> tuple[str, str]:
     return (kind, _plain_id(find_text(facts, "parent", kind))) if kind in _PARENTS else ("", "")
 
 
-def _is_current(page: Block) -> bool:
+def _is_current(page: NotionBlock) -> bool:
     is_page = find_text(page, "object") == "page" and find_text(page, "id")
     gone = any(find_value(page, name) is True for name in ("archived", "in_trash", "is_archived"))
     return bool(is_page) and not gone

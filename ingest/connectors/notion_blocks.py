@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from ingest.connectors.json_values import find_facts, find_list, find_text, find_value
 
-Block = Mapping[str, Any]
-LoadChildren = Callable[[str], Iterable[Block]]
+NotionBlock = Mapping[str, Any]
+LoadChildren = Callable[[str], Iterable[NotionBlock]]
 """Gives the blocks that lie in a block, by its id."""
 
 DEEPEST_BLOCKS: Final = 20
@@ -18,12 +18,12 @@ _FILES: Final = frozenset({"image", "video", "file", "pdf", "audio"})
 _LONGEST_LINK: Final = 2_048
 
 
-def write_blocks(blocks: Iterable[Block], load_children: LoadChildren, depth: int = 0) -> str:
+def write_blocks(blocks: Iterable[NotionBlock], load_children: LoadChildren, depth: int = 0) -> str:
     """Return blocks as HTML, with all that lies in them."""
     return "".join(_write_lists(blocks, load_children, depth))
 
 
-def _write_lists(blocks: Iterable[Block], load: LoadChildren, depth: int) -> Iterator[str]:
+def _write_lists(blocks: Iterable[NotionBlock], load: LoadChildren, depth: int) -> Iterator[str]:
     """Put items that follow each other into one list."""
     open_list = ""
     for block in blocks:
@@ -36,7 +36,7 @@ def _write_lists(blocks: Iterable[Block], load: LoadChildren, depth: int) -> Ite
     yield f"</{open_list}>" if open_list else ""
 
 
-def _write_block(block: Block, load: LoadChildren, depth: int) -> str:
+def _write_block(block: NotionBlock, load: LoadChildren, depth: int) -> str:
     kind = find_text(block, "type")
     facts = find_facts(block, kind)
     if kind == "table":
@@ -54,7 +54,7 @@ def _write_block(block: Block, load: LoadChildren, depth: int) -> str:
     return (f"<p>{text}</p>{inner}" if text else inner) + "\n"
 
 
-def _write_leaf(kind: str, facts: Block) -> str | None:
+def _write_leaf(kind: str, facts: NotionBlock) -> str | None:
     """Return a block in which no others lie; None for one of another kind."""
     if kind == "code":
         return f"<pre>{html.escape(_join_plain(find_list(facts, 'rich_text')))}</pre>\n"
@@ -67,7 +67,7 @@ def _write_leaf(kind: str, facts: Block) -> str | None:
     return None
 
 
-def _write_children(block: Block, kind: str, load: LoadChildren, depth: int) -> str:
+def _write_children(block: NotionBlock, kind: str, load: LoadChildren, depth: int) -> str:
     """Return what lies in a block; pages that lie in it are documents of their own."""
     has_children = find_value(block, "has_children") is True
     if not has_children or kind in {"child_page", "child_database"} or depth >= DEEPEST_BLOCKS:
@@ -75,7 +75,7 @@ def _write_children(block: Block, kind: str, load: LoadChildren, depth: int) -> 
     return write_blocks(load(find_text(block, "id")), load, depth + 1)
 
 
-def _write_table(block: Block, facts: Block, load: LoadChildren, depth: int) -> str:
+def _write_table(block: NotionBlock, facts: NotionBlock, load: LoadChildren, depth: int) -> str:
     if find_value(block, "has_children") is not True or depth >= DEEPEST_BLOCKS:
         return ""
     rows = []
@@ -112,7 +112,7 @@ def _join_plain(parts: Iterable[Any]) -> str:
     return "".join(find_text(part, "plain_text") for part in parts)
 
 
-def find_page_name(page: Block) -> str:
+def find_page_name(page: NotionBlock) -> str:
     """Return the title of a page: that of its properties which is the title."""
     for value in find_facts(page, "properties").values():
         if find_text(value, "type") == "title":
@@ -120,7 +120,7 @@ def find_page_name(page: Block) -> str:
     return ""
 
 
-def write_properties(page: Block) -> str:
+def write_properties(page: NotionBlock) -> str:
     """Return the other properties of a page of a database, a paragraph each."""
     lines = []
     for name, value in find_facts(page, "properties").items():

@@ -10,7 +10,7 @@ from ingest.errors import OutboundFailed, SourceUnreadable
 from ingest.outbound.outbound_client import OutboundClient, OutboundReply
 
 MOST_TRIES: Final = 5
-LONGEST_WAIT: Final = 300.0  # seconds that one reply may make us wait
+LONGEST_PAUSE: Final = 300.0  # seconds that one reply may make us wait
 _FIRST_WAIT = 1.0
 _BUSY = frozenset({429, 503})
 _SERVER_ERROR = 500
@@ -43,6 +43,10 @@ class PacedClient:
         """Leave at least so many seconds between two requests."""
         self._interval = max(self._interval, interval)
 
+    def pause(self, seconds: float) -> None:
+        """Send nothing for some seconds."""
+        self._sleep(seconds)
+
     def get(self, address: str, headers: Mapping[str, str] | None = None) -> OutboundReply:
         """Fetch an address; any status but those of ``send`` is a reply."""
         return self.send("GET", address, headers)
@@ -53,10 +57,14 @@ class PacedClient:
         address: str,
         headers: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        *,
+        accepts_401: bool = False,
     ) -> OutboundReply:
-        """Send a request. Raises SourceUnreadable where the key is wrong or nothing helps.
+        """Send a request, and again where the other side has no time or fails.
 
-        Raises AddressRefused, and OutboundFailed for a reply that trying again would not change.
+        accepts_401: leave it to the caller what a wrong key means. Raises SourceUnreadable where
+        the key is wrong, or the other side asks for more time than a look has.
+        Raises AddressRefused, and OutboundFailed where no good reply came.
         """
         wait, reason = _FIRST_WAIT, ""
         for attempt in range(MOST_TRIES):
@@ -68,10 +76,10 @@ class PacedClient:
             except OutboundFailed as error:
                 if error.reason not in _RETRIED:
                     raise
-                reason, wait = str(error), min(LONGEST_WAIT, _FIRST_WAIT * 2**attempt)
+                reason, wait = str(error), min(LONGEST_PAUSE, _FIRST_WAIT * 2**attempt)
                 continue
             self.server_time = read_http_date(reply.headers.get("date", "")) or self.server_time
-            if reply.status == _UNAUTHORIZED:
+            if reply.status == _UNAUTHORIZED and not accepts_401:
                 raise SourceUnreadable(
                     f"The source {self.name!r} does not take its key (401). Nothing was changed. "
                     f"Name a valid one in the settings: [sources.{self.name}] token"
@@ -80,10 +88,7 @@ class PacedClient:
                 return reply
             reason = f"it answered {reply.status}"
             wait = self._find_wait(reply, attempt)
-        raise SourceUnreadable(
-            f"The source {self.name!r} cannot be read now: {reason.rstrip('.')}. Nothing was "
-            f"removed, and what was fetched is kept: ragdesk ingest --source {self.name}"
-        )
+        raise OutboundFailed("unreachable", f"It cannot be read now: {reason.rstrip('.')}.")
 
     def send_json(
         self,
@@ -91,6 +96,8 @@ class PacedClient:
         address: str,
         content: Any = None,
         headers: Mapping[str, str] | None = None,
+        *,
+        accepts_401: bool = False,
     ) -> tuple[int, Any]:
         """Send a request, and return the status and the reply's JSON; None where it is none."""
         more = {"Accept": "application/json", **(headers or {})}
@@ -98,7 +105,7 @@ class PacedClient:
         if content is not None:
             body = json.dumps(content).encode()
             more["Content-Type"] = "application/json; charset=utf-8"
-        reply = self.send(method, address, more, body)
+        reply = self.send(method, address, more, body, accepts_401=accepts_401)
         try:
             return reply.status, json.loads(reply.body)
         except (ValueError, RecursionError):
@@ -114,8 +121,8 @@ class PacedClient:
         """Return for how long a server asks to be left alone. Raises SourceUnreadable."""
         seconds = read_retry_after(reply.headers.get("retry-after", ""))
         if seconds is None:
-            return float(min(LONGEST_WAIT, _FIRST_WAIT * 2**attempt))
-        if seconds > LONGEST_WAIT:
+            return float(min(LONGEST_PAUSE, _FIRST_WAIT * 2**attempt))
+        if seconds > LONGEST_PAUSE:
             raise SourceUnreadable(
                 f"The source {self.name!r} asks to be left alone for {seconds:,.0f} seconds. What "
                 f"was fetched is kept; go on then: ragdesk ingest --source {self.name}"

@@ -16,7 +16,7 @@ _FASTEST = 50.0  # requests a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceOptions:
+class RemoteSourceOptions:
     """A source that is no folder, for ``ragdesk ingest --source NAME``.
 
     kind: website, confluence (Cloud), notion or feishu.
@@ -52,14 +52,7 @@ class SourceOptions:
             raise ValueError(f"address must be set for a source of the kind {self.kind}")
         for address in filter(None, (self.address, *self.hosts)):
             _check_web_address(address)
-        if self.hosts and self.kind != "website":
-            raise ValueError("hosts are of a website alone")
-        if self.kind != "website" and not self.token:
-            raise ValueError(f"token must be set for a source of the kind {self.kind}")
-        if self.kind in {"confluence", "feishu"} and not self.user:
-            raise ValueError(f"user must be set for a source of the kind {self.kind}")
-        if not all(part.isprintable() and part.isascii() for part in (self.user, self.token)):
-            raise ValueError("user and token must be of printable ASCII characters")
+        self._check_login()
         if not 0 < self.rate <= _FASTEST:
             raise ValueError(f"rate must lie between 0 and {_FASTEST:g} requests a second")
         for network in self.private_networks:
@@ -67,9 +60,22 @@ class SourceOptions:
         if any(not name.strip() for names in self.groups.values() for name in names):
             raise ValueError("groups must not be empty names")
 
+    def _check_login(self) -> None:
+        """Raise ValueError where a kind lacks what it needs, or has what it cannot use."""
+        if self.hosts and self.kind != "website":
+            raise ValueError("hosts are of a website alone")
+        if self.kind == "website" and (self.user or self.token):
+            raise ValueError("a website is read as everybody sees it: without user and token")
+        if self.kind != "website" and not self.token:
+            raise ValueError(f"token must be set for a source of the kind {self.kind}")
+        if self.kind in {"confluence", "feishu"} and not self.user:
+            raise ValueError(f"user must be set for a source of the kind {self.kind}")
+        if not all(part.isprintable() and part.isascii() for part in (self.user, self.token)):
+            raise ValueError("user and token must be of printable ASCII characters")
+
 
 def _check_web_address(address: str) -> None:
     """Raise ValueError for what is no web address; the client reads it once more, and strictly."""
     parts = urlsplit(address if "://" in address else f"https://{address}")
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise ValueError(f"{address!r} is no web address such as https://docs.example.com")
+        raise ValueError("address must be a web address such as https://docs.example.com")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from indexes.chunk import is_web_address
 from ingest.connectors.page_store import PageStore, StoredPage
 from ingest.connectors.reader_groups import map_readers
 from ingest.connectors.remote_page import Connector, PageGone, RemotePage
@@ -60,7 +61,7 @@ class SourceSync:
         for page in pages.values():  # before anything else: somebody may have been shut out
             if former := stored.get(page.id):
                 self.store.note_groups(former, self._map_groups(page))
-        gone = [one for one in stored if one not in pages and self.connector.is_gone(one)]
+        gone = [one for one in stored if one not in pages and self._is_gone(one)]
         failures: list[Skipped] = []
         stale: list[Skipped] = []
         fetched, in_a_row = 0, 0
@@ -95,6 +96,22 @@ class SourceSync:
         )
 
     def _list_pages(self) -> dict[str, RemotePage]:
+        try:
+            return self._read_listing()
+        except OutboundError as error:
+            raise SourceUnreadable(
+                f"The source {self.name!r} cannot be listed. {error} Nothing was changed, and what "
+                f"was fetched is kept: ragdesk ingest --source {self.name}"
+            ) from error
+
+    def _is_gone(self, page_id: str) -> bool:
+        """Tell whether a page is no more; one that cannot be asked for stays."""
+        try:
+            return self.connector.is_gone(page_id)
+        except OutboundError:
+            return False
+
+    def _read_listing(self) -> dict[str, RemotePage]:
         pages: dict[str, RemotePage] = {}
         for page in self.connector.list_pages():
             pages.setdefault(page.id, page)
@@ -142,14 +159,18 @@ def list_stored_files(
             has_no_sidecar=True,
             real=True,
             groups=page.groups,
-            address=page.address,
+            address=page.address if is_web_address(page.address) else "",
         )
-        for page in sorted(store.read_pages().values(), key=lambda one: (one.path, one.id))
+        for page in sorted(store.read_pages().values(), key=_page_order)
     ]
     if not entries:
         why = f" ({failures[0].reason})" if failures else ""
         raise SourceUnreadable(f"The source {name!r} gave no page{why}. Nothing was changed.")
     return Path(f"{REMOTE_PREFIX}{name}"), [*entries, *failures]
+
+
+def _page_order(page: StoredPage) -> tuple[str, str]:
+    return page.path, page.id
 
 
 def make_remote_uri(name: str, path: str) -> str:

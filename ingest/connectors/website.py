@@ -69,7 +69,8 @@ class WebsiteConnector:
             except PageUnreadable as error:
                 raise SourceUnreadable(f"{self._site}: {error}. Nothing was changed.") from error
             for entry in sitemap.pages:
-                if page := self._make_page(entry):
+                address = entry.address.partition("#")[0]
+                if page := self._make_page(SitemapEntry(address, entry.changed)):
                     yield page
             further = [one for one in dict.fromkeys(sitemap.sitemaps) if one not in known]
             known.update(further)

@@ -3,7 +3,6 @@
 import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from typing import Self
 
@@ -37,7 +36,7 @@ class HostOrigin:
         return f"{self.scheme}://{host}{port}"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllowedHosts:
     """A list of origins, and of networks that are not public and may be connected to.
 
@@ -75,11 +74,12 @@ class AllowedHosts:
     def check_addresses(self, host: str, addresses: Sequence[IpAddress]) -> Sequence[IpAddress]:
         """Return the addresses of a host, if all of them may be connected to.
 
-        One that may not refuses all: a name that answers with both means harm. Raises
-        AddressRefused.
+        One that may not refuses all: a name that answers with both means harm. host: of an address
+        that was checked against the list; one in numbers was written there. Raises AddressRefused.
         """
+        literal = parse_ip_address(host)
         for address in addresses:
-            if not self._may_connect(address):
+            if address != literal and not self._may_connect(address):
                 raise AddressRefused(
                     f"{host} resolves to {address}, which is no public address. If it is meant, "
                     "list its network in private_networks."
@@ -87,15 +87,10 @@ class AllowedHosts:
         return addresses
 
     def _may_connect(self, address: IpAddress) -> bool:
-        if is_public(address) or str(address) in self._literal_hosts:
+        if is_public(address):
             return True
         inner = list_inner_addresses(address)
         return all(any(one in network for network in self.networks) for one in inner[-1:])
-
-    @cached_property
-    def _literal_hosts(self) -> frozenset[str]:
-        hosts = (parse_ip_address(origin.host) for origin in self.origins)
-        return frozenset(str(host) for host in hosts if host)
 
 
 def parse_url(address: str | httpx.URL) -> httpx.URL:

@@ -3,6 +3,7 @@
 import queue
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from ingest.outbound.ip_addresses import IpAddress, parse_ip_address
@@ -11,6 +12,7 @@ Resolve = Callable[[str, int, float], Sequence[IpAddress]]
 """Gives the addresses of a host and port, within seconds. Raises OSError."""
 
 _MOST_ADDRESSES = 32
+_PLACES = threading.BoundedSemaphore(16)  # threads that may hang in the system's resolver at once
 
 
 def resolve_host(host: str, port: int, seconds: float) -> list[IpAddress]:
@@ -21,6 +23,9 @@ def resolve_host(host: str, port: int, seconds: float) -> list[IpAddress]:
     if literal := parse_ip_address(host):
         return [literal]
     outcome: queue.SimpleQueue[list[str] | OSError] = queue.SimpleQueue()
+    ends = time.monotonic() + max(0.001, seconds)
+    if not _PLACES.acquire(timeout=max(0.001, seconds)):
+        raise TimeoutError("too many names are being resolved")
 
     def ask() -> None:
         try:
@@ -30,10 +35,12 @@ def resolve_host(host: str, port: int, seconds: float) -> list[IpAddress]:
             outcome.put(error)
         except UnicodeError:
             outcome.put(OSError("the name cannot be asked for"))
+        finally:
+            _PLACES.release()
 
     threading.Thread(target=ask, name="resolve", daemon=True).start()
     try:
-        result = outcome.get(timeout=max(0.001, seconds))
+        result = outcome.get(timeout=max(0.001, ends - time.monotonic()))
     except queue.Empty as error:
         raise TimeoutError("the name was not resolved in time") from error
     if isinstance(result, OSError):

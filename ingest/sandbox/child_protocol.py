@@ -121,6 +121,7 @@ def unpack_document(
         language=_check_text(header["language"]),
         digest=raw.digest,
         groups=raw.groups,
+        address=raw.address,
         pages=tuple(
             (*_check_span((a, b), 0, len(text)), _check_text(label))
             for a, b, label in header["pages"]

@@ -121,6 +121,13 @@ class Citation:
         tuple[CitedLink, ...],
         Field(description="Where words of the quote lead.", exclude_if=lambda value: not value),
     ] = ()
+    address: Annotated[
+        str | None,
+        Field(
+            description="Of a page of another system: where people open it (https or http).",
+            exclude_if=lambda value: value is None,
+        ),
+    ] = None
     boxes: Annotated[
         tuple[PageBox, ...] | None,
         Field(

@@ -23,7 +23,7 @@ from ragdesk.answering.messages import (
 )
 from ragdesk.answering.quote_places import QuoteLocator
 from ragdesk.answering.statement import Statement, WriterNote
-from ragdesk.answering.writing.citations import FindLinks, cite_statement, format_claim
+from ragdesk.answering.writing.citations import FindAddress, FindLinks, cite_statement, format_claim
 from ragdesk.answering.writing.writer import Writer
 from ragdesk.errors import EngineFailed
 
@@ -45,7 +45,7 @@ class AnswerState:
     ended. denied: the writer says that no passage answers the question.
     choices: what the question may mean; then nothing is claimed. turn: why no question was asked;
     None where one was. is_quoted: the writer's statements were chosen already. find_links: finds
-    where words of a quote lead.
+    where words of a quote lead; find_address: where people open its document.
     """
 
     writer: Writer
@@ -73,10 +73,17 @@ class AnswerState:
         """Keep what was said so far, whatever becomes of the writer."""
         self.settled = SettledStatements(self.text, tuple(self.claims), tuple(self.citations))
 
+    find_address: FindAddress = lambda _: ""
+
     def begin_anew(self, writer: Writer, reason: str) -> None:
         """Begin with another writer, whatever was written; why no question was asked stays."""
         fresh = AnswerState(
-            writer, reason, withheld=self.withheld, turn=self.turn, find_links=self.find_links
+            writer,
+            reason,
+            withheld=self.withheld,
+            turn=self.turn,
+            find_links=self.find_links,
+            find_address=self.find_address,
         )
         if (settled := self.settled) is not None:
             fresh.settled, fresh.text = settled, settled.text
@@ -104,7 +111,9 @@ class AnswerState:
     def add_statement(
         self, statement: Statement, locate: QuoteLocator
     ) -> tuple[Claim, tuple[Citation, ...]]:
-        claim, new_citations = cite_statement(statement, self.citations, self.find_links, locate)
+        claim, new_citations = cite_statement(
+            statement, self.citations, self.find_links, locate, self.find_address
+        )
         on_own_line = "\n" in statement.text or (self.claims and "\n" in self.claims[-1].text)
         self.last_text = ("\n" if on_own_line else " ") * bool(self.claims) + format_claim(claim)
         if self.is_open:

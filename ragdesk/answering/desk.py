@@ -76,7 +76,7 @@ from ragdesk.answering.turns.turn_recognition import (
     is_surely_no_question,
     recognise_turn,
 )
-from ragdesk.answering.writing.cited_links import find_cited_links
+from ragdesk.answering.writing.cited_links import find_cited_links, find_page_address
 from ragdesk.answering.writing.writer import Writer, WriterPart
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.errors import EngineFailed
@@ -169,7 +169,12 @@ class Desk:
             for event in self._answer_turn(question, original_analysis, kind, clock):
                 yield event
             return
-        state = AnswerState(writer, find_links=partial(find_cited_links, self.retrieve.index))
+        index = self.retrieve.index
+        state = AnswerState(
+            writer,
+            find_links=partial(find_cited_links, index),
+            find_address=partial(find_page_address, index),
+        )
         if turn is TurnKind.COMPLAINT:  # a person hears of it, whatever was looked up
             state.turn = turn.reason
         retrieval = await self._find_passages(question, original_analysis, kind, state, clock)

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 
 from indexes.errors import CollectionBusy, IndexesError
 from indexes.upkeep import history
-from ingest.connectors.source_options import SourceOptions
+from ingest.connectors.source_options import RemoteSourceOptions
 from ingest.errors import IngestError, MassRemoval, SourceUnreadable
 from ingest.job import IngestJob
 from ingest.job_forecast import JobForecast
@@ -154,12 +154,11 @@ def command(  # noqa: PLR0913, one parameter an option
         )
     loaded = load_settings(home=call.home, config=call.config)
     raise_handle_limit()
-    where: RunnerKind = "ray" if on == "ray" else "local"
     run = IngestRun(
         call=call,
         workspace=Workspace(loaded.home, loaded.settings),
         collection=collection,
-        where=where,
+        where="ray" if on == "ray" else "local",
         quiet=quiet,
         as_json=as_json,
         model=model,
@@ -221,7 +220,7 @@ class IngestRun:
             self.workspace.replicate_collection(self.collection)
 
     @contextmanager
-    def fetch(self, remote: Mapping[str, SourceOptions]) -> Iterator[Listing]:
+    def fetch(self, remote: Mapping[str, RemoteSourceOptions]) -> Iterator[Listing]:
         """Fetch what changed in sources that are no folders, and keep it as it is for a block."""
         if not remote:
             yield ()

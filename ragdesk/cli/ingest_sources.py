@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from ingest.connectors.page_store import CONNECTORS_FOLDER, discard_page_store, open_page_store
-from ingest.connectors.source_options import SourceOptions
+from ingest.connectors.source_options import RemoteSourceOptions
 from ingest.connectors.source_sync import SourceSync, SyncReport, list_stored_files
 from ingest.progress import ProgressCallback
 from ingest.source_files import Listing
@@ -40,8 +40,8 @@ class FetchedSources:
 
 
 def find_source_options(
-    names: Sequence[str], known: Mapping[str, SourceOptions]
-) -> dict[str, SourceOptions]:
+    names: Sequence[str], known: Mapping[str, RemoteSourceOptions]
+) -> dict[str, RemoteSourceOptions]:
     """Return the settings of sources by their names. Raises SettingsError for an unknown one."""
     for name in names:
         if name not in known:
@@ -55,11 +55,11 @@ def find_source_options(
 
 @contextmanager
 def fetch_sources(
-    home: Path, sources: Mapping[str, SourceOptions], on_progress: ProgressCallback
+    home: Path, sources: Mapping[str, RemoteSourceOptions], on_progress: ProgressCallback
 ) -> Iterator[FetchedSources]:
     """Bring the pages of some sources up to date, and keep them as they are for a block.
 
-    Raises SourceUnreadable, OutboundError, CollectionBusy.
+    Raises SettingsError, SourceUnreadable, CollectionBusy.
     """
     from ingest.connectors.connector_table import (  # noqa: PLC0415, its client takes 0.2 s
         group_map_of,
@@ -70,7 +70,11 @@ def fetch_sources(
         listing, reports = [], []
         for name, options in sources.items():
             store = opened.enter_context(open_page_store(store_folder(home, name), name))
-            with open_connector(name, options) as connector:
+            with ExitStack() as connections:
+                try:
+                    connector = connections.enter_context(open_connector(name, options))
+                except (ValueError, OSError) as error:
+                    raise SettingsError(f"[sources.{name}]: {error}") from error
                 sync = SourceSync(
                     name=name,
                     connector=connector,

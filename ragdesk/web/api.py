@@ -53,6 +53,7 @@ from ragdesk.web import (
     session_routes,
     site_routes,
     visitor_routes,
+    widget,
 )
 from ragdesk.web.auth import Authenticator, is_loopback
 from ragdesk.web.auth_middleware import AuthMiddleware
@@ -100,6 +101,7 @@ ROUTERS = (
     oidc_routes.router,
     session_routes.router,
     visitor_routes.router,
+    widget.router,
 )
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})

@@ -19,10 +19,12 @@ from ragdesk.web.limits import Admission, RequestLimits
 KEYLESS_PATHS: Final = (
     *("/", "/admin", "/inbox"),
     *("/healthz", "/readyz", "/openapi.json", "/v1/sign-in", "/v1/page"),
+    *("/widget", "/widget.js"),
 )
 KEYLESS_FOLDERS: Final = ("/page/", "/v1/oidc/")
 KEYLESS_POSTS: Final = ("/v1/session", "/v1/hooks/chatwoot")  # their routes look at what they bring
 SIGN_IN_PATHS: Final = ("/v1/session", "/v1/oidc/")  # limited by the network they come from
+KEY_PATH: Final = "/widget"  # as are these: a key is looked up
 
 
 class AuthMiddleware:
@@ -48,7 +50,8 @@ class AuthMiddleware:
                 reply = await run_in_thread(self.origins.answer_preflight, shown.origin)
                 return await reply(scope, receive, send)
             identity = await self._identify(scope, shown)
-            if identity is not None and identity.site is not None and shown.origin is not None:
+            site = identity.site if identity else None
+            if site is not None and shown.origin is not None and shown.origin in site.origins:
                 send = allow_origin(send, shown.origin)  # what limits say is read, too
             address = self.gate.client_address(headers, peer_address)
             admission = await self._admit(scope, identity, address)
@@ -92,7 +95,8 @@ class AuthMiddleware:
     async def _admit(
         self, scope: Scope, identity: Identity | None, address: str
     ) -> Admission | None:
-        if scope["path"].startswith(SIGN_IN_PATHS) and is_keyless(scope["method"], scope["path"]):
+        is_counted = scope["path"].startswith(SIGN_IN_PATHS) or scope["path"] == KEY_PATH
+        if is_counted and is_keyless(scope["method"], scope["path"]):
             return await self.limits.admit(None, address)
         if identity is None or is_keyless(scope["method"], scope["path"]):
             return None

@@ -1,6 +1,7 @@
 """Routes of the server itself: the page, health, readiness and metrics."""
 
 import asyncio
+import hashlib
 from collections import Counter
 from importlib.resources import files
 from typing import Annotated, Any
@@ -43,7 +44,8 @@ def _page_response(name: str) -> Response:
     if name not in PAGE_FILES:
         raise NotFound("No such page.")
     body, media_type = PAGE_FILES[name]
-    headers = {"Cache-Control": "no-cache"}
+    tag = hashlib.sha256(body).hexdigest()[:16]
+    headers = {"Cache-Control": "no-cache", "ETag": f'"{tag}"'}
     if name == INDEX_NAME:  # the page alone may listen, where somebody presses its button
         headers["Permissions-Policy"] = "camera=(), microphone=(self), geolocation=()"
     return Response(body, media_type=media_type, headers=headers)
@@ -103,6 +105,11 @@ class PageFiles:
         if file is None or scope["method"] != "GET":
             return await self.app(scope, receive, send)
         scope["route"], headers, body = file
+        tags = [value for name, value in scope["headers"] if name == b"if-none-match"]
+        if tags == [dict(headers)[b"etag"]]:  # the browser has it as it is
+            kept = [(name, value) for name, value in headers if not name.startswith(b"content-")]
+            await send({"type": "http.response.start", "status": 304, "headers": kept})
+            return await send({"type": "http.response.body", "body": b""})
         await send({"type": "http.response.start", "status": 200, "headers": [*headers]})
         return await send({"type": "http.response.body", "body": body})
 

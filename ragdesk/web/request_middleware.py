@@ -58,8 +58,7 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = number
-                for name, value in SAFE_HEADERS.items():
-                    headers.setdefault(name, value)
+                set_safe_headers(headers)
             await send(message)
 
         self.running += 1
@@ -99,6 +98,14 @@ class RequestMiddleware:
         # Whoever shows no key can cause as many of these as they like.
         repeats = {"repeats": (route, status)} if who == "-" else {}
         log.info("request", extra={**fields, **repeats})
+
+
+def set_safe_headers(headers: MutableHeaders) -> None:
+    """Add what keeps a browser from misusing a response, where the route did not say otherwise."""
+    names_ancestors = "frame-ancestors" in headers.get("content-security-policy", "")
+    for name, value in SAFE_HEADERS.items():
+        if name != "x-frame-options" or not names_ancestors:  # the older header knows no lists
+            headers.setdefault(name, value)
 
 
 class SlotMiddleware:

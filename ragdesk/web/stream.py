@@ -17,16 +17,28 @@ from ragdesk.web.leases import RequestLeases
 STREAM_MEDIA_TYPE = "text/event-stream"
 INTERNAL_MESSAGE = "Something went wrong here; the server's log says what."
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+# Characters at which str.splitlines breaks, too, and with it clients that read lines of text. In
+# JSON they can only stand in strings.
+_FURTHER_BREAKS = {ord(mark): f"\\u{ord(mark):04x}" for mark in "\x85\u2028\u2029"}
 log = logging.getLogger("ragdesk.web")
 
 
+def encode_data(data: JsonObject) -> str:
+    r"""Write JSON without any line break, also of those that some readers of lines know.
+
+    >>> encode_data({"text": "a\nb\u2028c"})
+    '{"text":"a\\nb\\u2028c"}'
+    """
+    return _JSON.encode(data).translate(_FURTHER_BREAKS)
+
+
 def format_event(name: str, data: JsonObject) -> bytes:
-    r"""Write one event. JSON has no bare line break, so one ``data`` line is enough.
+    r"""Write one event. Its JSON has no line break, so one ``data`` line is enough.
 
     >>> format_event("delta", {"text": "Hi"})
     b'event: delta\ndata: {"text":"Hi"}\n\n'
     """
-    return f"event: {name}\ndata: {_JSON.encode(data)}\n\n".encode()
+    return f"event: {name}\ndata: {encode_data(data)}\n\n".encode()
 
 
 class AnswerForm(Protocol):

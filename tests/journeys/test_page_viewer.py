@@ -448,6 +448,7 @@ def test_a_page_weighs_little(page, path):
         if "/v1/" not in response.url:
             sizes[response.url] = len(response.body())
 
+    page.route("**/*", lambda route: route.continue_())  # so the browser's cache counts for nothing
     page.on("response", weigh)
     page.goto(page.url.partition("#")[0].rstrip("/") + path)
     page.wait_for_load_state("networkidle")

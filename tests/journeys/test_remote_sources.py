@@ -85,6 +85,18 @@ def test_a_source_is_mirrored_and_what_did_not_change_costs_nothing(site: Site):
     assert (changed["changed"], changed["removed"], changed["unchanged"]) == (1, 1, 2)
 
 
+def test_an_answer_leads_to_the_page_in_its_own_system(site: Site):
+    site.ingest_json()
+    words = ["--home", str(site.home), "ask", "Which rule holds on page b?", "--json"]
+    answer = json.loads(CliRunner().invoke(cli, words).stdout)
+    cited = {citation["uri"]: citation["address"] for citation in answer["citations"]}
+    assert cited["site/help/b.html"] == f"{site.server.url}/help/b"
+    backup = str(site.home.parent / "backup.tar")
+    for verb in (["verify"], ["backup", backup], ["restore", backup, "--replace"]):
+        checked = CliRunner().invoke(cli, ["--home", str(site.home), "indexes", *verb])
+        assert checked.exit_code == 0, checked.output
+
+
 def test_a_source_that_shrinks_asks_for_a_word(site: Site):
     site.ingest_json()
     for name in "abc":
@@ -117,6 +129,10 @@ def test_a_source_that_is_down_changes_nothing_and_one_that_is_unknown_is_named(
     site.server.answer = lambda _: SmallReply(status=403)
     down = site.ingest("--source", "site")
     assert (down.exit_code, len(site.documents())) == (4, 4)
+    odd = (site.home / "ragdesk.toml").read_text(encoding="utf-8").replace("127.0.0.1", "0x7f.1")
+    (site.home / "ragdesk.toml").write_text(odd, encoding="utf-8")
+    assert (result := site.ingest("--source", "site")).exit_code == 2
+    assert "[sources.site]" in result.output
     unknown = site.ingest("--source", "wiki")
     assert unknown.exit_code == 2
     assert "which name: site" in unknown.output

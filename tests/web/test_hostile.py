@@ -187,16 +187,10 @@ def test_no_generated_request_gets_a_5xx(home, keys):
             id="f" * 32, conversation=talk, collection="default", answer={"citations": [fact]}
         )
         client.app.state.desk.conversations.append_turn(kept)
-        places = {
-            "turn": kept.id,
-            "lookup": "orders",
-            "value": "12345",
-            "model": "ragdesk",
-            "collection": "default",
-            "uri": "refunds.md",
-            "job": job,
-            "conversation": talk,
-        }
+        asked = client.post("/v1/handoffs", json={"conversation": talk}, headers=headers).json()
+        places = {"model": "ragdesk", "collection": "default", "uri": "refunds.md"}
+        places |= {"job": job, "conversation": talk, "handoff": asked["id"]}
+        places |= {"turn": kept.id, "lookup": "orders", "value": "12345"}
         for operation in operations:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 cases = operation.as_strategy(generation_mode=mode)

@@ -2,15 +2,17 @@
 
 import contextlib
 import json
+import random
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from openai_requests import OPEN_WEBUI_CHAT, OPEN_WEBUI_HEADERS, OPEN_WEBUI_TITLE
 from starlette.testclient import TestClient
-from web_home import CANARY, HOSTILE, SECRET, serving
+from web_home import CANARY, HOSTILE, SECRET, publish, serving
 
 from ragdesk.support.key_store import KeyStore
+from ragdesk.web.limit_options import LimitOptions
 from ragdesk.web.openai_api.openai_errors import OPENAI_PATHS
 
 CHAT = "/v1/chat/completions"
@@ -284,6 +286,37 @@ def test_the_gate_speaks_the_same_shape(home, keys):
         assert client.post("/v1/answers", json={"question": "x"}).json()["status"] == 401
 
 
+def test_a_limit_says_when_to_come_again(home, keys):
+    _, token = keys.create("busy")
+    shown = {"Authorization": f"Bearer {token}"}
+    with serving(home, keys, tables={"limits": LimitOptions(key_per_minute=1)}) as client:
+        assert ask(client, headers=shown).status_code == 200
+        refused = ask(client, headers=shown)
+        detail = error(refused, 429)
+        assert (detail["type"], detail["code"]) == ("rate_limit_error", "rate_limit_exceeded")
+        assert int(refused.headers["retry-after"]) > 0
+
+
+def test_an_address_is_of_the_host_that_was_asked(client):
+    for host in ("localhost:8080", "127.0.0.1:9", "[::1]:8080"):
+        completion = ask(client, headers={"Host": host}).json()
+        (annotation,) = completion["choices"][0]["message"]["annotations"]
+        assert annotation["url_citation"]["url"].startswith(f"http://{host}/v1/collections/")
+    assert error(ask(client, headers={"Host": "evil.example"}), 421)
+    assert error(ask(client, headers={"Host": "[::1"}), 421)
+
+
+def test_words_of_documents_break_no_line_of_the_stream(home, keys):
+    publish(home, "breaks", {"tea.md": "Tea is served at four\u2028o'clock\x85in the hall.\n"})
+    with serving(home, keys) as client:
+        response = ask(client, "When is tea served?", model="ragdesk/breaks", stream=True)
+    for text in (response.text, response.text.replace("\\u2028", "").replace("\\u0085", "")):
+        lines = text.splitlines()
+        assert all(not line or line.startswith("data: ") for line in lines)
+    *_, last = chunks(response.text)
+    assert "\u2028" in last["ragdesk"]["passages"][0]["text"]
+
+
 def test_an_unexpected_error_has_this_shape_too(home, keys, monkeypatch):
     with serving(home, keys) as client:
         desk = client.app.state.desk
@@ -305,6 +338,31 @@ def test_a_conversation_goes_on_and_is_kept(client):
     assert [turn["question"] for turn in turns] == [REFUND, FOLLOW_UP]
     assert error(ask(client, metadata={"ragdesk_conversation": "x"}), 404)["code"] == "not_found"
     assert error(ask(client, model="ragdesk/other", **kept), 400)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_person_who_has_the_conversation_gets_the_question(client, stream):
+    begun = client.post("/v1/conversations", json={"collection": "default"}).json()
+    handoff = client.post("/v1/handoffs", json={"conversation": begun["id"]}).json()
+    assert client.post(f"/v1/handoffs/{handoff['id']}/take").status_code == 200
+    reply = ask(client, metadata={"ragdesk_conversation": begun["id"]}, stream=stream)
+    last = chunks(reply.text)[-1] if stream else reply.json()
+    assert last["choices"][0]["finish_detail"]["outcome"] == "handed_over"
+    assert last["ragdesk"]["passages"] == []
+    turns = client.get(f"/v1/conversations/{begun['id']}/turns").json()["turns"]
+    assert (turns[-1]["question"], turns[-1]["answer"]) == (REFUND, None)
+
+
+def test_mutated_chats_never_break_the_server(client):
+    chance = random.Random(7)  # noqa: S311, the same mutants every time
+    for _ in range(150):
+        body = bytearray(json.dumps(OPEN_WEBUI_CHAT).encode())
+        for _ in range(chance.randint(1, 4)):
+            body[chance.randrange(len(body))] = chance.randrange(256)
+        response = client.post(CHAT, content=bytes(body), headers=JSON)
+        if response.status_code != 200:
+            assert response.status_code in {400, 404}, bytes(body)
+            error(response, response.status_code)
 
 
 def test_the_same_request_sent_again_gets_the_first_answer(client):

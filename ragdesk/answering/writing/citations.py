@@ -1,12 +1,14 @@
 """Turn the quotes of a statement into numbered citations, each place cited once. Pure."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ragdesk.answering.answer import Citation, CitedLink, Claim, ClaimVerdict
 from ragdesk.answering.quote_places import QuoteLocator, QuotePlace, locate_nowhere
 from ragdesk.answering.statement import Quote, Statement
 
 FindLinks = Callable[[Quote], tuple[CitedLink, ...]]
+FindAddress = Callable[[Quote], str]
 
 MIN_SUPPORTED, MIN_PARTIAL = 0.5, 0.25  # of the words of a claim that its quotes carry
 
@@ -16,12 +18,14 @@ def cite_statement(
     earlier: Sequence[Citation],
     find_links: FindLinks = lambda _: (),
     locate: QuoteLocator = locate_nowhere,
+    find_address: FindAddress = lambda _: "",
 ) -> tuple[Claim, tuple[Citation, ...]]:
     """Return a statement's claim, its quotes numbered, and the citations that are new.
 
     earlier: citations of this answer so far. A place cited before keeps its number.
     find_links: finds where words of a quote lead.
-    locate: tells where on its pages a quote stands.
+    locate: tells where on its pages a quote stands. find_address: finds where people open the
+    document of a quote, if it is a page of another system.
     """
     places = {(c.uri, c.start, c.end, c.quote): c.number for c in earlier}
     new_citations: list[Citation] = []
@@ -31,7 +35,8 @@ def cite_statement(
         if place not in places:
             places[place] = len(earlier) + len(new_citations) + 1
             citation = _make_citation(quote, places[place], find_links(quote), locate(quote))
-            new_citations.append(citation)
+            address = find_address(quote) or None
+            new_citations.append(replace(citation, address=address) if address else citation)
         numbers.append(places[place])
     claim = Claim(
         text=statement.text,

@@ -1,6 +1,6 @@
 """Find where the words of a quote lead: the links that its document keeps beside its text."""
 
-from indexes.chunk import DocumentLink
+from indexes.chunk import DocumentLink, is_web_address
 from indexes.index import Index
 from ragdesk.answering.answer import CitedLink
 from ragdesk.answering.statement import Quote
@@ -25,6 +25,15 @@ def find_cited_links(index: Index, quote: Quote) -> tuple[CitedLink, ...]:
         if is_clickable(link)
     ]
     return tuple(links[:MOST_CITED_LINKS])
+
+
+def find_page_address(index: Index, quote: Quote) -> str:
+    """Return where people open the document of a quote, if it is a page of another system."""
+    listed = index.documents.find_by_id(quote.passage.chunk.document)
+    if listed is None:
+        return ""
+    address = index.find_chunk_store(listed).load_address(listed.id)
+    return address if is_web_address(address) else ""
 
 
 def is_clickable(link: DocumentLink) -> bool:

@@ -5,6 +5,7 @@ pages come, and what it is limited to; who a visitor is stands in a secret or to
 """
 
 import json
+import re
 import secrets
 import time
 from collections.abc import Iterable
@@ -20,6 +21,8 @@ from ragdesk.support.sign_in.sign_in_options import is_safe_address
 from ragdesk.support.sign_in.sign_in_tables import PUBLISHABLE_KEYS
 
 PUBLISHABLE_PREFIX: Final = "rdp_"
+# It goes into headers: no wildcard, no second directive, no letter beyond those of browsers.
+_ORIGIN: Final = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,12 +135,21 @@ def normalise_origin(text: str) -> str:
     """
     origin = text.strip().rstrip("/").lower()
     parts = urlsplit(origin)
-    if not is_safe_address(origin) or origin != f"{parts.scheme}://{parts.netloc}":
+    if not is_safe_address(origin) or not is_origin(origin):
         raise Invalid(
             f"{text!r} is no origin. Write https:// and the host of the pages, as in "
-            "https://shop.example"
+            "https://shop.example: no path, no *, and other scripts as browsers do (xn--…)"
         )
     return origin.removesuffix(":443") if parts.scheme == "https" else origin.removesuffix(":80")
+
+
+def is_origin(text: str) -> bool:
+    """Tell whether a text is an origin as browsers write it, and nothing more.
+
+    >>> [is_origin(o) for o in ("https://a.example:8443", "https://*.a.example", "https://a; b")]
+    [True, False, False]
+    """
+    return _ORIGIN.fullmatch(text) is not None
 
 
 def _publishable_from_row(row: RowMapping) -> PublishableKey:

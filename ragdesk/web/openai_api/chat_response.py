@@ -5,7 +5,6 @@ The order of the chunks: one with the role, those with words, one with the annot
 ``[DONE]``. An error ends a stream without ``[DONE]``.
 """
 
-import json
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -30,10 +29,10 @@ from ragdesk.answering.writing.prompt_builder import estimate_tokens
 from ragdesk.web.openai_api.citation_annotations import annotate_citations, format_text_address
 from ragdesk.web.openai_api.openai_errors import SERVER_ERROR, build_openai_error
 from ragdesk.web.schemas import Ask
+from ragdesk.web.stream import encode_data
 
 FINISHED = "stop"
 LAST_LINE = b"data: [DONE]\n\n"
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 class UrlCitationOut(BaseModel):
@@ -200,4 +199,4 @@ def _format_link(link: StepLink, answer: Answer, base_address: str) -> str:
 
 
 def _write_line(data: JsonObject) -> bytes:
-    return f"data: {_JSON.encode(data)}\n\n".encode()
+    return f"data: {encode_data(data)}\n\n".encode()

@@ -31,7 +31,7 @@ OPENAI_ERROR_RESPONSE: dict[str, Any] = {"model": OpenAiErrorOut, "description":
 router = APIRouter(
     route_class=StrictRoute,
     tags=["OpenAI"],
-    responses={"default": OPENAI_ERROR_RESPONSE, 422: OPENAI_ERROR_RESPONSE},
+    responses={"default": OPENAI_ERROR_RESPONSE},
 )
 Completer = Annotated[Principal, Depends(require_scope("ask"))]
 CHUNK_CONTENT = {

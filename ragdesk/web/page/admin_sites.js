@@ -55,7 +55,7 @@ function fill(list, page, show) {
   const heads = [say("name"), say("key"), say("origins"), say("collections"), say("expires"), say("state"), ""];
   const row = (one) => [
     el("span", { class: "name" }, one.name),
-    el("code", {}, one.key),
+    el("div", {}, el("code", {}, one.key), one.state === "valid" && scriptTag(one)),
     one.origins.join(", "),
     one.collections.join(", "),
     one.expires ? parts.moment(one.expires) : say("never"),
@@ -68,6 +68,12 @@ function fill(list, page, show) {
     const following = await server.json(`/v1/sites${server.query({ cursor })}`);
     return [following.sites, following.next];
   });
+}
+
+// What the website puts into its pages.
+function scriptTag({ key }) {
+  const tag = `<script src="${new URL("widget.js", location.href)}" data-key="${key}" async></script>`;
+  return el("details", {}, el("summary", {}, say("siteTag")), el("code", {}, tag));
 }
 
 async function revoke(one, list, show) {

@@ -3,7 +3,8 @@
 import { byId, el } from "./dom.js";
 import { drawReply, Turn } from "./turn.js";
 import { dress, suggest } from "./look.js";
-import { label, language, put, speak } from "./words.js";
+import { language, put, speak } from "./words.js";
+import { mountComposer } from "./composer.js";
 import { mountHandoff } from "./handoff.js";
 import { offerDictation } from "./voice.js";
 import * as conversations from "./conversations.js";
@@ -11,7 +12,6 @@ import * as sources from "./sources.js";
 import * as wire from "./wire.js";
 
 const question = byId("question");
-const send = byId("send");
 const picker = byId("collection");
 let running = null; // the AbortController of the question under way
 let known = []; // the collections this reader may ask
@@ -27,6 +27,7 @@ const person = mountHandoff(byId("person"), {
   draw: (turn) => drawReply(turn).scrollIntoView({ block: "start", behavior: "smooth" }),
   known: () => numbered,
 });
+const drawBusy = mountComposer({ submit: (text) => ask(text), stop: () => running.abort(), isBusy: () => running !== null });
 conversations.start(draw);
 open();
 
@@ -85,7 +86,7 @@ async function ask(text, filters = {}) {
   const collection = picker.value || "default";
   const turn = new Turn(text, collection, choose);
   running = new AbortController();
-  busy(true);
+  drawBusy();
   try {
     const conversation = await conversations.ensure(collection);
     const asked = { question: text, collection, conversation, filters };
@@ -97,27 +98,8 @@ async function ask(text, filters = {}) {
     else turn.fail(problem.message, () => ask(text, filters));
   } finally {
     running = null;
-    busy(false);
+    drawBusy();
   }
-}
-
-function busy(on) {
-  send.classList.toggle("busy", on);
-  label(send, on ? "stop" : "send");
-}
-
-function submit() {
-  const text = question.value.trim();
-  if (!text || running) return;
-  question.value = "";
-  grow();
-  ask(text);
-}
-
-function grow() {
-  question.rows = 1;
-  const lines = Math.round((question.scrollHeight - 20) / 24);
-  question.rows = Math.min(6, Math.max(1, lines));
 }
 
 // A key that was shown and refused is said to be wrong; an empty field changes nothing.
@@ -144,20 +126,6 @@ function nameLanguage() {
   put(button, "other");
   button.lang = language() === "zh" ? "en" : "zh-CN";
 }
-
-byId("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  if (running) running.abort();
-  else submit();
-});
-
-question.addEventListener("input", grow);
-question.addEventListener("keydown", (event) => {
-  // While an input method composes Chinese, Enter picks a word.
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
-  event.preventDefault();
-  submit();
-});
 
 document.addEventListener("keydown", (event) => {
   const typing = ["TEXTAREA", "INPUT", "SELECT"].includes(document.activeElement?.tagName);

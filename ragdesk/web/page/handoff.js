@@ -9,7 +9,8 @@ import * as wire from "./handoff_wire.js";
 // shows a reply of an agent. onTurnKnown(): the number of the last turn that the page shows.
 // Returns { follow }, to be called with the conversation's id (or null) whenever another one is
 // shown, and after an answer that was handed over.
-export function mountHandoff(place, { ensure, draw, known = () => 0 }) {
+// notice(state): called with the state of the hand-off, or null, whenever it was looked up.
+export function mountHandoff(place, { ensure, draw, known = () => 0, notice = () => {} }) {
   let conversation = null;
   let handoff = null;
   let enabled = true;
@@ -31,12 +32,14 @@ export function mountHandoff(place, { ensure, draw, known = () => 0 }) {
   async function refresh() {
     if (!conversation) {
       handoff = null;
+      notice(null);
       return render();
     }
     const mine = conversation;
     const found = await wire.ofConversation(mine);
     if (mine !== conversation) return;
     ({ handoff, enabled } = found);
+    notice(handoff?.state ?? null);
     render();
     if (handoff && handoff.state !== "closed") listen();
   }

@@ -6,6 +6,7 @@ import * as wire from "./wire.js";
 
 const ON_DARK = "#0c211d";
 const ON_LIGHT = "#ffffff";
+const LEAST_CONTRAST = 4.5; // as page_options.py asks of the operator's
 let own = []; // the operator's questions
 let turn = 0; // questions of a collection that was left are not shown
 
@@ -31,7 +32,7 @@ export async function dress() {
 }
 
 // Set by properties alone: a style that is written as text would be refused by the content policy.
-function paint(light, dark) {
+export function paint(light, dark) {
   if (!light && !dark) return;
   const style = document.documentElement.style;
   const [day, night] = [light || dark, dark || light];
@@ -41,10 +42,19 @@ function paint(light, dark) {
 }
 
 // Black or white words, whichever can be read on a colour.
-function over(colour) {
+const over = (colour) => (luminance(colour) > 0.18 ? ON_DARK : ON_LIGHT);
+
+function luminance(colour) {
   const parts = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16) / 255);
   const [red, green, blue] = parts.map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-  return 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 ? ON_DARK : ON_LIGHT;
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+// Whether a text is a colour (#rrggbb) in which words can be read on a paper: the contrast of WCAG 2.2.
+export function isReadable(colour, paper) {
+  if (!/^#[\da-f]{6}$/i.test(colour)) return false;
+  const [darker, lighter] = [luminance(colour), luminance(paper)].sort((a, b) => a - b);
+  return (lighter + 0.05) / (darker + 0.05) >= LEAST_CONTRAST;
 }
 
 // Questions to begin with: the operator's, or of the collection's FAQ.

@@ -135,7 +135,11 @@ function rows(answer, place, words) {
 export const leads = ({ text, href }) =>
   out(href, { class: "lead" }, ...(text === href ? [] : [el("span", { class: "lead-words" }, brief(text)), " "]), el("span", { class: "lead-to" }, href));
 
-const waysOut = (place) => (place.links?.length ? el("div", { class: "leads" }, ...place.links.map(leads)) : null);
+// Where its page is opened in the system that it came from, and where words of the quote lead.
+function waysOut({ address, links }) {
+  const ways = [...(address ? [{ text: address, href: address }] : []), ...(links ?? [])];
+  return ways.length ? el("div", { class: "leads" }, ...ways.map(leads)) : null;
+}
 
 export function brief(text, most = NARROW) {
   const points = Array.from(text.trim());

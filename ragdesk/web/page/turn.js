@@ -237,12 +237,13 @@ export class Turn {
     return spoken("button", { type: "button", class: "quiet small", on: { click: press } }, "copy");
   }
 
-  fail(message, again) {
+  // why: of our words, said where the server has none for the reader.
+  fail(message, again, why = "offline") {
     this.reply.classList.add("failed");
     this.reply.removeAttribute("aria-busy");
     const retry = again && spoken("button", { type: "button", class: "chip", on: { click: () => { this.node.remove(); again(); } } }, "again");
     this.status.remove();
-    this.words.replaceChildren(spoken("p", { class: "note" }, "failed"), message || spoken("span", {}, "offline"));
+    this.words.replaceChildren(spoken("p", { class: "note" }, "failed"), message || spoken("span", {}, why));
     this.foot.replaceChildren(...(retry ? [retry] : []));
     announce("failed");
   }

@@ -21,17 +21,26 @@ export function learnSession(session) {
   return session;
 }
 
-function headers(options) {
+function showStaff(options) {
   const key = sessionStorage.getItem(KEY);
-  if (key) return { ...options.headers, Authorization: `Bearer ${key}` };
-  return token && changes(options) ? { "X-CSRF-Token": token, ...options.headers } : options.headers;
+  if (key) return { headers: { ...options.headers, Authorization: `Bearer ${key}` } };
+  return { headers: token && changes(options) ? { "X-CSRF-Token": token, ...options.headers } : options.headers };
 }
+
+const staff = { show: showStaff, again: async (status, options) => status === 403 && changes(options) && !hasKey() && (await learnToken()) };
+let asker = staff;
+
+// Somebody else asks than staff with a key or session. show(options): what a request brings.
+// again(status, sent): whether one that was refused is to be sent once more.
+export const askAs = (other) => {
+  asker = other;
+};
 
 const changes = ({ method = "GET" }) => !["GET", "HEAD"].includes(method);
 
-async function send(path, options) {
+export async function send(path, options) {
   try {
-    return await fetch(path, { ...options, headers: headers(options) });
+    return await fetch(path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "offline", "");
@@ -46,8 +55,10 @@ async function learnToken() {
 }
 
 export async function call(path, options = {}) {
-  let response = await send(path, options);
-  if (response.status === 403 && changes(options) && !hasKey() && (await learnToken())) response = await send(path, options);
+  const shown = async () => ({ ...options, ...(await asker.show(options)) });
+  const sent = await shown();
+  let response = await send(path, sent);
+  if (!response.ok && (await asker.again(response.status, sent))) response = await send(path, await shown());
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   throw new Problem(response.status, problem.code ?? "unknown", problem.detail ?? response.statusText);
@@ -59,7 +70,11 @@ const within = (collection, uri) =>
 export const collections = async () => (await (await call("/v1/collections")).json()).collections;
 
 // The operator's name, greeting, logo, colours and questions: asked for without a key.
-export const look = async () => (await call("/v1/page")).json();
+export async function look() {
+  const response = await send("/v1/page", { credentials: "omit" });
+  if (!response.ok) throw new Problem(response.status, "unknown", response.statusText);
+  return response.json();
+}
 
 // Questions of a FAQ that are worth asking: beside an entry ({chunk}), or to begin with ({language}).
 export const suggestions = async (collection, beside) => {
@@ -135,8 +150,8 @@ export const conversations = async (query, cursor) => {
   return (await call(`/v1/conversations?${asked}`)).json();
 };
 
-export const beginConversation = async (collection) =>
-  (await call("/v1/conversations", sent("POST", { collection, origin: "page" }))).json();
+export const beginConversation = async (collection, origin = "page") =>
+  (await call("/v1/conversations", sent("POST", { collection, origin }))).json();
 
 export const renameConversation = async (conversation, title) => (await call(named(conversation), sent("PATCH", { title }))).json();
 

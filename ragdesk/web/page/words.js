@@ -263,6 +263,11 @@ const WORDS = {
   },
 };
 
+// Words of one page alone, or in place of these.
+export function addWords(more) {
+  for (const [tongue, words] of Object.entries(more)) Object.assign(WORDS[tongue], words);
+}
+
 let spokenNow = "en";
 const values = { text: new WeakMap(), label: new WeakMap() }; // what a node's words were made with
 

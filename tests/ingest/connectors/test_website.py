@@ -194,6 +194,25 @@ def test_a_page_that_fails_keeps_its_former_version(tmp_path, website):
     assert b"30 days" in read_source(tmp_path)["help/returns"].file.read_bytes()
 
 
+def test_a_page_that_always_fails_keeps_no_other_from_coming(tmp_path, website):
+    update_source(tmp_path, website.connect)
+    website.pages["/broken"] = (b"", OLD)
+    website.further["/broken"] = SmallReply(status=500)
+    website.pages["/new"] = (b"<p>New.</p>", OLD)
+    report = update_source(tmp_path, website.connect)
+    assert [failure.uri for failure in report.failures] == ["wiki/broken"]
+    assert "new" in read_source(tmp_path)
+    assert len([wait for wait in website.waits if wait >= 1]) == 4  # and each time asked later
+
+
+def test_a_website_that_gives_no_page_any_more_is_left(tmp_path, website):
+    website.pages = {f"/p{n}": (b"", OLD) for n in range(50)}
+    website.further = {path: SmallReply(status=500) for path in website.pages}
+    with pytest.raises(SourceUnreadable, match="gives no page any more"):
+        update_source(tmp_path, website.connect)
+    assert len({target for target in website.server.targets if "/p" in target}) == 20
+
+
 def test_a_page_without_end_is_skipped(tmp_path, website):
     website.pages["/endless"] = (b"", OLD)
     endless = (b"a" * 65_536 for _ in range(2_000))

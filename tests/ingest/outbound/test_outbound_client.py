@@ -91,10 +91,16 @@ def test_a_name_is_resolved_once_so_a_second_answer_changes_nothing(server):
 def test_the_systems_resolver_answers_in_time_or_not_at_all(monkeypatch):
     assert resolve_host("127.0.0.1", 80, 1) == [LOOPBACK]
     waits = threading.Event()
-    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [] if waits.wait(5) else [])
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: [waits.wait(5)][:0])
     with pytest.raises(TimeoutError):
         resolve_host("slow.example", 80, 0.05)
+    for _ in range(20):  # and a resolver that hangs does not fill the process with threads
+        with pytest.raises(TimeoutError):
+            resolve_host("slow.example", 80, 0.005)
+    assert sum(thread.name == "resolve" for thread in threading.enumerate()) <= 16
     waits.set()
+    monkeypatch.undo()
+    assert resolve_host("localhost", 80, 10)
 
 
 def redirect(place: str, status: int = 302) -> SmallReply:
