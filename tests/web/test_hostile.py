@@ -12,6 +12,7 @@ from pdf_home import HIDDEN_PAGE, PDF_URI, publish_pdfs, publish_pictures
 from schemathesis import GenerationMode
 from web_home import HOSTILE, serving
 
+from ragdesk.support.conversations.conversation import ConversationTurn
 from ragdesk.web.openai_api.openai_errors import OPENAI_PATHS
 from ragdesk.web.request_middleware import SlotMiddleware
 
@@ -181,9 +182,15 @@ def test_no_generated_request_gets_a_5xx(home, keys):
         put = "/v1/collections/default/documents/aims.md"
         job = client.put(put, content=b"# Aims", headers=headers).json()["id"]
         talk = client.post("/v1/conversations", json={}, headers=headers).json()["id"]
+        fact = {"uri": "lookup:orders/12345", "document": None, "context": {"text": "It is late."}}
+        kept = ConversationTurn(
+            id="f" * 32, conversation=talk, collection="default", answer={"citations": [fact]}
+        )
+        client.app.state.desk.conversations.append_turn(kept)
         asked = client.post("/v1/handoffs", json={"conversation": talk}, headers=headers).json()
         places = {"model": "ragdesk", "collection": "default", "uri": "refunds.md"}
         places |= {"job": job, "conversation": talk, "handoff": asked["id"]}
+        places |= {"turn": kept.id, "lookup": "orders", "value": "12345"}
         for operation in operations:
             for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
                 cases = operation.as_strategy(generation_mode=mode)

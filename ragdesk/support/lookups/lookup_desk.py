@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import logging
 import math
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,9 @@ MOST_LOOKUPS: Final = 3  # of one question
 # "Not found" is said after a whole number of these seconds: how long the other system looked at
 # what is somebody else's cannot be read off. Measured by tests/lab/speed/lookup_timing.py.
 NOT_FOUND_STEP: Final = 1.0
+# And after a random part of these: a busy machine wakes later what has worked a moment ago.
+NOT_FOUND_NOISE: Final = 0.25
+_CHANCE: Final = random.SystemRandom()
 log = logging.getLogger("ragdesk.support")
 
 
@@ -104,7 +108,8 @@ class LookupDesk:
             begun = time.monotonic()
             status, text = await self._fetch(wanted, who.subject)
             if status is LookupStatus.NOT_FOUND:
-                await asyncio.sleep(_time_left(time.monotonic() - begun))
+                noise = _CHANCE.uniform(0, NOT_FOUND_NOISE)
+                await asyncio.sleep(_time_left(time.monotonic() - begun) + noise)
         options = self._options[wanted.name]
         return LookupResult(
             lookup=wanted.name,

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlsplit
 
 from ragdesk.support.lookups.lookup_pattern import compile_pattern, has_fixed_letters
 from ragdesk.support.lookups.lookup_template import check_lookup_address, read_template
@@ -56,6 +57,7 @@ class LookupOptions:
 
     def __post_init__(self) -> None:
         check_lookup_address(self.url)
+        _check_host(self.url)
         compile_pattern(self.pattern)
         if not self.words and not has_fixed_letters(self.pattern):
             raise ValueError("words must name what the number is of, such as order")
@@ -78,6 +80,16 @@ class LookupOptions:
         for network in self.private_networks:
             ipaddress.ip_network(network)
         _check_headers(self.headers)
+
+
+def _check_host(url: str) -> None:
+    """Raise ValueError for a host in a spelling that is never asked."""
+    from ingest.outbound.allowed_hosts import (  # noqa: PLC0415, httpx where a lookup is declared
+        parse_origin,
+    )
+
+    address = urlsplit(url)
+    parse_origin(f"{address.scheme}://{address.netloc}")
 
 
 def _check_headers(headers: Mapping[str, str]) -> None:

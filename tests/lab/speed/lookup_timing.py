@@ -24,7 +24,7 @@ import numpy as np
 from ragdesk.answering.lookup_result import LookupStatus
 from ragdesk.support.access import make_visitor_principal
 from ragdesk.support.database import Database
-from ragdesk.support.lookups.lookup_desk import NOT_FOUND_STEP, LookupDesk
+from ragdesk.support.lookups.lookup_desk import NOT_FOUND_NOISE, NOT_FOUND_STEP, LookupDesk
 from ragdesk.support.lookups.lookup_server import LookupServer
 from ragdesk.support.sign_in.request_counts import RequestCounts
 from tests.lab.results import write_section
@@ -126,7 +126,7 @@ def main() -> None:
         f"Somebody else's number beside one that is not there, {given.rounds} of each in turns; the "
         f"order system takes {1000 * ABSENT_SECONDS:.0f} ms for what is not there, and each "
         f"time a part of it more or less ({JITTER:.0%}). Not found is said after whole steps of "
-        f"{NOT_FOUND_STEP:g} s.\n\n"
+        f"{NOT_FOUND_STEP:g} s and a random part of {NOT_FOUND_NOISE:g} s.\n\n"
         "| the system takes for somebody else's | bare request: told apart | as a question: told apart "
         "| median absent, ms | median foreign, ms |\n"
         "|---|---|---|---|---|"

@@ -55,6 +55,8 @@ def test_lookups_stand_in_tables_of_their_own_names(tmp_path):
         (TABLE.replace('["order", "订单"]', "[]"), "words must name"),
         (TABLE.replace("en =", "fr ="), "en, zh, not 'fr'"),
         (TABLE + "seconds = 60\n", "seconds must lie"),
+        (TABLE.replace("orders.example", "0x7f.1"), "no address of a host"),
+        (TABLE.replace("orders.example", "orders.example:0"), "no address of a host"),
         (TABLE + 'private_networks = ["10.0.0.0/99"]\n', "10.0.0.0/99"),
     ],
 )
