@@ -17,6 +17,7 @@ from typing import Self
 
 from indexes.errors import CollectionBusy
 from indexes.store import durability
+from indexes.store.paths import join_stored
 from ingest.connectors.remote_page import PageContent, RemotePage
 from ingest.errors import SourceUnreadable
 
@@ -79,7 +80,8 @@ class PageStore:
 
     def put_page(self, page: RemotePage, content: PageContent, groups: frozenset[str]) -> None:
         """Keep a page that was fetched, in the place of its former version. Raises OSError."""
-        file = self._bodies / f"{hashlib.sha256(content.body).hexdigest()}{content.ending}"
+        name = f"{hashlib.sha256(content.body).hexdigest()}{content.ending}"
+        file = join_stored(self._bodies, name)
         if not file.is_file() or file.stat().st_size != len(content.body):
             durability.replace_file(file, content.body)
         self._put_row(page, content.stamp, groups, file.name)
@@ -115,7 +117,7 @@ class PageStore:
             version=version,
             stamp=stamp,
             groups=frozenset(json.loads(groups)),
-            file=self._bodies / Path(file).name,
+            file=join_stored(self._bodies, file),
         )
 
     def close(self) -> None:

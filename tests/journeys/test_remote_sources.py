@@ -85,8 +85,11 @@ def test_a_source_is_mirrored_and_what_did_not_change_costs_nothing(site: Site):
     assert (changed["changed"], changed["removed"], changed["unchanged"]) == (1, 1, 2)
 
 
-def test_an_answer_leads_to_the_page_in_its_own_system(site: Site):
-    site.ingest_json()
+def test_an_answer_leads_to_the_page_in_its_own_system(site: Site, tmp_path: Path):
+    folder = tmp_path / "kb"
+    folder.mkdir()
+    (folder / "a.md").write_text("# A\n\nBread is fresh.\n", encoding="utf-8")
+    assert site.ingest_json(str(folder))["added"] == 5  # a folder and a source in one job
     words = ["--home", str(site.home), "ask", "Which rule holds on page b?", "--json"]
     answer = json.loads(CliRunner().invoke(cli, words).stdout)
     cited = {citation["uri"]: citation["address"] for citation in answer["citations"]}
@@ -97,7 +100,7 @@ def test_an_answer_leads_to_the_page_in_its_own_system(site: Site):
         assert checked.exit_code == 0, checked.output
 
 
-def test_a_source_that_shrinks_asks_for_a_word(site: Site):
+def test_a_source_that_shrinks_asks_for_a_word_and_one_is_taken_away_whole(site: Site):
     site.ingest_json()
     for name in "abc":
         del site.pages[f"/help/{name}"]
@@ -108,6 +111,9 @@ def test_a_source_that_shrinks_asks_for_a_word(site: Site):
     assert "would refuse" in site.ingest("--source", "site", "--plan").output
     assert site.ingest("--source", "site", "--allow-removals").exit_code == 0
     assert len(site.documents()) == 1
+    assert site.ingest("--remove", "source:site", "--allow-removals").exit_code == 0
+    assert not (site.home / "connectors/site").exists()
+    assert site.documents() == {}
 
 
 def test_groups_follow_the_settings_at_once_and_for_unchanged_pages_too(site: Site):
@@ -119,9 +125,6 @@ def test_groups_follow_the_settings_at_once_and_for_unchanged_pages_too(site: Si
     site.write_settings('groups = { nobody = ["staff"] }\n')
     site.ingest_json()
     assert set(site.documents().values()) == {NOBODY_GROUPS}
-    site.write_settings()
-    site.ingest_json()
-    assert set(site.documents().values()) == {frozenset()}
 
 
 def test_a_source_that_is_down_changes_nothing_and_one_that_is_unknown_is_named(site: Site):
@@ -147,19 +150,3 @@ def test_the_list_of_hosts_holds_for_names_that_lead_into_the_house(site: Site):
     assert refused.exit_code == 4
     assert "private_networks" in refused.output
     assert site.server.requests == []
-
-
-def test_a_source_is_taken_away_with_what_was_fetched(site: Site):
-    site.ingest_json()
-    folder = site.home / "collections/default"
-    assert site.ingest("--remove", "source:site", "--allow-removals").exit_code == 0
-    assert not (site.home / "connectors/site").exists()
-    with Index.open(folder) as index:
-        assert list(index.iter_documents()) == []
-
-
-def test_a_folder_and_a_source_go_into_one_job(site: Site, tmp_path: Path):
-    folder = tmp_path / "kb"
-    folder.mkdir()
-    (folder / "a.md").write_text("# A\n\nBread is fresh.\n", encoding="utf-8")
-    assert site.ingest_json(str(folder))["added"] == 5

@@ -24,7 +24,7 @@ from ragdesk.web.stream import format_events
 
 LEFT_OUT = {"signals", "signal_versions"}  # where nobody asked for them: Answer says so
 # Left out where the quote has none.
-NOT_OF_EACH = {"Citation": {"question", "columns", "links", "boxes", "ocr"}}
+NOT_OF_EACH = {"Citation": {"question", "columns", "links", "address", "boxes", "ocr"}}
 EVENTS = {
     "found": PassagesReady,
     "delta": TextDelta,
