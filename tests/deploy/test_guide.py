@@ -122,7 +122,7 @@ def serving(folder, variables):
         [str(folder / "programs" / "ragdesk"), "serve"], cwd=folder, env=variables
     )
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while True:
             with contextlib.suppress(OSError):
                 port = variables["RAGDESK_SERVE__PORT"]
