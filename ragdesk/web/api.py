@@ -59,6 +59,7 @@ from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.page_options import PageLook
+from ragdesk.web.proxies import ProxyMiddleware, TrustedProxies
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
@@ -157,9 +158,15 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     app.state.gate = authenticator
     app.state.origins = {}  # of the settings: whoever reads them says where each came from
     _add_middleware(app, options)
-    app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
+    _add_gate(app, options.root_path, authenticator, limits)
     app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
+
+
+def _add_gate(app: FastAPI, root_path: str, gate: Authenticator, limits: RequestLimits) -> None:
+    """Add what decides who comes in, behind what proxies say of them."""
+    app.add_middleware(AuthMiddleware, gate=gate, limits=limits, root_path=root_path)
+    app.add_middleware(ProxyMiddleware, root_path=root_path, proxies=gate.proxies)
 
 
 def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
@@ -240,7 +247,7 @@ def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
         open_identities(keys, settings.sign_in),
         is_loopback(options.host),
         frozenset(options.allowed_hosts),
-        options.trusted_proxies,
+        TrustedProxies(options.trusted_proxies),
         options.max_unauthenticated,
     )
 
@@ -272,6 +279,7 @@ def _make_app(
         description=API_DESCRIPTION,
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # an address with one slash too many is none
         lifespan=lifespan,
         responses={"default": PROBLEM_RESPONSE},
     )

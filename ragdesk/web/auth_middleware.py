@@ -14,6 +14,7 @@ from ragdesk.web.auth import Authenticator
 from ragdesk.web.credentials import Credentials, read_credentials
 from ragdesk.web.cross_origin import KnownOrigins, allow_origin, is_preflight
 from ragdesk.web.limits import Admission, RequestLimits
+from ragdesk.web.proxies import PROXY_HOST
 
 # Answered without a key.
 KEYLESS_PATHS: Final = (
@@ -28,10 +29,13 @@ SIGN_IN_PATHS: Final = ("/v1/session", "/v1/oidc/")  # limited by the network th
 class AuthMiddleware:
     """ASGI middleware: every request is checked, and refused at a limited rate without a key."""
 
-    def __init__(self, app: ASGIApp, gate: Authenticator, limits: RequestLimits) -> None:
+    def __init__(
+        self, app: ASGIApp, gate: Authenticator, limits: RequestLimits, root_path: str = ""
+    ) -> None:
         self.app = app
         self.gate = gate
         self.limits = limits
+        self.root_path = root_path
         self.origins = KnownOrigins(gate.identities.sites)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,9 +44,9 @@ class AuthMiddleware:
         headers = Headers(scope=scope)
         admission: Admission | None = None
         try:
-            shown = read_credentials(headers, scope["method"])
+            shown = read_credentials(headers, scope["method"], self.root_path)
             peer_address = (scope.get("client") or ("", 0))[0]
-            self.gate.check_host(headers)
+            self.gate.check_host(headers, scope.get("state", {}).get(PROXY_HOST, ""))
             self.gate.check_proxy(headers, peer_address)
             if shown.origin is not None and is_preflight(scope, headers):
                 reply = await run_in_thread(self.origins.answer_preflight, shown.origin)

@@ -118,7 +118,7 @@ async def reingest(collection: str, uri: str, request: Request, who: JobReader) 
     finally:
         if not state.jobs.waits_for(file):
             file.unlink(missing_ok=True)
-    return accept_job(job)
+    return accept_job(request, job)
 
 
 def _copy_original(folder: Path, document: ListedDocument, file: Path) -> None:

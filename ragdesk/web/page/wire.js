@@ -2,6 +2,9 @@
 
 const KEY = "ragdesk.key";
 
+// Where browsers see the desk: "" or a sub-path. Every address of the server begins with it.
+export const ROOT = new URL("..", import.meta.url).pathname.slice(0, -1);
+
 export class Problem extends Error {
   constructor(status, code, message) {
     super(message);
@@ -31,7 +34,7 @@ const changes = ({ method = "GET" }) => !["GET", "HEAD"].includes(method);
 
 async function send(path, options) {
   try {
-    return await fetch(path, { ...options, headers: headers(options) });
+    return await fetch(ROOT + path, { ...options, headers: headers(options) });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "offline", "");
@@ -41,7 +44,7 @@ async function send(path, options) {
 // Whoever signed in on another of our pages has a session: its token is asked for when it is needed.
 async function learnToken() {
   const former = token;
-  learnSession(await fetch("/v1/session").then((response) => (response.ok ? response.json() : {})).catch(() => ({})));
+  learnSession(await fetch(`${ROOT}/v1/session`).then((response) => (response.ok ? response.json() : {})).catch(() => ({})));
   return token !== null && token !== former;
 }
 
