@@ -86,7 +86,7 @@ def _run(command: list[str], port: int, places: dict[str, str] | None = None) ->
             time.sleep(0.05)
         yield
     finally:
-        process.terminate()
+        process.kill()  # Caddy would wait for those who follow a conversation
         process.wait(20)
 
 

@@ -103,18 +103,17 @@ def test_words_arrive_while_the_model_still_writes(home, token, proxy, tmp_path)
     assert seen.count("delta") == 2
 
 
-def endless(stopped: threading.Event) -> Starlette:
-    """Make a writer that never ends, and tells when its client is gone."""
+def endless(begun: threading.Event, stopped: threading.Event) -> Starlette:
+    """Make a writer that never ends its answer, and tells when its client is gone."""
 
     async def chat(_request: Request) -> StreamingResponse:
         async def write() -> AsyncIterator[str]:
-            said = '{"sentences": [{"text": "Gift cards are not refunded.", "citations": [1]}'
+            said = '{"sentences": [{"text": "Gift cards are not refunded.", "citations": [1]},'
+            choice = {"index": 0, "delta": {"content": said}, "finish_reason": None}
             try:
-                while True:
-                    choice = {"index": 0, "delta": {"content": said}, "finish_reason": None}
-                    yield f"data: {json.dumps({'choices': [choice]})}\n\n"
-                    said = ', {"text": "Gift cards are not refunded.", "citations": [1]}'
-                    await asyncio.sleep(0.1)
+                yield f"data: {json.dumps({'choices': [choice]})}\n\n"
+                begun.set()
+                await asyncio.sleep(3_600)
             finally:
                 stopped.set()
 
@@ -124,17 +123,19 @@ def endless(stopped: threading.Event) -> Starlette:
 
 
 def test_a_client_that_leaves_ends_the_models_writing(home, token, proxy, tmp_path):
-    stopped = threading.Event()
+    begun, stopped = threading.Event(), threading.Event()
     with (
-        running(endless(stopped)) as model,
+        running(endless(begun, stopped)) as model,
         desk(home, proxy, tmp_path, token, model=model) as (client, _),
     ):
         with client.stream(
             "POST", "/v1/answers", json={"question": QUESTION, "stream": True}
         ) as reply:
-            assert next(read_events(reply.iter_lines()))[0] == "found"
+            events = read_events(reply.iter_lines())
+            assert next(events)[0] == "found"
+            assert begun.wait(20)
             assert not stopped.is_set()
-        assert stopped.wait(20)
+        assert stopped.wait(5)  # far sooner than the desk gives a silent model up
 
 
 def count_closed_connections(port: int) -> int:
@@ -241,6 +242,7 @@ def test_the_pages_work_below_the_sub_path(home, token, proxy, tmp_path):
         expect(page.get_by_text("refunds.md").first).to_be_visible()
         page.screenshot(path=tmp_path / "admin.png")
         page.locator("a.brand").click()  # the same session
+        expect(page.get_by_text("1 document")).to_be_visible()
         page.locator("#question").fill(QUESTION)
         page.keyboard.press("Enter")
         expect(page.locator(".reply:not([aria-busy])")).to_contain_text("5 working days")

@@ -42,6 +42,8 @@ async function send(path, options) {
 }
 
 // Whoever signed in on another of our pages has a session: its token is asked for when it is needed.
+let asked = false; // a request that is refused first would stand in the console
+
 async function learnToken() {
   const former = token;
   learnSession(await fetch(`${ROOT}/v1/session`).then((response) => (response.ok ? response.json() : {})).catch(() => ({})));
@@ -49,6 +51,10 @@ async function learnToken() {
 }
 
 export async function call(path, options = {}) {
+  if (changes(options) && !asked && path !== "/v1/session" && token === null && !hasKey()) {
+    asked = true;
+    await learnToken();
+  }
   let response = await send(path, options);
   if (response.status === 403 && changes(options) && !hasKey() && (await learnToken())) response = await send(path, options);
   if (response.ok) return response;
