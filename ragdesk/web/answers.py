@@ -1,7 +1,9 @@
 """Routes of answers and search."""
 
 import hashlib
+import json
 from collections.abc import Hashable
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends
@@ -21,6 +23,7 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
+from ragdesk.web.answer_basis import describe_basis
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.handoff_answers import stream_notice
@@ -32,6 +35,7 @@ from ragdesk.web.question_answering import (
     open_question_context,
     pass_question_on,
     record_turn,
+    repeat_notice,
     stream_answer,
 )
 from ragdesk.web.request_body import StrictRoute
@@ -73,10 +77,28 @@ async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases)
         state.metrics.record_answer(result)
         return JSONResponse(to_json_object(result))
 
+    async def build_again(former: bytes) -> Response:
+        """Answer as of now under the id of before: the turn of that is kept already."""
+        async with state.open_collections.use_collection(context.collection) as opened:
+            result = await cancel_on_disconnect(request, opened.desk.ask(question))
+        return _repeat_answer(result, former)
+
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
-        request, who, digest, build_response, basis=_answer_basis(opened, who)
+        request,
+        who,
+        digest,
+        build_response,
+        basis=_answer_basis(opened, who),
+        shared_basis=describe_basis(opened, who),
+        remake=build_again,
     )
+
+
+def _repeat_answer(answer: Answer, former: bytes) -> Response:
+    """Send an answer under the id of the one that it stands for now."""
+    again = replace(answer, id=json.loads(former)["id"])
+    return JSONResponse(to_json_object(again))
 
 
 async def _pass_on(context: QuestionContext, request: Request, leases: Leases) -> Response:
@@ -93,8 +115,13 @@ async def _pass_on(context: QuestionContext, request: Request, leases: Leases) -
         state.metrics.record_answer(notice)
         return JSONResponse(to_json_object(notice))
 
+    async def build_again(former: bytes) -> Response:
+        return _repeat_answer(repeat_notice(context), former)
+
     digest = hashlib.sha256(await request.body()).digest()
-    return await state.idempotency.get_or_make(request, context.who, digest, build_response)
+    return await state.idempotency.get_or_make(
+        request, context.who, digest, build_response, remake=build_again
+    )
 
 
 @router.post("/v1/search", response_model=SearchResult)
@@ -123,7 +150,12 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
-        request, who, digest, build_response, basis=_answer_basis(opened, who)
+        request,
+        who,
+        digest,
+        build_response,
+        basis=_answer_basis(opened, who),
+        shared_basis=describe_basis(opened, who),
     )
 
 

@@ -53,6 +53,7 @@ from ragdesk.web import (
 )
 from ragdesk.web.auth import Authenticator, is_loopback
 from ragdesk.web.auth_middleware import AuthMiddleware
+from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.learning_state import make_learning_state
 from ragdesk.web.limits import RequestLimits
@@ -60,6 +61,7 @@ from ragdesk.web.open_collections import START_WAIT, OpenCollections
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.page_options import PageLook
 from ragdesk.web.proxies import ProxyMiddleware, TrustedProxies
+from ragdesk.web.replica_state import start_replica
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
@@ -119,7 +121,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
         uploads = Uploads(workspace.home)
         support = make_support_state(workspace, keys.database, cipher, open_collections, metrics)
         app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
-        jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
+        replicas = start_replica(keys.database, cipher)
+        jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics, shared=replicas.jobs)
         state = ServerState(
             options=options,
             gate=authenticator,
@@ -137,6 +140,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             limits=limits,
             writes_with_model=workspace.engine is not None,
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
+            replicas=replicas,
+            idempotency=IdempotencyCache(shared=replicas.responses),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -183,6 +188,7 @@ def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None
     """Have what a server opened closed at its end, the last of these first."""
     seconds = state.options.drain_seconds
     ending.push_async_callback(state.workspace.close)
+    ending.push_async_callback(state.replicas.close)
     ending.callback(state.open_collections.close)
     ending.callback(state.uploads.close)
     ending.callback(state.gate.threads.shutdown)

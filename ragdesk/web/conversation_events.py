@@ -25,7 +25,7 @@ router = APIRouter(route_class=StrictRoute, tags=["conversations"])
 Follower = Annotated[Principal, Depends(require_scope("ask"))]
 RETRY_MILLISECONDS: Final = 1_000  # after which a page comes again
 HEARTBEAT_SECONDS: Final = 15.0  # a proxy ends a stream that is silent for longer
-CHECK_SECONDS: Final = 5.0  # after which it is asked again whether somebody may follow
+RECHECK_SECONDS: Final = 5.0  # after which it is asked again whether somebody may follow
 RETRY_LINE: Final = f"retry: {RETRY_MILLISECONDS}\n\n".encode()
 EVENT_CONTENT: Final = {
     "text/event-stream": {
@@ -91,8 +91,8 @@ async def _write_events(
             last = number
             yield f"id: {number}\n".encode() + format_event("turn", shown)
         silent = 0.0
-        while not await _wait_for(changed, CHECK_SECONDS):
-            silent += CHECK_SECONDS
+        while not await _wait_for(changed, RECHECK_SECONDS):
+            silent += RECHECK_SECONDS
             if silent >= HEARTBEAT_SECONDS:
                 silent = 0.0
                 yield b": \n\n"
