@@ -33,6 +33,8 @@ AuditAction = Literal[
     "handoff.reply",
     "handoff.transfer",
     "handoff.close",
+    "handoff.reopen",
+    "handoff.resend",
     "draft.create",
     "draft.approve",
     "draft.reject",
