@@ -1,6 +1,6 @@
 """Restart two replicas behind nginx in turn, under load, and count what is dropped (P15).
 
-    python -m tests.resilience.drain [--rounds 3] [--streams 20] [--handoffs 10] [--database URL]
+    python -m tests.resilience.drain [--rounds 3] [--streams 20] [--handoffs 10] [--write]
 
 Each round: so many answers are being streamed and so many hand-offs followed by their customers,
 half of them at each replica; further questions come one after the other. One replica is ended by
@@ -40,6 +40,7 @@ from web_home import publish
 
 from ragdesk.support.database import Database
 from ragdesk.support.key_store import KeyStore
+from tests.lab.results import write_section
 
 QUESTION = "When does a refund reach my bank account?"
 SENTENCE = "A refund reaches your bank account within 5 working days."
@@ -51,6 +52,7 @@ SERVE = {
     "drain_seconds": 30,
 }
 WRITING_SECONDS = 8.0  # that an answer takes, so that a stop meets it
+TITLE = "P15: SIGTERM drains"
 PAUSE_SECONDS = 0.05  # between two further questions
 
 
@@ -95,13 +97,13 @@ def slow_writer() -> Starlette:
 async def stream_answer(client: httpx.AsyncClient, findings: Findings) -> None:
     """Ask with a stream; dropped where it ends without its last event."""
     ask = {"question": QUESTION, "stream": True}
-    names = []
+    last = ""
     with contextlib.suppress(httpx.HTTPError):
         async with client.stream("POST", "v1/answers", json=ask) as reply:
             async for line in reply.aiter_lines():
                 if line.startswith("event: "):
-                    names.append(line.removeprefix("event: "))
-    findings.counts["streams whole" if names[-1:] == ["done"] else "dropped streams"] += 1
+                    last = line.removeprefix("event: ")
+    findings.counts["streams whole" if last == "done" else "dropped streams"] += 1
 
 
 async def follow_talk(
@@ -242,15 +244,34 @@ def main() -> int:
     parser.add_argument("--streams", type=int, default=20)
     parser.add_argument("--handoffs", type=int, default=10)
     parser.add_argument("--database", default="")
+    parser.add_argument("--write", action="store_true", help="put the section into RESILIENCY.md")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         findings = run_drain(args, Path(folder))
-    for name, count in sorted(findings.counts.items()):
-        print(f"{name}: {count:,}")
-    stops = sorted(findings.stops)
-    print(f"seconds from SIGTERM to the exit: {stops[0]:.1f} to {stops[-1]:.1f}")
-    print(f"dropped: {findings.dropped}")
+    text = format_findings(findings)
+    print(text)
+    if args.write:
+        command = f"python -m tests.resilience.drain --rounds {args.rounds} --write"
+        write_section(TITLE, command, text, file=Path(__file__).with_name("RESILIENCY.md"))
     return 1 if findings.dropped else 0
+
+
+def format_findings(findings: Findings) -> str:
+    """Write what was counted as a table."""
+    rows = [f"| {name} | {count:,} |" for name, count in sorted(findings.counts.items())]
+    stops = sorted(findings.stops)
+    return "\n".join(
+        [
+            f"{len(stops)} times one of two replicas behind nginx ended by SIGTERM and begun anew,",
+            "while answers were written, customers followed their hand-offs, and agents replied.",
+            "",
+            "| | |",
+            "|---|---|",
+            *rows,
+            f"| seconds from SIGTERM to the exit | {stops[0]:.1f} to {stops[-1]:.1f} |",
+            f"| **dropped** | **{findings.dropped}** |",
+        ]
+    )
 
 
 if __name__ == "__main__":
