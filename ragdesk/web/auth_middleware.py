@@ -55,6 +55,7 @@ class AuthMiddleware:
             if identity is not None and identity.site is not None and shown.origin is not None:
                 send = allow_origin(send, shown.origin)  # what limits say is read, too
             address = self.gate.client_address(headers, peer_address)
+            scope.setdefault("state", {})["address"] = address
             admission = await self._admit(scope, identity, address)
         except ValueError:  # urlsplit refuses half an IPv6 address
             return await problems.error_response(WrongHost("No such host."))(scope, receive, send)

@@ -77,18 +77,19 @@ async def callback(request: Request) -> Response:
         fields = {"reason": reason, "cause": cause, "repeats": ("sign-in", reason)}
         log.warning("a sign-in failed", extra=fields)
         raise
-    cookie = await run_in_thread(_open_session, state.gate.identities, account)
+    address = getattr(request.state, "address", None)
+    cookie = await run_in_thread(_open_session, state.gate.identities, account, address)
     response = RedirectResponse(outer_path(request, PAGE_PATHS.get(page, "/")), SEE_OTHER)
     response.delete_cookie(SIGN_IN_COOKIE, path=outer_path(request, SIGN_IN_PATH))
     set_session_cookie(response, request, cookie)
     return response
 
 
-def _open_session(identities: IdentityStore, account: Account) -> str:
+def _open_session(identities: IdentityStore, account: Account, address: str | None) -> str:
     """Open a session of an account, and note that they signed in; gives the cookie's value."""
     cookie, _ = identities.sessions.create(account=account.id)
     name = f"{STAFF_PREFIX}{account.id}"
-    record_audit(identities.keys.database, name, "session.create", "oidc")
+    record_audit(identities.keys.database, name, "session.create", "oidc", address=address)
     return cookie
 
 

@@ -102,6 +102,17 @@ def test_scheme_and_host_are_believed_of_trusted_proxies_alone(published, keys):
         assert forged.status_code == 403
 
 
+def test_the_audit_log_says_where_staff_asked_from_past_trusted_proxies_alone(home, keys):
+    _, token = keys.create("Mia", scopes=["admin"])
+    with serving(home, keys, **PROXY) as client:
+        client.headers["X-Forwarded-For"] = "1.1.1.1, 203.0.113.9"
+        for peer in ("10.0.0.2", "192.0.2.1"):
+            client._transport.client = (peer, 1)
+            client.post("/v1/session", json={"key": token})
+        entries = client.get("/v1/audit", headers={"Authorization": f"Bearer {token}"}).json()
+    assert [entry["address"] for entry in entries["entries"]] == ["192.0.2.1", "203.0.113.9"]
+
+
 def test_an_open_desk_answers_under_its_own_names_alone_behind_a_proxy_too(published, keys):
     with serving(published, keys, allowed_hosts=("desk.example",), **PROXY) as client:
         client._transport.client = ("10.0.0.2", 1)

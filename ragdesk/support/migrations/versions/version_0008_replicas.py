@@ -1,4 +1,4 @@
-"""Servers of one database, their jobs, and the responses that they keep for each other."""
+"""Servers of one database, their jobs and kept responses; where who is audited asked from."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,8 @@ down_revision = "0007"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Make the tables, and add the column."""
+    op.add_column("audit", sa.Column("address", sa.Text))
     op.create_table(
         "replicas",
         sa.Column("id", sa.Text, primary_key=True),
