@@ -160,18 +160,20 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
                 state.ready = False
 
     app = _make_app(lifespan)
-    app.state.gate = authenticator
     app.state.origins = {}  # of the settings: whoever reads them says where each came from
     _add_middleware(app, options)
-    _add_gate(app, options.root_path, authenticator, limits)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
+    _add_gate(app, options.root_path, authenticator, limits, metrics)
     return app
 
 
-def _add_gate(app: FastAPI, root_path: str, gate: Authenticator, limits: RequestLimits) -> None:
+def _add_gate(
+    app: FastAPI, root_path: str, gate: Authenticator, limits: RequestLimits, metrics: Metrics
+) -> None:
     """Add what decides who comes in, behind what proxies say of them."""
+    app.state.gate = gate
     app.add_middleware(AuthMiddleware, gate=gate, limits=limits, root_path=root_path)
     app.add_middleware(ProxyMiddleware, root_path=root_path, proxies=gate.proxies)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
 
 
 def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
