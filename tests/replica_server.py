@@ -89,7 +89,9 @@ def main(home: Path, port: int, options: dict[str, Any]) -> None:
     serve = ServeOptions(port=port, **options.get("serve", {}))
     settings = replace(Settings(), serve=serve, decide=DecideOptions(floor=0.0))
     if model := options.get("model"):
-        generate = GenerateOptions(urls=(model,), first_seconds=60.0, model="m")
+        generate = GenerateOptions(
+            urls=(model,), first_seconds=60.0, silence_seconds=60.0, model="m"
+        )
         settings = replace(settings, generate=generate)
     database = open_home_database(home, options.get("database"))
     keys = KeyStore(home, database)
