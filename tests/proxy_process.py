@@ -86,8 +86,12 @@ def _run(command: list[str], port: int, places: dict[str, str] | None = None) ->
             time.sleep(0.05)
         yield
     finally:
-        process.kill()  # Caddy would wait for those who follow a conversation
-        process.wait(20)
+        process.terminate()  # nginx ends its workers with it
+        try:
+            process.wait(3)
+        except subprocess.TimeoutExpired:  # Caddy waits for those who follow a conversation
+            process.kill()
+            process.wait(20)
 
 
 def _make_certificate(folder: Path) -> tuple[Path, Path]:
