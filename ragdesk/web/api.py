@@ -171,11 +171,7 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
             _close_at_end(ending, state)
-            try:
-                await workspace.start()
-            except ModelMissing as error:
-                app.state.failed = error  # for whoever runs the server: it tells no one else
-                raise
+            await _load_model(app, workspace)
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             _start_background(ending, app, upkeep=upkeep)
             state.ready = True
@@ -189,6 +185,15 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
     _add_middleware(app, options)
     _add_gate(app, options.root_path, authenticator, limits, metrics)
     return app
+
+
+async def _load_model(app: FastAPI, workspace: Workspace) -> None:
+    """Load the language model that runs in this process."""
+    try:
+        await workspace.start()
+    except ModelMissing as error:
+        app.state.failed = error  # for whoever runs the server: it tells no one else
+        raise
 
 
 def _add_gate(
