@@ -111,11 +111,15 @@ API_DESCRIPTION = "Answers from your own documents, with citations you can check
 
 
 class DeskApi(DescribedApi):
-    """The app. What only its outermost layer answers is translated, too: an unexpected error."""
+    """The app. What only its outermost layer answers is translated, too: an unexpected error.
+
+    It is counted and logged with its request as well, and its reply has the safe headers.
+    """
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Return all layers of the app, within the one that translates errors."""
-        return OpenAiErrorTranslation(super().build_middleware_stack())
+        """Return all layers of the app, within the ones that translate errors and count."""
+        stack = OpenAiErrorTranslation(super().build_middleware_stack())
+        return RequestMiddleware(stack, self.state.metrics)
 
 
 def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
@@ -173,10 +177,10 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
 
     app = _make_app(lifespan)
     app.state.gate = authenticator
+    app.state.metrics = metrics
     app.state.origins = {}  # of the settings: whoever reads them says where each came from
     _add_middleware(app, options)
     app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
     return app
 
 

@@ -62,8 +62,9 @@ class TurnOut(BaseModel):
     answer: dict[str, Any] | None = Field(
         description="As it was served, each citation with its `context` (500 characters around the "
         "quote, and where they start), `digest`, `status` (current, changed, gone; looked_up: a "
-        "live fact) and `is_kept`: whether the whole text of its generation can be read. `generation_kept` says so of the "
-        "answer. Null where it quotes what this key may not see today."
+        "live fact) and `is_kept`: whether the whole text of its generation can be read. "
+        "`generation_kept` says so of the answer. "
+        "Null where it quotes what this key may not see today."
     )
     hidden: bool = Field(description="Whether there is an answer that this key may not see today.")
     created: int = Field(description="Unix time in milliseconds.")

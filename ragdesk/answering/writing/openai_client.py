@@ -32,6 +32,7 @@ from ragdesk.answering.writing.openai_stream import (
 from ragdesk.answering.writing.prompts import Prompt
 from ragdesk.answering.writing.thoughts import ThoughtFilter
 from ragdesk.errors import EngineFailed
+from ragdesk.request_context import make_outgoing_headers
 
 if TYPE_CHECKING:  # imported with the first client: 0.1 s, and most desks have no model
     import httpx
@@ -158,7 +159,10 @@ class OpenAIGenerator:
         if not self._model:
             self._model = await self._fetch_model_name(replica)
         request = self._http.build_request(
-            "POST", f"{replica.url}/chat/completions", json=self._request_body(prompt)
+            "POST",
+            f"{replica.url}/chat/completions",
+            json=self._request_body(prompt),
+            headers=make_outgoing_headers(),
         )
         return await self._open_response(request, replica)
 
