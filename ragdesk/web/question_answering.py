@@ -91,6 +91,7 @@ async def make_question(
         explain=ask.explain,
         send=ask.verify,
         lookups=lookups,
+        session=context.conversation.id if context.conversation else "",
     )
 
 

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import TypeVar
 
 from indexes.chunk import ALWAYS_VALID, Passage, Validity
@@ -58,10 +58,9 @@ class ModelWriter:
         """Return the model's name."""
         return self.engine.current_generator().model
 
-    @property
-    def follow_up(self) -> GenerateText:
-        """Return the model that rewrites follow-up questions, in a place of its own."""
-        return self.engine.generate_short
+    def follow_up(self, question: Question) -> GenerateText:
+        """Return the model that rewrites a follow-up question, in a place of its own."""
+        return partial(self.engine.generate_short, session=question.session)
 
     def admit(self) -> None:
         """Refuse a question while too many wait. Raises Overloaded."""
@@ -81,6 +80,9 @@ class ModelWriter:
         )
         if not prompt.passages:
             return
+        # Where no conversation says it: what begins with the same passage was read there.
+        affinity = question.session or f"{salt}\x1f{prompt.passages[0].chunk.id}"
+        prompt = replace(prompt, affinity=affinity)
         page = _AnswerInProgress(
             prompt=prompt,
             question=analysis.text,

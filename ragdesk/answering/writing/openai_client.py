@@ -96,7 +96,7 @@ class OpenAIGenerator:
         end = clock() + self._options.total_seconds
         tried: set[str] = set()
         while True:
-            replica, has_output = self._replicas.choose_server(tried), False
+            replica, has_output = self._replicas.choose_server(tried, prompt.affinity), False
             await _wait_for_server(replica, first)
             try:
                 with replica.track_request():

@@ -1,0 +1,148 @@
+"""How much of our prompts vLLM need not read again: by its own count, on one server or several.
+
+    python -m tests.lab.speed.prefix_cache --url http://127.0.0.1:8000/v1 [--url …] [--write]
+
+Needs running servers of one model, started with ``--enable-prefix-caching``; the tiny random one of
+``tests/tiny_llama.py`` does, as only prompts are counted. Rows: distinct questions of one asker;
+the same questions asked again; conversations, whose follow-ups the model rewrites first. Several
+conversations go on at once, a turn of each in turn, as with several servers it matters which is
+asked. ``--spread`` asks the least busy server instead of the one that has the beginning. Figures
+are vllm:prefix_cache_hits / vllm:prefix_cache_queries, in tokens, of all servers together.
+"""
+
+import argparse
+import asyncio
+import re
+import secrets
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx
+
+from eval.case import Case, read_case_lines
+from ragdesk.answering.answer import Question, Turn
+from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.prompt_builder import GroundOptions
+from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.settings import Settings
+from tests.lab.quality.handbook import HANDBOOK, cases
+
+COUNT = re.compile(r"^vllm:prefix_cache_(queries|hits)_total\{[^}]*\} (\S+)$", re.MULTILINE)
+AT_ONCE = 4  # conversations that go on at the same time
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Tokens of prompts that servers were asked for, and those that they had."""
+
+    queries: float = 0.0
+    hits: float = 0.0
+
+    def since(self, before: "Counted") -> "Counted":
+        """Return what came since an earlier count."""
+        return Counted(self.queries - before.queries, self.hits - before.hits)
+
+    @property
+    def share(self) -> str:
+        """Return how much of what was asked for was there."""
+        return f"{self.hits / self.queries:.1%}" if self.queries else "–"
+
+
+def count(urls: Sequence[str]) -> Counted:
+    """Read the counters of all servers."""
+    totals = {"queries": 0.0, "hits": 0.0}
+    for url in urls:
+        page = httpx.get(f"{url.removesuffix('/v1')}/metrics", timeout=30).text
+        for name, value in COUNT.findall(page):
+            totals[name] += float(value)
+    return Counted(**totals)
+
+
+async def ask_each(opened: OpenCollection, questions: Sequence[str]) -> None:
+    """Ask one after the other, as one asker does."""
+    for text in questions:
+        await opened.desk.ask(Question(text=text))
+
+
+async def talk(opened: OpenCollection, case: Case, places: asyncio.Semaphore) -> None:
+    """Hold a conversation: its first question, then the follow-up, then the follow-up's own."""
+    session = secrets.token_hex(8)
+    told = tuple(Turn(role=turn["role"], text=turn["text"]) for turn in case.history)
+    later = (*told, Turn(role="user", text=case.question), Turn(role="assistant", text="Yes."))
+    for text, history in (
+        (told[0].text, ()),
+        (case.question, told),
+        (f"{case.question.rstrip('?？')}?", later),
+    ):
+        async with places:
+            await opened.desk.ask(make_question(text, history, session))
+
+
+def make_question(text: str, history: Sequence[Turn], session: str) -> Question:
+    """Make a question of a conversation; versions that know no session ask without."""
+    question = Question(text=text, history=tuple(history))
+    return replace(question, session=session) if hasattr(question, "session") else question
+
+
+async def measure(desks: Workspace, urls: Sequence[str], most: int) -> dict[str, Counted]:
+    """Ask everything, and count."""
+    opened = desks.open_collection("default")
+    texts = [case.question for case in cases() if case.answerable][:most]
+    follow_ups = [
+        case for case in read_case_lines(HANDBOOK / "follow_ups.jsonl") if case.answerable
+    ][: most // 2]
+    rows: dict[str, Counted] = {}
+    before = count(urls)
+
+    def note(name: str) -> None:
+        nonlocal before
+        now = count(urls)
+        rows[name], before = now.since(before), now
+
+    await ask_each(opened, texts)
+    note(f"one asker, {len(texts)} distinct questions")
+    await ask_each(opened, texts)
+    note("the same questions again")
+    places = asyncio.Semaphore(AT_ONCE)
+    await asyncio.gather(*(talk(opened, case, places) for case in follow_ups))
+    note(f"{len(follow_ups)} conversations of three turns")
+    await desks.close()
+    return rows
+
+
+def main() -> None:
+    """Measure, print and write down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", action="append", required=True, dest="urls")
+    parser.add_argument("--most", type=int, default=60, help="questions; half as many talks")
+    parser.add_argument("--spread", action="store_true")
+    parser.add_argument("--name", default="as shipped", help="of this column")
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    generate = GenerateOptions(
+        urls=tuple(options.urls), max_tokens=16,
+        first_seconds=300, silence_seconds=300, total_seconds=600,
+    )  # fmt: skip
+    settings = replace(
+        Settings(),
+        generate=generate,
+        ground=GroundOptions(context=8_192),
+        decide=DecideOptions(floor=0.0, model_floor=0.0),
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        desks = Workspace(Path(scratch), settings)
+        desks.make_job("default").run([HANDBOOK / "documents"])
+        rows = asyncio.run(measure(desks, options.urls, options.most))
+    table = ["| | tokens asked for | of these there | share |", "| --- | --- | --- | --- |"]
+    table += [
+        f"| {name} | {c.queries:,.0f} | {c.hits:,.0f} | {c.share} |" for name, c in rows.items()
+    ]
+    body = f"{len(options.urls)} server(s), {options.name}\n\n" + "\n".join(table)
+    print(body)
+
+
+if __name__ == "__main__":
+    main()
