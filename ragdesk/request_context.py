@@ -9,7 +9,7 @@ import asyncio
 import contextvars
 import re
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ TRACE_HEADER = "traceparent"
 REQUEST_ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{7,63}")
 TRACE_PATTERN = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 SpanKind = Literal["server", "client", "internal"]
-SpanValue = str | int | float | bool
+SpanValue = str | int | float | bool | Sequence[str]
 Result = TypeVar("Result")
 
 

@@ -14,6 +14,7 @@ from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.errors import error_status
 from ragdesk.metrics import Metrics
+from ragdesk.request_context import Tracer
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
@@ -23,6 +24,7 @@ from ragdesk.support.sign_in.audit_log import AuditAction, note_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.support.sign_in.request_counts import RequestCounts
+from ragdesk.telemetry import make_slow_log, open_tracer
 from ragdesk.web import (
     admin_routes,
     answers,
@@ -119,7 +121,7 @@ class DeskApi(DescribedApi):
     def build_middleware_stack(self) -> ASGIApp:
         """Return all layers of the app, within the ones that translate errors and count."""
         stack = OpenAiErrorTranslation(super().build_middleware_stack())
-        return RequestMiddleware(stack, self.state.metrics)
+        return RequestMiddleware(stack, self.state.metrics, self.state.tracer)
 
 
 def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
@@ -127,7 +129,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
     options = workspace.settings.serve
     authenticator = _make_authenticator(workspace.settings, keys)
     limits = _make_limits(workspace.settings, keys, authenticator)
-    metrics = Metrics(ROUTES)
+    metrics = Metrics(ROUTES, make_slow_log(workspace.settings.telemetry.slow_seconds))
+    tracer = open_tracer(workspace.settings.telemetry)
     open_collections = _make_open_collections(workspace, metrics)
     look = PageLook.from_options(workspace.settings.page)
     cipher = make_text_cipher(workspace.settings.support)
@@ -161,7 +164,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
-            _close_at_end(ending, state)
+            _close_at_end(ending, state, tracer)
             try:
                 await workspace.start()
             except ModelMissing as error:
@@ -176,8 +179,8 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
                 state.ready = False
 
     app = _make_app(lifespan)
+    app.state.metrics, app.state.tracer = metrics, tracer  # of the outermost layer
     app.state.gate = authenticator
-    app.state.metrics = metrics
     app.state.origins = {}  # of the settings: whoever reads them says where each came from
     _add_middleware(app, options)
     app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
@@ -194,9 +197,13 @@ def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
     app.add_middleware(health_routes.PageFiles)
 
 
-def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None:
+def _close_at_end(
+    ending: contextlib.AsyncExitStack, state: ServerState, tracer: Tracer | None
+) -> None:
     """Have what a server opened closed at its end, the last of these first."""
     seconds = state.options.drain_seconds
+    if tracer is not None:
+        ending.push_async_callback(asyncio.to_thread, tracer.close)
     ending.push_async_callback(state.workspace.close)
     ending.callback(state.open_collections.close)
     ending.callback(state.uploads.close)

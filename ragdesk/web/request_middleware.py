@@ -44,6 +44,8 @@ SAFE_HEADERS = {
     "cache-control": "no-store",
 }
 MAX_HEADER_BYTES = 16_384  # uvicorn bounds those of an unfinished request only
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "_OTHER"  # as OpenTelemetry calls what a client made up
 ALWAYS_ANSWERED = ("/healthz", "/readyz", "/metrics")  # answered when all else is full
 
 
@@ -66,7 +68,8 @@ class RequestMiddleware:
             traceparent=accept_traceparent(headers.get(TRACE_HEADER)),
             tracer=self.tracer,
         )
-        with enter_request(context), trace_step(scope["method"], "server") as span:
+        name = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+        with enter_request(context), trace_step(name, "server") as span:
             await self._answer(scope, receive, send, context, span)
 
     async def _answer(
@@ -127,7 +130,8 @@ class RequestMiddleware:
 
 def _describe_span(span: Span, scope: Scope, status: int) -> None:
     """Say in a span what is said in the log: the pattern of the path, never the path."""
-    span.set_value("http.request.method", scope["method"])
+    method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+    span.set_value("http.request.method", method)
     span.set_value("http.response.status_code", status)
     if (path := getattr(scope.get("route"), "path", None)) is not None:
         span.set_value("http.route", path)

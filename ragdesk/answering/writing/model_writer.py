@@ -28,6 +28,7 @@ from ragdesk.answering.writing.prompts import Prompt, PromptSource
 from ragdesk.answering.writing.sanitize import GrowingSanitizer, sanitize_text
 from ragdesk.answering.writing.structured_decoder import StructuredDecoder
 from ragdesk.errors import EngineFailed
+from ragdesk.request_context import trace_step
 
 log = logging.getLogger("ragdesk.answering")
 DECODE_STEP = 1_024  # characters of an answer that are read at once
@@ -195,7 +196,10 @@ def _check_sentence_length(sentence: DecodedSentence) -> DecodedSentence:
 
 async def _check_in_thread(work: Callable[[DecodedSentence], _T], sentence: DecodedSentence) -> _T:
     """Check a whole sentence in a thread, some 10 ms; what only grows is cleaned at once."""
-    return await run_in_thread(work, sentence) if sentence.is_complete else work(sentence)
+    if not sentence.is_complete:
+        return work(sentence)
+    with trace_step("verify"):
+        return await run_in_thread(work, sentence)
 
 
 @dataclass(slots=True, kw_only=True)

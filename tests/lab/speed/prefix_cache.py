@@ -12,6 +12,7 @@ are vllm:prefix_cache_hits / vllm:prefix_cache_queries, in tokens, of all server
 
 import argparse
 import asyncio
+import random
 import re
 import secrets
 import tempfile
@@ -104,8 +105,8 @@ async def measure(desks: Workspace, urls: Sequence[str], most: int) -> dict[str,
 
     await ask_each(opened, texts)
     note(f"one asker, {len(texts)} distinct questions")
-    await ask_each(opened, texts)
-    note("the same questions again")
+    await ask_each(opened, random.Random(7).sample(texts, len(texts)))
+    note("the same questions again, in another order")
     places = asyncio.Semaphore(AT_ONCE)
     await asyncio.gather(*(talk(opened, case, places) for case in follow_ups))
     note(f"{len(follow_ups)} conversations of three turns")
