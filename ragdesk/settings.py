@@ -297,6 +297,8 @@ def _variable_entries(environ: Mapping[str, str]) -> list[_WrittenSetting]:
     for variable, words in sorted(environ.items()):
         if variable.startswith(ENVIRONMENT_PREFIX) and variable != f"{ENVIRONMENT_PREFIX}HOME":
             name = variable.removesuffix(FILE_SUFFIX)
+            if name != variable and not words:  # names no file: as if it were not set
+                continue
             option = _resolve_name(name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."))
             if name != variable and name in environ:
                 raise SettingsError(f"{name} and {variable} are both set. Leave one out.")
