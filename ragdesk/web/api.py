@@ -178,8 +178,7 @@ def build_app(workspace: Workspace, keys: KeyStore) -> FastAPI:
             finally:
                 state.ready = False
 
-    app = _make_app(lifespan)
-    app.state.metrics, app.state.tracer = metrics, tracer  # of the outermost layer
+    app = _make_app(lifespan, metrics, tracer)
     app.state.gate = authenticator
     app.state.origins = {}  # of the settings: whoever reads them says where each came from
     _add_middleware(app, options)
@@ -299,6 +298,8 @@ def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollec
 
 def _make_app(
     lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
+    metrics: Metrics,
+    tracer: Tracer | None,
 ) -> FastAPI:
     app = DeskApi(
         title="ragdesk",
@@ -311,6 +312,7 @@ def _make_app(
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.state.metrics, app.state.tracer = metrics, tracer  # for the outermost layer
     return app
 
 

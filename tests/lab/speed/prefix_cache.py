@@ -105,7 +105,7 @@ async def measure(desks: Workspace, urls: Sequence[str], most: int) -> dict[str,
 
     await ask_each(opened, texts)
     note(f"one asker, {len(texts)} distinct questions")
-    await ask_each(opened, random.Random(7).sample(texts, len(texts)))
+    await ask_each(opened, random.Random(7).sample(texts, len(texts)))  # noqa: S311, an order
     note("the same questions again, in another order")
     places = asyncio.Semaphore(AT_ONCE)
     await asyncio.gather(*(talk(opened, case, places) for case in follow_ups))
