@@ -5,18 +5,20 @@
 Needs running servers of one model, started with ``--enable-prefix-caching``; the tiny random one of
 ``tests/tiny_llama.py`` does, as only prompts are counted. Rows: distinct questions of one asker;
 the same questions asked again; conversations, whose follow-ups the model rewrites first. Several
-conversations go on at once, a turn of each in turn, as with several servers it matters which is
-asked. ``--spread`` asks the least busy server instead of the one that has the beginning. Figures
-are vllm:prefix_cache_hits / vllm:prefix_cache_queries, in tokens, of all servers together.
+conversations go on at once. With several servers both ways to choose one are measured: the least
+busy, and the one that has read the beginning. Figures are vllm:prefix_cache_hits /
+vllm:prefix_cache_queries, in tokens, of all servers together. Each way has salts of its own, so
+that none finds what another one left.
 """
 
 import argparse
 import asyncio
+import logging
 import random
 import re
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,13 +27,17 @@ import httpx
 from eval.case import Case, read_case_lines
 from ragdesk.answering.answer import Question, Turn
 from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.writing import openai_client
 from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.llm_pool import LlmPool, LlmServer
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.assemble import OpenCollection, Workspace
 from ragdesk.settings import Settings
 from tests.lab.quality.handbook import HANDBOOK, cases
+from tests.lab.results import write_section
 
 COUNT = re.compile(r"^vllm:prefix_cache_(queries|hits)_total\{[^}]*\} (\S+)$", re.MULTILINE)
+ARGUMENTS = "--url URL --url URL --write"
 AT_ONCE = 4  # conversations that go on at the same time
 
 
@@ -79,13 +85,7 @@ async def talk(opened: OpenCollection, case: Case, places: asyncio.Semaphore) ->
         (f"{case.question.rstrip('?？')}?", later),
     ):
         async with places:
-            await opened.desk.ask(make_question(text, history, session))
-
-
-def make_question(text: str, history: Sequence[Turn], session: str) -> Question:
-    """Make a question of a conversation; versions that know no session ask without."""
-    question = Question(text=text, history=tuple(history))
-    return replace(question, session=session) if hasattr(question, "session") else question
+            await opened.desk.ask(Question(text=text, history=history, session=session))
 
 
 async def measure(desks: Workspace, urls: Sequence[str], most: int) -> dict[str, Counted]:
@@ -114,35 +114,58 @@ async def measure(desks: Workspace, urls: Sequence[str], most: int) -> dict[str,
     return rows
 
 
+class Spread(LlmPool):
+    """Asks the least busy server, whatever it has read."""
+
+    def choose_server(self, avoid: Collection[str] = (), affinity: str = "") -> LlmServer:
+        """Return the least busy server."""
+        del affinity
+        return super().choose_server(avoid)
+
+
+def list_ways(urls: Sequence[str]) -> Iterator[tuple[str, Sequence[str], type[LlmPool]]]:
+    """List what is compared: servers, and how one is chosen."""
+    yield "one server", urls[:1], LlmPool
+    if len(urls) > 1:
+        yield f"{len(urls)} servers, the least busy", urls, Spread
+        yield f"{len(urls)} servers, the one that read it", urls, LlmPool
+
+
+def make_settings(urls: Sequence[str]) -> Settings:
+    """Make settings by which every question reaches the model, which writes next to nothing."""
+    generate = GenerateOptions(
+        urls=tuple(urls), max_tokens=16,
+        first_seconds=300, silence_seconds=300, total_seconds=600,
+    )  # fmt: skip
+    decide = DecideOptions(floor=0.0, model_floor=0.0)
+    ground = GroundOptions(context=8_192)
+    return replace(Settings(), generate=generate, ground=ground, decide=decide)
+
+
 def main() -> None:
     """Measure, print and write down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", action="append", required=True, dest="urls")
     parser.add_argument("--most", type=int, default=60, help="questions; half as many talks")
-    parser.add_argument("--spread", action="store_true")
-    parser.add_argument("--name", default="as shipped", help="of this column")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    generate = GenerateOptions(
-        urls=tuple(options.urls), max_tokens=16,
-        first_seconds=300, silence_seconds=300, total_seconds=600,
-    )  # fmt: skip
-    settings = replace(
-        Settings(),
-        generate=generate,
-        ground=GroundOptions(context=8_192),
-        decide=DecideOptions(floor=0.0, model_floor=0.0),
-    )
+    logging.getLogger("ragdesk").setLevel(logging.ERROR)  # every answer is cut off, as asked
+    columns: dict[str, dict[str, Counted]] = {}
     with tempfile.TemporaryDirectory() as scratch:
-        desks = Workspace(Path(scratch), settings)
-        desks.make_job("default").run([HANDBOOK / "documents"])
-        rows = asyncio.run(measure(desks, options.urls, options.most))
-    table = ["| | tokens asked for | of these there | share |", "| --- | --- | --- | --- |"]
-    table += [
-        f"| {name} | {c.queries:,.0f} | {c.hits:,.0f} | {c.share} |" for name, c in rows.items()
-    ]
-    body = f"{len(options.urls)} server(s), {options.name}\n\n" + "\n".join(table)
+        Workspace(Path(scratch), Settings()).make_job("default").run([HANDBOOK / "documents"])
+        for name, urls, pool in list_ways(options.urls):
+            openai_client.LlmPool = pool  # type: ignore[misc]
+            desks = Workspace(Path(scratch), make_settings(urls))
+            columns[name] = asyncio.run(measure(desks, urls, options.most))
+    names = list(columns)
+    table = [f"| | tokens | {' | '.join(names)} |", f"|{' --- |' * (len(names) + 2)}"]
+    for row in columns[names[0]]:
+        shares = (columns[name][row].share for name in names)
+        table.append(f"| {row} | {columns[names[0]][row].queries:,.0f} | {' | '.join(shares)} |")
+    body = "\n".join(table)
     print(body)
+    if options.write:
+        write_section("Prefix cache", f"python -m tests.lab.speed.prefix_cache {ARGUMENTS}", body)
 
 
 if __name__ == "__main__":
