@@ -74,8 +74,9 @@ class StreamClient:
         address = urlsplit(self.url)
         if address.scheme not in {"http", "https"} or not address.hostname:
             raise SettingsError(f"--url {self.url!r} is no address. Write http://127.0.0.1:8080")
-        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-        return kinds[address.scheme](address.hostname, address.port, timeout=PATIENCE)
+        is_secure = address.scheme == "https"
+        kind = http.client.HTTPSConnection if is_secure else http.client.HTTPConnection
+        return kind(address.hostname, address.port, timeout=PATIENCE)
 
     def _headers(self) -> dict[str, str]:
         known = {"Content-Type": "application/json", "Accept-Encoding": "identity"}

@@ -37,7 +37,7 @@ from tests.lab.quality.handbook import HANDBOOK, cases
 from tests.lab.results import write_section
 
 COUNT = re.compile(r"^vllm:prefix_cache_(queries|hits)_total\{[^}]*\} (\S+)$", re.MULTILINE)
-ARGUMENTS = "--url URL --url URL --write"
+ARGUMENTS = "--url URL --url URL --most 40 --write"
 AT_ONCE = 4  # conversations that go on at the same time
 
 
@@ -147,6 +147,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", action="append", required=True, dest="urls")
     parser.add_argument("--most", type=int, default=60, help="questions; half as many talks")
+    parser.add_argument("--note", default="", help="of the servers: version, model, block size")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     logging.getLogger("ragdesk").setLevel(logging.ERROR)  # every answer is cut off, as asked
@@ -162,7 +163,7 @@ def main() -> None:
     for row in columns[names[0]]:
         shares = (columns[name][row].share for name in names)
         table.append(f"| {row} | {columns[names[0]][row].queries:,.0f} | {' | '.join(shares)} |")
-    body = "\n".join(table)
+    body = "\n".join([options.note, "", *table] if options.note else table)
     print(body)
     if options.write:
         write_section("Prefix cache", f"python -m tests.lab.speed.prefix_cache {ARGUMENTS}", body)
