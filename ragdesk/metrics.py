@@ -4,7 +4,7 @@ Every ``Metrics`` has a registry of its own: two apps of one process count apart
 other code of the process registers is shown.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
@@ -60,9 +60,15 @@ class CurrentValues:
 
 
 class Metrics:
-    """The families a server keeps. ``routes`` closes the set of their ``route`` label."""
+    """The families a server keeps. ``routes`` closes the set of their ``route`` label.
 
-    def __init__(self, routes: LabelValues = ()) -> None:
+    on_answer: told of every answer that is counted.
+    """
+
+    def __init__(
+        self, routes: LabelValues = (), on_answer: Callable[[Answer], None] = lambda _: None
+    ) -> None:
+        self._on_answer = on_answer
         self.registry = CollectorRegistry()
         self._outage_codes: set[str] = set()
         self.requests = self._add_counter(
@@ -183,6 +189,7 @@ class Metrics:
 
     def record_answer(self, answer: Answer) -> None:
         """Count an answer and its sentences."""
+        self._on_answer(answer)
         self.answers.labels(outcome=str(answer.outcome), language=answer.language).inc()
         if answer.degraded_reason:
             self.degraded.labels(reason=answer.degraded_reason.partition(":")[0]).inc()
