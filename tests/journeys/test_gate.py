@@ -26,8 +26,8 @@ CASES = handbook.cases()
 
 
 @pytest.fixture(scope="module")
-def opened(company: OpenCollection) -> OpenCollection:
-    return company
+def opened(asked_company: OpenCollection) -> OpenCollection:
+    return asked_company
 
 
 @pytest.fixture(scope="module")
