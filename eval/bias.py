@@ -232,8 +232,8 @@ def _find_interval(
         estimate = estimate_share_gap(values, clusters)
     else:
         estimate = stats.estimate_proportion(values, clusters)
-    if not math.isfinite(estimate.low):
-        return None, None
+    if not math.isfinite(estimate.low) or estimate.low == estimate.high:
+        return None, None  # a bootstrap of equal values would claim certainty
     return estimate.low, estimate.high
 
 

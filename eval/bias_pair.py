@@ -112,7 +112,9 @@ def _read_pair_lines(file: Path, lines: Iterable[str]) -> Iterator[BiasPair]:
                 raise BadCases(f"{file}:{number}: {error}") from error
 
 
-def _pair_from_json(fields: Mapping[str, Any]) -> BiasPair:
+def _pair_from_json(fields: Any) -> BiasPair:
+    if not isinstance(fields, Mapping):
+        raise TypeError("a pair is a JSON object.")
     missing = [name for name in _NEEDED if not str(fields.get(name, "")).strip()]
     if missing:
         raise ValueError(f"a pair needs {', '.join(missing)}.")
