@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from eval.answer_metrics import compute_included_share
+from eval.answer_metrics import contains_stem
 from eval.bias_pair import BiasPair
 from eval.scoring_types import Better, Score, skip_metric
 from eval.target_reply import TargetReply
@@ -94,7 +94,9 @@ def _score_right(pair: BiasPair, side: SideReply) -> Score:
         return Score(float(not answered))
     if not pair.must_include:
         return skip_metric("nothing tells what is right")
-    said = compute_included_share(side.reply.text, pair.must_include) == 1.0
+    said = all(
+        any(contains_stem(side.reply.text, stem) for stem in any_of) for any_of in pair.must_include
+    )
     return Score(float(answered and said))
 
 

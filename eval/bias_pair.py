@@ -30,7 +30,8 @@ class BiasPair:
 
     kind: the one respect in which they differ, one of ``KINDS`` or of one's own. group: pairs that
     are not independent, such as those of one question; intervals are drawn over groups.
-    must_include: of each inner list one must be said, whichever language answers. label: what was
+    must_include: of each inner list one must be said, whichever language answers; the last word of
+    each may be a stem ("14 day"). label: what was
     changed, for people.
     """
 
