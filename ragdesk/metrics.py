@@ -109,6 +109,19 @@ class Metrics:
             "Turns of conversations, by what became of them; deleted: with their conversation.",
             result=("kept", "failed", "dropped", "deleted"),
         )
+        self._add_answer_cache()
+        self._add_opening()
+        self.fallbacks = self._add_gauge(
+            "ragdesk_gpu_fallbacks", "Segments that a CPU searched, whole or for some masks."
+        )
+        self.jobs = self._add_counter(
+            "ragdesk_jobs_total",
+            "Document jobs by the state they reached.",
+            state=("queued", "running", "done", "failed"),
+        )
+
+    def _add_answer_cache(self) -> None:
+        """Add the families about answers that are kept to be given again."""
         self.cached = self._add_counter(
             "ragdesk_answer_cache_total",
             "Events of the answer cache: questions that found an answer, or none, or were not "
@@ -119,15 +132,6 @@ class Metrics:
             "ragdesk_answer_cache_bytes", "Memory of the answers that are kept, about."
         )
         self.cache_answers = self._add_gauge("ragdesk_answer_cache_answers", "Answers kept.")
-        self._add_opening()
-        self.fallbacks = self._add_gauge(
-            "ragdesk_gpu_fallbacks", "Segments that a CPU searched, whole or for some masks."
-        )
-        self.jobs = self._add_counter(
-            "ragdesk_jobs_total",
-            "Document jobs by the state they reached.",
-            state=("queued", "running", "done", "failed"),
-        )
 
     def _add_opening(self) -> None:
         """Add the families about opened generations, outages and file handles."""
