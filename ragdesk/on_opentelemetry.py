@@ -11,7 +11,7 @@ from typing import Final
 
 import ragdesk
 from ragdesk.errors import SettingsError
-from ragdesk.request_context import TRACE_HEADER, Span, SpanKind, SpanValue, Tracer
+from ragdesk.request_context import TRACE_HEADER, SpanKind, SpanValue, Tracer, TraceSpan
 
 try:
     import requests
@@ -79,7 +79,7 @@ class OtelTracer:
         self,
         name: str,
         kind: SpanKind,
-        parent: Span | None,
+        parent: TraceSpan | None,
         traceparent: str,
         values: Mapping[str, SpanValue],
     ) -> OtelSpan:

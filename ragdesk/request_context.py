@@ -27,7 +27,7 @@ SpanValue = str | int | float | bool | Sequence[str]
 Result = TypeVar("Result")
 
 
-class Span(Protocol):
+class TraceSpan(Protocol):
     """A stretch of work in a trace. Its values are names, ids and counts, never a text."""
 
     @property
@@ -45,10 +45,10 @@ class Tracer(Protocol):
         self,
         name: str,
         kind: SpanKind,
-        parent: Span | None,
+        parent: TraceSpan | None,
         traceparent: str,
         values: Mapping[str, SpanValue],
-    ) -> Span: ...
+    ) -> TraceSpan: ...
 
     def close(self) -> None: ...
 
@@ -65,7 +65,7 @@ class RequestContext:
     id: str
     traceparent: str = ""
     tracer: Tracer | None = None
-    span: Span | None = None
+    span: TraceSpan | None = None
 
     @property
     def trace_id(self) -> str:
@@ -165,7 +165,7 @@ _NO_SPAN = _NoSpan()
 @contextmanager
 def trace_step(
     name: str, kind: SpanKind = "internal", values: Mapping[str, SpanValue] | None = None
-) -> Iterator[Span]:
+) -> Iterator[TraceSpan]:
     """Trace a step of the current request, within the step that is open. It may hold a ``yield``.
 
     An error ends it by its code, never by its words: they may name a document.

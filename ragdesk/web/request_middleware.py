@@ -17,8 +17,8 @@ from ragdesk.request_context import (
     REQUEST_ID_HEADER,
     TRACE_HEADER,
     RequestContext,
-    Span,
     Tracer,
+    TraceSpan,
     accept_request_id,
     accept_traceparent,
     enter_request,
@@ -73,7 +73,7 @@ class RequestMiddleware:
             await self._answer(scope, receive, send, context, span)
 
     async def _answer(
-        self, scope: Scope, receive: Receive, send: Send, context: RequestContext, span: Span
+        self, scope: Scope, receive: Receive, send: Send, context: RequestContext, span: TraceSpan
     ) -> None:
         """Answer a request, count it and log it."""
         started = time.perf_counter()
@@ -128,7 +128,7 @@ class RequestMiddleware:
         log.info("request", extra={**fields, **repeats})
 
 
-def _describe_span(span: Span, scope: Scope, status: int) -> None:
+def _describe_span(span: TraceSpan, scope: Scope, status: int) -> None:
     """Say in a span what is said in the log: the pattern of the path, never the path."""
     method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
     span.set_value("http.request.method", method)

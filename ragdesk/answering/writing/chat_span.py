@@ -15,7 +15,7 @@ from pydantic_core import from_json
 
 from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.prompts import Prompt
-from ragdesk.request_context import Span, SpanValue, current_request, trace_step
+from ragdesk.request_context import SpanValue, TraceSpan, current_request, trace_step
 
 USAGE_SECONDS = 0.5  # that the count may come behind the last word
 USAGE_EVENTS = 4  # events behind the last word that are looked at
@@ -26,7 +26,7 @@ MOST_TOKENS = 1 << 31
 class ChatSpan:
     """A request to the model's server. wants_usage: it is to count its tokens."""
 
-    span: Span
+    span: TraceSpan
     wants_usage: bool
 
     async def note_end(self, model: str, stop: str, events: AsyncIterator[bytes]) -> None:
