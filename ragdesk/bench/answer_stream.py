@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from ragdesk.errors import SettingsError
 
-LONGEST_EVENT = 8 << 20  # bytes of an event: one holds all passages of an answer
+LONGEST_EVENT_LINE = 8 << 20  # bytes of an event: one holds all passages of an answer
 MOST_EVENTS = 20_000
 PATIENCE = 120.0  # seconds between two events
 
@@ -46,7 +46,7 @@ class StreamClient:
         first = last = 0.0
         written, name = [], ""
         for _ in range(MOST_EVENTS):
-            line = response.readline(LONGEST_EVENT)
+            line = response.readline(LONGEST_EVENT_LINE)
             if not line:
                 raise OSError("The stream ended without its last event.")
             if line.startswith(b"event: "):

@@ -9,6 +9,7 @@ together: ``ragdesk bench serve --model --questions FILE``. Writes "Goodput" of 
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -47,7 +48,8 @@ def main() -> None:
     about = (
         f"A paced writer, no real model: {options.rate:g} tokens a second of each stream, answers "
         f"of about {options.tokens} tokens, {options.seconds:g} s of each load. Tokens are "
-        "estimated from below. GPU: not measured."
+        "estimated from below, and the JSON around them is none. GPU: not measured. "
+        f"Load average of the machine as it began: {os.getloadavg()[0]:.0f}."
     )
     parts = [about]
     with tempfile.TemporaryDirectory() as scratch, paced(options.rate, options.tokens) as url:
