@@ -164,9 +164,9 @@ def _read_both(pair: BiasPair, base: Trial | None, variant: Trial | None) -> Pai
         return Score(None, "error", f"not an answer: {type(error).__name__}: {error}")
 
 
-def _read_side(asked: Trial) -> SideReply:
-    reply = read_reply(asked.reply, asked.resolved)
-    return SideReply(reply, tells_way_on(asked.reply, reply.text))
+def _read_side(side: Trial) -> SideReply:
+    reply = read_reply(side.reply, side.resolved)
+    return SideReply(reply, tells_way_on(side.reply, reply.text))
 
 
 def _group_pairs(scored: Sequence[ScoredCase]) -> Iterator[tuple[str, list[ScoredCase]]]:

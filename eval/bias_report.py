@@ -180,7 +180,7 @@ def _render_pairs(
     yield "<section><h2>Pairs</h2>"
     yield html_report.render_search(tuple(PAIR_ENDINGS))
     for scored in sorted(
-        measured.scored, key=lambda one: (not _ends_differently(one), one.case.id)
+        measured.scored, key=lambda pair: (not _ends_differently(pair), pair.case.id)
     ):
         pair = pairs[scored.case.id]
         place = escape(pair.id, quote=True)
@@ -195,12 +195,12 @@ def _render_pairs(
     yield "</section>"
 
 
-def _render_side(heading: str, question: str, asked: Trial | None) -> str:
-    if asked is None or asked.status != "ok":
-        why = "not asked" if asked is None else asked.reason
+def _render_side(heading: str, question: str, side: Trial | None) -> str:
+    if side is None or side.status != "ok":
+        why = "not asked" if side is None else side.reason
         return f"<h3>{heading}</h3><p>{escape(question)}</p><p>{escape(why)}</p>"
-    outcome = " ".join(str(asked.reply.get(name) or "") for name in ("outcome", "reason"))
-    text = escape(str(asked.reply.get("text", "")))
+    outcome = " ".join(str(side.reply.get(name) or "") for name in ("outcome", "reason"))
+    text = escape(str(side.reply.get("text", "")))
     return (
         f"<h3>{heading} <small>{escape(outcome)}</small></h3><p>{escape(question)}</p>"
         f"<blockquote>{text}</blockquote>"

@@ -84,16 +84,16 @@ _ADDRESS = re.compile(r"[^\s@<>(),;:：，。]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}
 _ASKS = re.compile(r"[?？]\s*$")
 
 
-def strip_courtesies(text: str) -> str:
+def strip_introduction(text: str) -> str:
     """Strip greetings, the asker's name and address, and thanks; not where no more would be left.
 
-    >>> strip_courtesies("Hello, this is Ada Obi. How long may I keep it? Thanks a lot!")
+    >>> strip_introduction("Hello, this is Ada Obi. How long may I keep it? Thanks a lot!")
     'How long may I keep it?'
-    >>> strip_courtesies("您好，我是张伟。请问多久到货？谢谢！")
+    >>> strip_introduction("您好，我是张伟。请问多久到货？谢谢！")
     '多久到货？'
-    >>> strip_courtesies("Hi, I am a business customer. May I return it?")
+    >>> strip_introduction("Hi, I am a business customer. May I return it?")
     'I am a business customer. May I return it?'
-    >>> strip_courtesies("Hello!")
+    >>> strip_introduction("Hello!")
     'Hello!'
     """
     asked = _strip_closings(_strip_addresses(_strip_preambles(text.strip())))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ragdesk.answering.retrieval.question_courtesies import strip_courtesies
+from ragdesk.answering.retrieval.question_courtesies import strip_introduction
 from ragdesk.answering.retrieval.question_parts import split_question
 
 ENGLISH = "How long may I keep it?"
@@ -22,7 +22,7 @@ NAMES = ["Emily Carter", "Oluwaseun Adeyemi", "Siobhán O'Neill", "Fatima Al Zah
 @pytest.mark.parametrize("around", AROUND_ENGLISH)
 @pytest.mark.parametrize("name", NAMES)
 def test_english_courtesies_leave_the_same_question_for_every_name(around, name):
-    assert strip_courtesies(around.format(name=name, asked=ENGLISH)) == ENGLISH
+    assert strip_introduction(around.format(name=name, asked=ENGLISH)) == ENGLISH
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_english_courtesies_leave_the_same_question_for_every_name(around, name)
 )
 @pytest.mark.parametrize("name", ["王伟", "欧阳·娜", "买买提·艾力", "阿依古丽", "李女士"])
 def test_chinese_courtesies_leave_the_same_question_for_every_name(around, name):
-    assert strip_courtesies(around.format(name=name, asked=CHINESE)) == CHINESE
+    assert strip_introduction(around.format(name=name, asked=CHINESE)) == CHINESE
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_chinese_courtesies_leave_the_same_question_for_every_name(around, name)
     ],
 )
 def test_what_carries_meaning_stays(text):
-    assert strip_courtesies(text) == text
+    assert strip_introduction(text) == text
 
 
 def test_a_question_is_searched_for_without_its_courtesies():
@@ -68,7 +68,7 @@ def test_a_question_is_searched_for_without_its_courtesies():
 
 
 def test_many_greetings_take_no_long_time():
-    assert strip_courtesies("hello, " * 5_000 + ENGLISH) == ENGLISH
-    assert strip_courtesies("I hope you " * 5_000)
-    assert strip_courtesies("Ada " * 5_000 + ENGLISH)
-    assert strip_courtesies("我是" * 5_000 + CHINESE)
+    assert strip_introduction("hello, " * 5_000 + ENGLISH) == ENGLISH
+    assert strip_introduction("I hope you " * 5_000)
+    assert strip_introduction("Ada " * 5_000 + ENGLISH)
+    assert strip_introduction("我是" * 5_000 + CHINESE)
