@@ -26,7 +26,7 @@ from chat_systems import (
 )
 from outside_systems import running_system
 from starlette.testclient import TestClient
-from web_home import serving
+from web_home import HOSTILE, serving
 
 from ragdesk.support.chat_channels import chat_store
 from ragdesk.support.chat_channels.chat_message import ChatRequest
@@ -221,6 +221,32 @@ def test_feishu_asks_and_is_answered_in_the_thread(home, keys):
     assert parts[0]["text"] == f"{QUOTE} [1]"
     assert parts[-1]["href"].startswith(f"{DESK}/#d=default/refunds.md;1;10-64")
     assert feishu.tokens == 1
+
+
+def test_hostile_bodies_of_any_media_type_are_refused_in_words(home, keys):
+    feishu, wecom = Feishu(), Wecom()
+    bodies = (
+        *HOSTILE,
+        b'{"encrypt":' * 9_000,
+        b"<a>" * 9_000,
+        b"<xml><Encrypt>\xff</Encrypt></xml>",
+    )
+    with (
+        running_system(feishu),
+        running_system(wecom),
+        channels(home, keys, feishu=feishu.options, wecom=wecom.options) as client,
+    ):
+        for kind in ("application/json", "text/plain", "Application/JSON; charset=x", ""):
+            for body in bodies:
+                bare = ChatRequest(
+                    method="POST", headers={"content-type": kind}, query={}, body=body
+                )
+                for name in ("feishu", "wecom"):
+                    assert 400 <= post(client, name, bare).status_code < 500, (
+                        name,
+                        kind,
+                        body[:30],
+                    )
 
 
 def test_wecom_is_verified_asks_and_is_answered(home, keys):
