@@ -61,6 +61,7 @@ from ragdesk.web.auth import Authenticator, is_loopback
 from ragdesk.web.auth_middleware import AuthMiddleware
 from ragdesk.web.channels import channel_routes
 from ragdesk.web.channels.chat_desk import ChatDesk
+from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.learning_state import make_learning_state
 from ragdesk.web.limits import RequestLimits
@@ -70,6 +71,8 @@ from ragdesk.web.openai_api import chat_routes
 from ragdesk.web.openai_api.openai_errors import OpenAiErrorTranslation
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.page_options import PageLook
+from ragdesk.web.proxies import ProxyMiddleware, TrustedProxies
+from ragdesk.web.replica_state import start_replica
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
@@ -141,7 +144,8 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
         uploads = Uploads(workspace.home)
         support = make_support_state(workspace, keys.database, cipher, open_collections, metrics)
         app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
-        jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
+        replicas = start_replica(keys.database, cipher)
+        jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics, shared=replicas.jobs)
         state = ServerState(
             options=options,
             gate=authenticator,
@@ -161,6 +165,8 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
             answer_cache=answer_caching.make_answer_cache(workspace, metrics),
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
             lookups=_make_lookups(workspace.settings, keys, metrics),
+            replicas=replicas,
+            idempotency=IdempotencyCache(shared=replicas.responses),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -179,12 +185,20 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
                 state.ready = False
 
     app = _make_app(lifespan)
-    app.state.gate = authenticator
     app.state.origins = {}  # of the settings: whoever reads them says where each came from
     _add_middleware(app, options)
-    app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
+    _add_gate(app, options.root_path, authenticator, limits, metrics)
     return app
+
+
+def _add_gate(
+    app: FastAPI, root_path: str, gate: Authenticator, limits: RequestLimits, metrics: Metrics
+) -> None:
+    """Add what decides who comes in, behind what proxies say of them."""
+    app.state.gate = gate
+    app.add_middleware(AuthMiddleware, gate=gate, limits=limits, root_path=root_path)
+    app.add_middleware(ProxyMiddleware, root_path=root_path, proxies=gate.proxies)
+    app.add_middleware(RequestMiddleware, metrics=metrics)
 
 
 def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
@@ -201,6 +215,7 @@ def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None
     """Have what a server opened closed at its end, the last of these first."""
     seconds = state.options.drain_seconds
     ending.push_async_callback(state.workspace.close)
+    ending.push_async_callback(state.replicas.close)
     ending.callback(state.open_collections.close)
     ending.callback(state.uploads.close)
     ending.callback(state.lookups.close)
@@ -277,7 +292,7 @@ def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
         open_identities(keys, settings.sign_in),
         is_loopback(options.host),
         frozenset(options.allowed_hosts),
-        options.trusted_proxies,
+        TrustedProxies(options.trusted_proxies),
         options.max_unauthenticated,
     )
 
@@ -313,6 +328,7 @@ def _make_app(
         description=API_DESCRIPTION,
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # an address with one slash too many is none
         lifespan=lifespan,
         responses={"default": PROBLEM_RESPONSE},
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ragdesk.answering.answer import JsonObject
-from ragdesk.errors import Forbidden, NotFound
+from ragdesk.errors import Forbidden, NotFound, WrongState
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.kept_answer import is_lookup_part
 from ragdesk.support.handoff.handoff import Handoff
@@ -32,6 +32,24 @@ def authorize_handoff(who: Principal, handoff: Handoff, role: HandoffRole | None
     ):
         return "customer"
     raise NotFound(NO_HANDOFF)
+
+
+def check_holder(handoff: Handoff, who: Principal, confirm: str) -> None:
+    """Refuse an agent to end what another one has, unless they say so twice. Raises WrongState.
+
+    confirm: the hand-off's id, sent again. Editors and administrators need none.
+    """
+    is_own = who.person in {handoff.agent, handoff.person}
+    if (
+        handoff.state is HandoffState.WITH_PERSON
+        and not is_own
+        and "edit" not in who.scopes
+        and confirm != handoff.id
+    ):
+        raise WrongState(
+            f"{handoff.agent_name or 'Another agent'} has it. To do this all the same, send the "
+            "id of the hand-off as confirm too."
+        )
 
 
 def _may(check: Callable[[], None]) -> bool:

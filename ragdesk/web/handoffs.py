@@ -28,6 +28,7 @@ from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.handoff_access import (
     HandoffRole,
     authorize_handoff,
+    check_holder,
     common_groups,
     describe_handoff,
     describe_whole,
@@ -164,7 +165,8 @@ async def transfer_handoff(
 ) -> Response:
     """Put a hand-off back into the queue, for anybody or for somebody by name, with a note."""
     state = server_state(request)
-    await _find(state, handoff, who, "agent")
+    shown, _ = await _find(state, handoff, who, "agent")
+    check_holder(shown, who, body.confirm)
     agent = _describe_agent(request, who)
     handoffs = state.support.handoffs
     to = body.to or None
@@ -177,9 +179,17 @@ async def transfer_handoff(
 
 @router.post("/v1/handoffs/{handoff}/close", response_model=shapes.HandoffOut)
 async def close_handoff(
-    handoff: HandoffName, body: shapes.HandoffNoteIn, request: Request, who: Participant
+    handoff: HandoffName, body: shapes.HandoffEndIn, request: Request, who: Participant
 ) -> Response:
-    """End a hand-off, as an agent or as the customer."""
+    """End a hand-off, as an agent or as the customer.
+
+    One that another agent has is ended by editors and administrators, and by whoever sends its id
+    as ``confirm``.
+    """
+    state = server_state(request)
+    shown, role = await _find(state, handoff, who)
+    if role == "agent":
+        check_holder(shown, who, body.confirm)
     return await _end_or_reopen(handoff, HandoffAction.CLOSE, body, request, who)
 
 
@@ -218,7 +228,7 @@ async def resend_handoff(handoff: HandoffName, request: Request, who: CaseAgent)
         handoffs.outbox.retry_letters(handoff)
         return shown
 
-    return await _change(request, who, write)
+    return await _change(request, who, write, audit="handoff.resend")
 
 
 async def _end_or_reopen(
@@ -235,7 +245,7 @@ async def _end_or_reopen(
     def write() -> Handoff:
         return state.support.handoffs.change(name, action, who.person, text=text)
 
-    audit: AuditAction | None = "handoff.close" if action is HandoffAction.CLOSE else None
+    audit: AuditAction = "handoff.close" if action is HandoffAction.CLOSE else "handoff.reopen"
     return await _change(request, who, write, role=role, audit=audit)
 
 

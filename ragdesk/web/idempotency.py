@@ -1,8 +1,10 @@
 """``Idempotency-Key``: the same request sent again gets the first one's answer.
 
-Kept in this process and bounded: a key is remembered until ``MAX_KEYS`` newer ones came. An answer
-is given again only while all that it rests on is the same: a document that is gone or hidden by
-now is not to be read in it. After that the question is answered anew.
+Kept in this process and bounded: a key is remembered until ``MAX_KEYS`` newer ones came. With a
+database that several servers share it is kept there, too (``shared_responses.py``), so that a
+retry may reach another one. An answer is given again only while all that it rests on is the same:
+a document that is gone or hidden by now is not to be read in it. After that it is made anew, and
+what the first one did beside it is not done twice.
 """
 
 import asyncio
@@ -15,9 +17,16 @@ from starlette.responses import Response
 
 from ragdesk.errors import Invalid
 from ragdesk.support.access import Principal
+from ragdesk.web.shared_responses import (
+    OTHER_BODY_MESSAGE,
+    ResponseRecipe,
+    SharedResponses,
+    describe_recipe,
+)
 
 RequestKey = tuple[str, ...]
 MakeResponse = Callable[[], Awaitable[Response]]
+RemakeResponse = Callable[[bytes], Awaitable[Response]]
 IDEMPOTENCY_HEADER = "idempotency-key"
 MAX_KEYS = 1_000
 LARGEST_RESPONSE = 200_000  # bytes of an answer that is kept; a larger one is made again
@@ -26,13 +35,14 @@ LONGEST_KEY = 128
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyCache:
-    """Responses by asker, route and idempotency key."""
+    """Responses by asker, route and idempotency key. shared: those of all servers; None: alone."""
 
     entries: OrderedDict[RequestKey, tuple[bytes, Hashable, asyncio.Task[Response]]] = field(
         default_factory=OrderedDict
     )
+    shared: SharedResponses | None = None
 
-    async def get_or_make(
+    async def get_or_make(  # noqa: PLR0913, one parameter a part of what is made
         self,
         request: Request,
         who: Principal,
@@ -40,11 +50,17 @@ class IdempotencyCache:
         make: MakeResponse,
         *,
         basis: Hashable = None,
+        shared_basis: str = "",
+        remake: RemakeResponse | None = None,
+        is_secret: bool = False,
     ) -> Response:
         """Make an answer, or return the one already made. Raises Invalid for another body.
 
-        ``digest`` names the body. ``basis``: what the answer rests on; one of another basis is
-        made anew. A second request that arrives while the first is being answered waits for it.
+        ``digest`` names the body. ``basis``: what the answer rests on, and ``shared_basis`` in
+        words that other servers would use; one of another basis is made anew, by ``remake`` out of
+        the body of the first where that did something beside. is_secret: it is kept in no database,
+        and a retry at another server is refused. A second request that arrives while the first is
+        being answered waits for it.
         """
         key = request.headers.get(IDEMPOTENCY_HEADER)
         if key is None:
@@ -52,10 +68,12 @@ class IdempotencyCache:
         if not 1 <= len(key) <= LONGEST_KEY:
             raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
         request_key = (who.name, request.method, request.url.path, request.url.query, key)
+        recipe = describe_recipe(request_key, who, digest, basis=shared_basis, is_secret=is_secret)
         own_task: asyncio.Task[Response] | None = None
         while True:
             if not self._is_reusable(request_key, digest, basis):
-                own_task = asyncio.ensure_future(_await_response(make))
+                former = self._find_body(request_key)
+                own_task = asyncio.ensure_future(self._make_once(recipe, former, make, remake))
                 self._store_entry(request_key, (digest, basis, own_task))
             entry = self.entries[request_key]
             task = entry[2]
@@ -69,14 +87,39 @@ class IdempotencyCache:
                     del self.entries[request_key]
         return Response(response.body, response.status_code, headers=dict(response.headers))
 
+    async def _make_once(
+        self,
+        recipe: ResponseRecipe,
+        known_body: bytes | None,
+        make: MakeResponse,
+        remake: RemakeResponse | None,
+    ) -> Response:
+        """Make an answer here, unless another server did. known_body: of one on another basis."""
+
+        async def make_anew(former: bytes | None) -> Response:
+            return await (make() if former is None or remake is None else remake(former))
+
+        if self.shared is None:
+            return await make_anew(known_body)
+        return await self.shared.get_or_make(recipe, make_anew)
+
     def _is_reusable(self, request_key: RequestKey, digest: bytes, basis: Hashable) -> bool:
         """Tell whether an answer is kept and may be given again. Raises Invalid."""
         if request_key not in self.entries:
             return False
         known_digest, rested_on, _ = self.entries[request_key]
         if known_digest != digest:
-            raise Invalid("This Idempotency-Key was used with another body.")
+            raise Invalid(OTHER_BODY_MESSAGE)
         return rested_on == basis
+
+    def _find_body(self, request_key: RequestKey) -> bytes | None:
+        """Return the body of the answer that a key got; None where there is none yet."""
+        if request_key not in self.entries:
+            return None
+        task = self.entries[request_key][2]
+        if not task.done() or task.cancelled() or task.exception() is not None:
+            return None
+        return bytes(task.result().body)
 
     def _store_entry(
         self, request_key: RequestKey, entry: tuple[bytes, Hashable, asyncio.Task[Response]]
@@ -92,7 +135,3 @@ class IdempotencyCache:
                 del self.entries[request_key]
 
         entry[2].add_done_callback(forget)
-
-
-async def _await_response(make: MakeResponse) -> Response:
-    return await make()

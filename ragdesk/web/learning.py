@@ -390,6 +390,7 @@ def _submit_entry(state: ServerState, draft: Draft, who: Principal) -> str:
     except BaseException:
         file.unlink(missing_ok=True)
         raise
+    state.jobs.settle()
     return job.id
 
 

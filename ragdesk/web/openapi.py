@@ -32,6 +32,8 @@ class DescribedApi(FastAPI):
         """Return the description, made once."""
         if self.openapi_schema is None:
             self.openapi_schema = _rename_components(super().openapi())
+            if root_path := self.state.options.root_path:
+                self.openapi_schema["servers"] = [{"url": root_path}]
         return self.openapi_schema
 
 

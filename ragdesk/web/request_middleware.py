@@ -58,6 +58,8 @@ class RequestMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = number
+                if getattr(scope["app"].state, "is_ending", False):
+                    headers["connection"] = "close"
                 set_safe_headers(headers)
             await send(message)
 

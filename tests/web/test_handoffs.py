@@ -405,3 +405,27 @@ def test_a_webhook_of_a_moment_that_no_clock_shows_is_refused(home, keys):
             headers = {"X-Chatwoot-Timestamp": moment, "Content-Type": "application/json"}
             heard = client.post("/v1/hooks/chatwoot", content=b"{}", headers=headers)
             assert heard.status_code == 401
+
+
+def test_what_another_agent_has_is_ended_knowingly_and_noted(client, keys, ann, agent):
+    other = Person(client, keys, "Ben", **AGENT)
+    lead = Person(client, keys, "Lea", scopes=["ask", "agent", "edit"])
+    name = ann.hand_over()
+    agent.act(name, "take")
+    for step, body in (("close", {}), ("transfer", {}), ("close", {"confirm": "another"})):
+        refused = other.act(name, step, **body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
+        assert "Anna of support has it" in refused.json()["detail"]
+    assert other.act(name, "close", confirm=name).json()["state"] == "closed"
+    assert other.act(name, "reopen").json()["state"] == "waiting"
+    agent.act(name, "take")
+    assert lead.act(name, "close").json()["state"] == "closed"
+    lead.act(name, "reopen")
+    agent.act(name, "take")
+    assert ann.act(name, "close").json()["state"] == "closed"  # her own
+    assert agent.act(name, "resend").status_code == 200
+    noted = [(entry.who, entry.action) for entry in list_audit(keys.database)]
+    assert noted[0] == (agent.key.id, "handoff.resend")
+    assert (other.key.id, "handoff.reopen") in noted
+    assert (other.key.id, "handoff.close") in noted
+    assert (lead.key.id, "handoff.close") in noted

@@ -46,7 +46,8 @@ export function mountHandoff(place, { ensure, draw, known = () => 0, notice = ()
 
   function listen() {
     if (stream) return;
-    stream = new AbortController();
+    const own = new AbortController();
+    stream = own;
     const hear = (name, data) => {
       if (name === "state" && data.state !== handoff?.state) attempt(refresh);
       if (name !== "turn" || data.author !== "agent" || data.number <= drawn) return;
@@ -54,7 +55,10 @@ export function mountHandoff(place, { ensure, draw, known = () => 0, notice = ()
       draw(data);
     };
     drawn = Math.max(drawn, known());
-    wire.follow(conversation, drawn, hear, stream.signal);
+    // Ended, as by a session that ran out, it is begun anew when there is something to follow.
+    wire.follow(conversation, drawn, hear, own.signal).finally(() => {
+      if (stream === own) stream = null;
+    });
   }
 
   function render() {
