@@ -1,6 +1,7 @@
 """Channels from end to end: a signed message in, its answer in the other system's hands."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -268,6 +269,17 @@ def test_wecom_is_verified_asks_and_is_answered(home, keys):
     assert (message["touser"], message["agentid"], message["msgtype"]) == ("mycreate", 218, "text")
     assert message["text"]["content"].startswith("退款会在三个工作日内到账。")
     assert "来源：\n[1] 退款.md" in message["text"]["content"]
+
+
+def test_no_log_holds_a_secret_of_a_channel(home, keys, caplog):
+    """WeCom wants its secret and its token in addresses, which libraries write at info level."""
+    caplog.set_level(logging.DEBUG)
+    wecom = Wecom()
+    with running_system(wecom), channels(home, keys, chat=wecom.options) as client:
+        post(client, "chat", sign_wecom(seal_wecom_text("退款会在三个工作日内到账吗？")))
+        wait_for(lambda: wecom.messages)
+    assert "corp-secret" not in caplog.text
+    assert "acc1" not in caplog.text
 
 
 def test_teams_is_answered_in_the_response(home, keys):

@@ -5,6 +5,7 @@ spoken to. Replies are read to a bound.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ import httpx
 
 from ragdesk.errors import DeliveryFailed
 
+# It writes every address at info level, and a vendor may want a secret there.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 TIMEOUT_SECONDS: Final = 15.0
 LARGEST_OUTSIDE_REPLY: Final = 1_000_000
 OK_STATUS: Final = range(200, 300)
