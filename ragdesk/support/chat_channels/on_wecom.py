@@ -40,6 +40,7 @@ class WecomSystem:
     """One app of WeCom."""
 
     answers_at_once = False
+    takes_json = False
 
     def __init__(self, options: ChatOptions) -> None:
         self._options = options

@@ -5,6 +5,8 @@ spoken to. Replies are read to a bound.
 """
 
 import json
+import logging
+import time
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,7 +14,10 @@ import httpx
 
 from ragdesk.errors import DeliveryFailed
 
-TIMEOUT_SECONDS: Final = 15.0
+# It writes every address at info level, and a vendor may want a secret there.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+TIMEOUT_SECONDS: Final = 15.0  # of silence
+LONGEST_EXCHANGE: Final = 60.0  # seconds until a reply is there: a byte at a time is no silence
 LARGEST_OUTSIDE_REPLY: Final = 1_000_000
 OK_STATUS: Final = range(200, 300)
 
@@ -65,13 +70,14 @@ class HttpSender:
         self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
     ) -> Any:
         address = f"{self._address}{path}"
+        until = time.monotonic() + LONGEST_EXCHANGE
         try:
             with self._client.stream(method, address, content=content, headers=headers) as reply:
                 status = reply.status_code
                 if status not in OK_STATUS:
                     wait = _read_seconds(reply.headers.get("retry-after", ""))
                     raise DeliveryFailed(f"{self._name} answered {status}.", retry_after=wait)
-                return _parse_reply(_read_bounded(reply))
+                return _parse_reply(_read_bounded(reply, until))
         except httpx.HTTPError as error:
             reason = type(error).__name__
             raise DeliveryFailed(f"{self._name} cannot be reached: {reason}.") from error
@@ -81,9 +87,11 @@ class HttpSender:
         self._client.close()
 
 
-def _read_bounded(reply: httpx.Response) -> bytes:
+def _read_bounded(reply: httpx.Response, until: float) -> bytes:
     body = bytearray()
-    for piece in reply.iter_bytes(65_536):
+    for piece in reply.iter_bytes():
+        if time.monotonic() > until:
+            raise DeliveryFailed("The reply takes too long.")
         body += piece
         if len(body) > LARGEST_OUTSIDE_REPLY:
             raise DeliveryFailed("The reply is longer than any that is expected.")
