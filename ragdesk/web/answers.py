@@ -24,8 +24,11 @@ from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
+from ragdesk.web.event_schemas import ANSWER_EVENTS, describe_event_stream
 from ragdesk.web.handoff_answers import stream_notice
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases, RequestLeases
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.question_answering import (
     QuestionContext,
     answer_question,
@@ -40,15 +43,16 @@ from ragdesk.web.server_state import ServerState, server_state
 
 router = APIRouter(route_class=StrictRoute, tags=["answers"])
 Asker = Annotated[Principal, Depends(require_scope("ask"))]
-STREAM_CONTENT = {
-    "text/event-stream": {
-        "schema": {"type": "string"},
-        "example": 'event: delta\ndata: {"text":"You have 30 days. [1]"}\n\n',
-    }
-}
+STREAM_CONTENT = describe_event_stream(
+    ANSWER_EVENTS, 'event: delta\ndata: {"text":"You have 30 days. [1]"}\n\n'
+)
 
 
-@router.post("/v1/answers", responses={200: {"model": Answer, "content": STREAM_CONTENT}})
+@router.post(
+    "/v1/answers",
+    responses={200: {"model": Answer, "content": STREAM_CONTENT}, **name_problems(404)},
+    dependencies=IDEMPOTENT,
+)
 async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases) -> Response:
     """Answer a question from the documents, with citations; as JSON, or streamed.
 
@@ -114,7 +118,12 @@ async def _pass_on(
     return await state.idempotency.get_or_make(request, context.who, digest, build_response)
 
 
-@router.post("/v1/search", response_model=SearchResult)
+@router.post(
+    "/v1/search",
+    response_model=SearchResult,
+    responses=name_problems(404),
+    dependencies=IDEMPOTENT,
+)
 async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leases) -> Response:
     """Find the passages nearest to a query."""
     state = server_state(request)

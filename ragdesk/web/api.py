@@ -51,7 +51,6 @@ from ragdesk.web import (
     person_routes,
     problems,
     retrieval_routes,
-    schemas,
     session_routes,
     site_routes,
     visitor_routes,
@@ -113,7 +112,6 @@ ROUTERS = (
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
-PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 9457)."}
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
@@ -314,7 +312,6 @@ def _make_app(
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
-        responses={"default": PROBLEM_RESPONSE},
     )
     for router in ROUTERS:
         app.include_router(router)

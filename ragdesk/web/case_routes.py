@@ -19,6 +19,7 @@ from ragdesk.support.access import Principal
 from ragdesk.web import admin_schemas, cursors
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
@@ -54,7 +55,12 @@ def _case_json(case: Case) -> dict[str, Any]:
     return {name: values[name] for name in admin_schemas.CaseOut.model_fields}
 
 
-@router.post(CASES_PATH, status_code=201, response_model=admin_schemas.CaseOut)
+@router.post(
+    CASES_PATH,
+    status_code=201,
+    response_model=admin_schemas.CaseOut,
+    dependencies=IDEMPOTENT,
+)
 async def keep(
     collection: str,
     ask: admin_schemas.CaseIn,
