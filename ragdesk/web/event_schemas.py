@@ -1,7 +1,7 @@
 """The schemas of Server-Sent Events, as ``/openapi.json`` gives them.
 
-OpenAPI 3.1 has no words for a stream of events. What 3.2 calls ``itemSchema`` stands here as
-``x-itemSchema``, in the same shape: one schema an event, whose ``data`` is a text that holds JSON.
+OpenAPI 3.1 has no words for a stream of events. ``itemSchema`` is that of 3.2, which FastAPI and
+its readers use in 3.1 already: one schema an event, whose ``data`` is a text that holds JSON.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from ragdesk.answering.answer import (
 )
 
 EVENT_MEDIA_TYPE: Final = "text/event-stream"
-ITEM_SCHEMA: Final = "x-itemSchema"
+ITEM_SCHEMA: Final = "itemSchema"
 SCHEMA_PLACE: Final = "#/components/schemas/{model}"
 
 
@@ -125,8 +125,7 @@ def _describe_stream(events: str, item: JsonObject, example: str) -> dict[str, A
     words = f"Server-Sent Events: {events}. Lines that begin with a colon are signs of life."
     return {
         EVENT_MEDIA_TYPE: {
-            "schema": {"type": "string", "description": words},
-            ITEM_SCHEMA: {**item, "$defs": definitions},
+            ITEM_SCHEMA: {**item, "description": words, "$defs": definitions},
             "example": example,
         }
     }
