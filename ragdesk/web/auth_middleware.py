@@ -18,7 +18,7 @@ from ragdesk.web.limits import Admission, RequestLimits
 # Answered without a key.
 KEYLESS_PATHS: Final = (
     *("/", "/admin", "/inbox"),
-    *("/healthz", "/readyz", "/openapi.json", "/v1/sign-in", "/v1/page"),
+    *("/healthz", "/readyz", "/openapi.json", "/docs", "/v1/sign-in", "/v1/page"),
     *("/widget", "/widget.js"),
 )
 # The door of channels looks itself at what each message is proven with.
