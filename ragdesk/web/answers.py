@@ -28,7 +28,6 @@ from ragdesk.web.event_schemas import ANSWER_EVENTS, describe_event_stream
 from ragdesk.web.handoff_answers import stream_notice
 from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases, RequestLeases
-from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.question_answering import (
     QuestionContext,
     answer_question,
@@ -50,7 +49,7 @@ STREAM_CONTENT = describe_event_stream(
 
 @router.post(
     "/v1/answers",
-    responses={200: {"model": Answer, "content": STREAM_CONTENT}, **name_problems(404)},
+    responses={200: {"model": Answer, "content": STREAM_CONTENT}},
     dependencies=IDEMPOTENT,
 )
 async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases) -> Response:
@@ -121,7 +120,6 @@ async def _pass_on(
 @router.post(
     "/v1/search",
     response_model=SearchResult,
-    responses=name_problems(404),
     dependencies=IDEMPOTENT,
 )
 async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leases) -> Response:

@@ -39,7 +39,6 @@ from ragdesk.web.conversation_turns import (
     describe_turn,
 )
 from ragdesk.web.idempotency import IDEMPOTENT
-from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
@@ -52,7 +51,6 @@ STAFF_KINDS = ("local", "key", "staff")  # who may open what was shared inside t
     "/v1/conversations",
     response_model=shapes.ConversationOut,
     status_code=201,
-    responses=name_problems(404),
     dependencies=IDEMPOTENT,
 )
 async def begin_conversation(
@@ -201,7 +199,6 @@ async def show_shared(
 @router.post(
     "/v1/feedback",
     response_model=shapes.FeedbackOut,
-    responses=name_problems(404),
     dependencies=IDEMPOTENT,
 )
 async def give_feedback(judgement: shapes.FeedbackIn, request: Request, who: Speaker) -> Response:

@@ -54,7 +54,7 @@ CHANGE: dict[str, Any] = {
     "/v1/handoffs",
     response_model=shapes.HandoffOut,
     status_code=201,
-    responses=name_problems(404, 409),
+    responses=name_problems(409),
     dependencies=IDEMPOTENT,
 )
 async def open_handoff(body: shapes.HandoffIn, request: Request, who: Participant) -> Response:

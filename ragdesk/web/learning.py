@@ -165,7 +165,7 @@ async def list_drafts(
     "/v1/drafts",
     status_code=201,
     response_model=learning_schemas.DraftOut,
-    responses=name_problems(404, 409),
+    responses=name_problems(409),
 )
 async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agent) -> Response:
     """Propose an FAQ entry: written anew, or what an agent wrote to a customer (``turn``)."""
@@ -254,7 +254,7 @@ async def reject_draft(
     "/v1/corrections",
     status_code=201,
     response_model=learning_schemas.DraftOut,
-    responses=name_problems(404, 409),
+    responses=name_problems(409),
 )
 async def correct_answer(
     body: learning_schemas.AnswerCorrection, request: Request, who: Agent
@@ -281,7 +281,6 @@ async def correct_answer(
     status_code=201,
     response_model=learning_schemas.TicketsOut,
     openapi_extra=TICKETS_BODY,
-    responses=name_problems(404),
 )
 async def import_tickets(
     request: Request, who: Editor, leases: Leases, collection: CollectionParam = "default"

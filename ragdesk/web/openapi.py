@@ -80,7 +80,7 @@ def _describe_operations(description: dict[str, Any]) -> dict[str, Any]:
         for operation in operations.values():
             for name, schema in take_definitions(operation).items():
                 schemas.setdefault(name, schema)
-            describe_problems(path, operation)
+            describe_problems(path, operation, schemas)
             _add_example(operation)
             if "security" in operation:
                 operation["security"] = [{"key": []}, {"session": []}, {"key": [], "visitor": []}]

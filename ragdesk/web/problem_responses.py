@@ -21,6 +21,7 @@ OPENAI_FORM: Final = (JSON_MEDIA_TYPE, "OpenAiErrorOut")
 BODY_STATUSES: Final = (408, 413, 415, 422)
 # Of every request: a host, headers or a proxy that are not as they should be; what is broken here.
 ALL_STATUSES: Final = (400, 403, 421, 431, 500, 503)
+NAMING_FIELDS: Final = frozenset({"collection", "conversation", "answer", "turn", "model"})
 PROBLEM_DESCRIPTIONS: Final = {
     400: "The request is not what it says it is.",
     401: "No valid key, session or visitor; the same for every reason.",
@@ -85,10 +86,13 @@ def describe_shared_problems() -> JsonObject:
     }
 
 
-def describe_problems(path: str, operation: JsonObject) -> None:
-    """Write into an operation what it may refuse, and the headers of all its responses."""
+def describe_problems(path: str, operation: JsonObject, schemas: JsonObject) -> None:
+    """Write into an operation what it may refuse, and the headers of all its responses.
+
+    schemas: the ``components`` that its body is described by.
+    """
     responses = operation["responses"]
-    for status in _list_statuses(path, operation):
+    for status in _list_statuses(path, operation, schemas):
         responses.setdefault(str(status), {})
     is_openai = path.startswith(OPENAI_PATHS)
     for told, known in OPENAI_STATUSES.items() if is_openai else ():
@@ -117,17 +121,26 @@ def _refer_to_headers(status: int, names: Iterable[str]) -> JsonObject:
     return referred
 
 
-def _list_statuses(path: str, operation: JsonObject) -> set[int]:
+def _list_statuses(path: str, operation: JsonObject, schemas: JsonObject) -> set[int]:
     statuses = {*ALL_STATUSES}
-    parameters = operation.get("parameters", [])
     if "security" in operation:
         statuses |= {401, 429}
     if path.startswith(SIGN_IN_PATHS):
         statuses.add(429)
-    if any(parameter["in"] == "path" for parameter in parameters):
+    if _names_things(operation, schemas):
         statuses.add(404)
     if "requestBody" in operation:
         statuses.update(BODY_STATUSES)
         if JSON_MEDIA_TYPE not in operation["requestBody"]["content"]:
             statuses.add(507)
     return statuses
+
+
+def _names_things(operation: JsonObject, schemas: JsonObject) -> bool:
+    """Tell whether a request names something that may not be there, or not for who asks."""
+    parameters = operation.get("parameters", [])
+    forms = operation.get("requestBody", {}).get("content", {}).values()
+    models = [form["schema"].get("$ref", "").rpartition("/")[2] for form in forms]
+    names = {parameter["name"] for parameter in parameters}
+    names |= {name for model in models for name in schemas.get(model, {}).get("properties", ())}
+    return bool(names & NAMING_FIELDS) or any(one["in"] == "path" for one in parameters)

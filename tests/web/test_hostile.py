@@ -192,7 +192,7 @@ def test_no_generated_request_gets_a_5xx_or_an_answer_that_is_not_declared(home,
         case.headers.update(others[number // 6 % len(others)] if is_other else headers)
         if number % 5:
             aim(case, places)
-        response = case.call()
+        response = case.call(timeout=120)
         if case.operation.path not in WAYS_IN and not is_other:
             statuses.append(response.status_code)
         case.validate_response(response, checks=DECLARED)

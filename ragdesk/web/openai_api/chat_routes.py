@@ -26,7 +26,6 @@ from ragdesk.web.openai_api.chat_request import (
 )
 from ragdesk.web.openai_api.chat_response import ChatCompletionOut, ChatForm
 from ragdesk.web.openai_api.openai_errors import OpenAiErrorOut
-from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
 
@@ -53,7 +52,7 @@ class ModelsOut(BaseModel):
 
 @router.post(
     "/v1/chat/completions",
-    responses={200: {"model": ChatCompletionOut, "content": CHUNK_CONTENT}, **name_problems(404)},
+    responses={200: {"model": ChatCompletionOut, "content": CHUNK_CONTENT}},
     dependencies=IDEMPOTENT,
 )
 async def complete_chat(
