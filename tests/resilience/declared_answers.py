@@ -141,7 +141,7 @@ def try_role(address: str, role: Role, home: Path, examples: int) -> tuple[int, 
     command += ["--phases", ",".join(PHASES), "--checks", ",".join(CHECKS)]
     command += ["--max-examples", str(examples), "--seed", "7", "--continue-on-failure"]
     command += ["--generation-with-security-parameters", "false", "--no-color", "--workers", "1"]
-    command += ["--request-timeout", "20", "--generation-database", "none", "--no-shrink"]
+    command += ["--request-timeout", "120", "--generation-database", "none", "--no-shrink"]
     for name, value in role.headers.items():
         command += ["-H", f"{name}: {value}"]
     environment = {
