@@ -53,7 +53,6 @@ from ragdesk.web import (
     person_routes,
     problems,
     retrieval_routes,
-    schemas,
     session_routes,
     site_routes,
     visitor_routes,
@@ -118,7 +117,6 @@ ROUTERS = (
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
-PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 9457)."}
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
@@ -345,7 +343,6 @@ def _make_app(
         redoc_url=None,
         redirect_slashes=False,  # an address with one slash too many is none
         lifespan=lifespan,
-        responses={"default": PROBLEM_RESPONSE},
     )
     for router in ROUTERS:
         app.include_router(router)

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
@@ -33,6 +33,8 @@ from ragdesk.web.handoff_access import (
     describe_handoff,
     describe_whole,
 )
+from ragdesk.web.idempotency import IDEMPOTENT
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
@@ -42,9 +44,20 @@ CaseAgent = Annotated[Principal, Depends(require_scope("agent"))]
 HandoffName = Annotated[str, Path(max_length=64)]
 StateName = Literal["open", "waiting", "with_person", "closed", "all"]
 MOST_HANDOFFS = 200
+CHANGE: dict[str, Any] = {
+    "response_model": shapes.HandoffOut,
+    "responses": name_problems(409),
+    "dependencies": IDEMPOTENT,
+}
 
 
-@router.post("/v1/handoffs", response_model=shapes.HandoffOut, status_code=201)
+@router.post(
+    "/v1/handoffs",
+    response_model=shapes.HandoffOut,
+    status_code=201,
+    responses=name_problems(409),
+    dependencies=IDEMPOTENT,
+)
 async def open_handoff(body: shapes.HandoffIn, request: Request, who: Participant) -> Response:
     """Ask for a person; while one is waited for, add text and contact to what was asked."""
     state = server_state(request)
@@ -131,7 +144,7 @@ async def draft_reply(handoff: HandoffName, request: Request, who: CaseAgent) ->
     return JSONResponse({"id": answer.id, "question": asked, "answer": to_json_object(answer)})
 
 
-@router.post("/v1/handoffs/{handoff}/take", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/take", **CHANGE)
 async def take_handoff(handoff: HandoffName, request: Request, who: CaseAgent) -> Response:
     """Take a hand-off that waits. Of two who take it at once one has it, the other gets a 409."""
     state = server_state(request)
@@ -141,7 +154,7 @@ async def take_handoff(handoff: HandoffName, request: Request, who: CaseAgent) -
     return await _change(request, who, lambda: handoffs.take(handoff, agent), audit="handoff.take")
 
 
-@router.post("/v1/handoffs/{handoff}/reply", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/reply", **CHANGE)
 async def reply_to_handoff(
     handoff: HandoffName, body: shapes.HandoffReplyIn, request: Request, who: Participant
 ) -> Response:
@@ -159,7 +172,7 @@ async def reply_to_handoff(
     return await _change(request, who, write, role=role, audit="handoff.reply")
 
 
-@router.post("/v1/handoffs/{handoff}/transfer", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/transfer", **CHANGE)
 async def transfer_handoff(
     handoff: HandoffName, body: shapes.HandoffTransferIn, request: Request, who: CaseAgent
 ) -> Response:
@@ -177,7 +190,7 @@ async def transfer_handoff(
     return await _change(request, who, write, audit="handoff.transfer")
 
 
-@router.post("/v1/handoffs/{handoff}/close", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/close", **CHANGE)
 async def close_handoff(
     handoff: HandoffName, body: shapes.HandoffEndIn, request: Request, who: Participant
 ) -> Response:
@@ -193,7 +206,7 @@ async def close_handoff(
     return await _end_or_reopen(handoff, HandoffAction.CLOSE, body, request, who)
 
 
-@router.post("/v1/handoffs/{handoff}/reopen", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/reopen", **CHANGE)
 async def reopen_handoff(
     handoff: HandoffName, body: shapes.HandoffNoteIn, request: Request, who: Participant
 ) -> Response:
@@ -201,7 +214,7 @@ async def reopen_handoff(
     return await _end_or_reopen(handoff, HandoffAction.REOPEN, body, request, who)
 
 
-@router.post("/v1/handoffs/{handoff}/rate", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/rate", **CHANGE)
 async def rate_handoff(
     handoff: HandoffName, body: shapes.HandoffRatingIn, request: Request, who: Participant
 ) -> Response:
@@ -217,7 +230,7 @@ async def rate_handoff(
     return await _change(request, who, write, role="customer")
 
 
-@router.post("/v1/handoffs/{handoff}/resend", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/resend", **CHANGE)
 async def resend_handoff(handoff: HandoffName, request: Request, who: CaseAgent) -> Response:
     """Tell other systems again what they did not take."""
     state = server_state(request)

@@ -11,7 +11,9 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
+from typing import Annotated, Final
 
+from fastapi import Depends, Header
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -27,10 +29,27 @@ from ragdesk.web.shared_responses import (
 RequestKey = tuple[str, ...]
 MakeResponse = Callable[[], Awaitable[Response]]
 RemakeResponse = Callable[[bytes], Awaitable[Response]]
-IDEMPOTENCY_HEADER = "idempotency-key"
 MAX_KEYS = 1_000
 LARGEST_RESPONSE = 200_000  # bytes of an answer that is kept; a larger one is made again
 LONGEST_KEY = 128
+KeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=LONGEST_KEY,
+        description="Sent again with the same body, the request gets the first one's answer; with "
+        "another body it is a 422. The last 1,000 are remembered.",
+    ),
+]
+
+
+async def read_idempotency_key(request: Request, key: KeyHeader = None) -> None:
+    """Note a request's key. A route that gives answers again declares it by this dependency."""
+    request.state.idempotency_key = key
+
+
+IDEMPOTENT: Final = [Depends(read_idempotency_key)]  # the dependencies of such a route
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +81,9 @@ class IdempotencyCache:
         and a retry at another server is refused. A second request that arrives while the first is
         being answered waits for it.
         """
-        key = request.headers.get(IDEMPOTENCY_HEADER)
+        key: str | None = request.state.idempotency_key  # of the dependency: else not declared
         if key is None:
             return await make()
-        if not 1 <= len(key) <= LONGEST_KEY:
-            raise Invalid(f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
         request_key = (who.name, request.method, request.url.path, request.url.query, key)
         recipe = describe_recipe(request_key, who, digest, basis=shared_basis, is_secret=is_secret)
         own_task: asyncio.Task[Response] | None = None

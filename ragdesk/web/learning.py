@@ -43,6 +43,7 @@ from ragdesk.web.learning_access import (
     use_if_open,
 )
 from ragdesk.web.leases import Leases
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute, iter_body
 from ragdesk.web.server_state import ServerState, server_state
 from ragdesk.web.uploads import refuse_full_disk
@@ -104,7 +105,12 @@ async def list_gaps(
     return JSONResponse({"collection": collection, "days": days, "gaps": body})
 
 
-@router.post("/v1/gaps/{gap}/draft", status_code=201, response_model=learning_schemas.DraftOut)
+@router.post(
+    "/v1/gaps/{gap}/draft",
+    status_code=201,
+    response_model=learning_schemas.DraftOut,
+    responses=name_problems(409),
+)
 async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
     gap: str,
     request: Request,
@@ -155,7 +161,12 @@ async def list_drafts(
     return JSONResponse({"drafts": listed})
 
 
-@router.post("/v1/drafts", status_code=201, response_model=learning_schemas.DraftOut)
+@router.post(
+    "/v1/drafts",
+    status_code=201,
+    response_model=learning_schemas.DraftOut,
+    responses=name_problems(409),
+)
 async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agent) -> Response:
     """Propose an FAQ entry: written anew, or what an agent wrote to a customer (``turn``)."""
     state = server_state(request)
@@ -175,7 +186,9 @@ async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agen
     return JSONResponse(kept, 201)
 
 
-@router.patch("/v1/drafts/{draft}", response_model=learning_schemas.DraftOut)
+@router.patch(
+    "/v1/drafts/{draft}", response_model=learning_schemas.DraftOut, responses=name_problems(409)
+)
 async def edit_draft(
     draft: str, body: learning_schemas.DraftEdit, request: Request, who: Agent
 ) -> Response:
@@ -198,7 +211,11 @@ async def edit_draft(
     return JSONResponse(_draft_json(state, await run_in_thread(edit)))
 
 
-@router.post("/v1/drafts/{draft}/approve", response_model=learning_schemas.DraftOut)
+@router.post(
+    "/v1/drafts/{draft}/approve",
+    response_model=learning_schemas.DraftOut,
+    responses=name_problems(409, 507),
+)
 async def approve_draft(
     draft: str, body: learning_schemas.DraftApproval, request: Request, who: Editor
 ) -> Response:
@@ -216,7 +233,11 @@ async def approve_draft(
     return JSONResponse({**_draft_json(state, approved), "job": job})
 
 
-@router.post("/v1/drafts/{draft}/reject", response_model=learning_schemas.DraftOut)
+@router.post(
+    "/v1/drafts/{draft}/reject",
+    response_model=learning_schemas.DraftOut,
+    responses=name_problems(409),
+)
 async def reject_draft(
     draft: str, body: learning_schemas.DraftRejection, request: Request, who: Editor
 ) -> Response:
@@ -229,7 +250,12 @@ async def reject_draft(
     return JSONResponse(_draft_json(state, rejected))
 
 
-@router.post("/v1/corrections", status_code=201, response_model=learning_schemas.DraftOut)
+@router.post(
+    "/v1/corrections",
+    status_code=201,
+    response_model=learning_schemas.DraftOut,
+    responses=name_problems(409),
+)
 async def correct_answer(
     body: learning_schemas.AnswerCorrection, request: Request, who: Agent
 ) -> Response:
