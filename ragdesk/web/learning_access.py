@@ -52,8 +52,9 @@ def may_see_draft(
     """Tell whether somebody may see a draft: its groups, and all documents it quotes, as of today.
 
     And the documents that answers to the questions in it were looked for in, as in the report of
-    gaps. index: None where its collection cannot be opened. Then nobody knows who may see those
-    now. Blocks.
+    gaps. It names no source of what it quotes: all documents of such a uri have to be visible; of
+    one that is gone the draft's own groups decide. index: None where its collection cannot be
+    opened. Then nobody knows who may see those now. Blocks.
     """
     if who.collections and draft.collection not in who.collections:
         return False
@@ -65,8 +66,7 @@ def may_see_draft(
     if index is None:
         return not uris
     sees_quotes = all(
-        sees_uri(index, uri, who) or not index.documents.list_by_uri(uri)  # gone: its groups alone
-        for uri in uris
+        is_visible(document, who) for uri in uris for document in index.documents.list_by_uri(uri)
     )
     return sees_quotes and _may_see_questions(draft, who, index, conversations)
 
