@@ -334,7 +334,8 @@ def _show_drafts(
     effects: Mapping[str, EntryEffect] = {}
     if opened is not None:
         embed = _make_embed(state, opened)
-        effects = state.learning.measure_effects(visible, opened.collection, embed)
+        may_see = make_answer_filter(who, opened.index)
+        effects = state.learning.measure_effects(visible, opened.collection, embed, may_see)
     return {draft.id: _draft_json(state, draft, effects.get(draft.uri)) for draft in visible}
 
 

@@ -196,7 +196,9 @@ def test_an_effect_counts_what_was_asked_since_the_entry_was_published(
         draft = client.post("/v1/drafts", json=body, headers=editor).json()
         approved = client.post(f"/v1/drafts/{draft['id']}/approve", json={}, headers=editor).json()
         assert wait_for_job(client, approved["job"], editor)["state"] == "done"
-        cited = {"citations": [{"uri": f"faq/{draft['id']}.csv"}], "sources": []}
+        facts = {"source": "approved", "digest": "0", "groups": ["staff"]}
+        place = {"uri": f"faq/{draft['id']}.csv", "document": facts}
+        cited = {"citations": [place], "sources": []}
         with keys.database.write() as connection:  # as if it had been answered from it before
             early = {"created": 1_000, "answer": json.dumps(cited)}
             connection.execute(update(TURNS).where(TURNS.c.id == before).values(early))
@@ -205,7 +207,16 @@ def test_an_effect_counts_what_was_asked_since_the_entry_was_published(
         like = Feedback(id="", turn=answered, person="visitor:a:1", role="customer", verdict="up")
         FeedbackStore(keys.database).put(like)
         (published,) = client.get("/v1/drafts?state=published", headers=editor).json()["drafts"]
+        board = {**SECRET_SOURCE, "uri": "board.md", "document": {"source": "api", "digest": "0"}}
+        board["document"]["groups"] = ["board"]
+        ask_badly(answer={**cited, "sources": [board]}, reason=None)
+        ask_badly(answer={**NOT_FOUND, "sources": [board]})
+        listed = "/v1/drafts?state=published"
+        assert client.get(listed, headers=editor).json()["drafts"] == [published]
+        everything = bearer(keys.create("a", scopes=["admin"])[1])
+        (whole,) = client.get(listed, headers=everything).json()["drafts"]
     assert published["effect"] == {"questions": 2, "answered": 1, "liked": 1, "disliked": 0}
+    assert whole["effect"] == {"questions": 4, "answered": 2, "liked": 1, "disliked": 0}
 
 
 def test_personal_data_has_to_be_looked_at(home, keys, editor):
@@ -269,7 +280,29 @@ def test_figures_count_and_name_only_documents_of_the_asker(home, keys, editor, 
         ).json()
         assert (shown["questions"], shown["outcomes"]) == (1, {"not_found": 1})
         assert [document["uri"] for document in shown["documents"]] == ["secrets.md"]
-        assert client.get("/v1/insight", headers=others).json()["documents"] == []
+        assert not shown["limited"]
+        limited = client.get("/v1/insight", headers=others).json()
+        inside = client.get("/v1/insight", headers=editor).json()
+    assert limited["documents"] == []
+    assert (inside["questions"], inside["limited"]) == (1, True)
+
+
+def test_figures_tell_nothing_of_questions_about_hidden_documents(home, keys, ask_badly):
+    """Whatever is asked about a hidden document changes no figure of who may not see it."""
+    others = bearer(keys.create("e", scopes=["ask", "agent"], groups=["others"])[1])
+    ask_badly("Where is my invoice?", answer={**NOT_FOUND, "sources": []})
+    with serving(home, keys) as client:
+        before = client.get("/v1/insight", headers=others).json()
+        cited = {**NOT_FOUND, "citations": [SECRET_SOURCE], "sources": []}
+        for answer in (NOT_FOUND, cited):
+            turn = ask_badly(answer=answer, person="visitor:b:2")
+            dislike = Feedback(id="", turn=turn, person="v", role="customer", verdict="down")
+            FeedbackStore(keys.database).put(dislike)
+        assert client.get("/v1/insight", headers=others).json() == before
+        everything = bearer(keys.create("a", scopes=["admin"])[1])
+        shown = client.get("/v1/insight", headers=everything).json()
+    assert (before["questions"], before["dislikes"]) == (1, 0)
+    assert (shown["questions"], shown["dislikes"]) == (3, 2)
 
 
 def test_a_kept_question_says_what_it_is_about(home, keys, editor):
