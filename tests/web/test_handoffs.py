@@ -400,6 +400,24 @@ def test_a_public_document_opens_no_hidden_one_of_its_name(client, keys):
     assert (shown.status_code, "xylophone" in shown.text) == (200, False)
 
 
+def test_the_queue_is_read_a_page_at_a_time_in_its_order(client, keys, ann, agent):
+    names = [ann.hand_over() for _ in range(5)]
+    for state in ("open", "all"):
+        whole = [one["id"] for one in agent.get(f"/v1/handoffs?state={state}").json()["handoffs"]]
+        read, cursor = [], ""
+        while cursor is not None:
+            page = agent.get(f"/v1/handoffs?state={state}&limit=2{cursor}").json()
+            assert len(page["handoffs"]) <= 2
+            read += [one["id"] for one in page["handoffs"]]
+            cursor = page["next"] and f"&cursor={page['next']}"
+        assert (read, sorted(read)) == (whole, sorted(names))
+    cursor = agent.get("/v1/handoffs?limit=2").json()["next"]
+    for other in ("state=all&", "view=own&"):
+        refused = agent.get(f"/v1/handoffs?{other}limit=2&cursor={cursor}")
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
+    assert ann.get(f"/v1/handoffs?limit=2&cursor={cursor}").status_code == 400
+
+
 def test_names_are_one_line(client, keys, ann):
     talk = ann.begin()
     for name in ("Ann\r\nBcc: eve", "Ann\u0085x"):

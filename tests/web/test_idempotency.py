@@ -66,7 +66,7 @@ def test_a_secret_is_forgotten_and_never_made_twice():
 
     async def retry_late():
         await make_secret(cache, made)
-        while any(task is not None for _, _, task in cache.entries.values()):
+        for _ in range(10):  # what was scheduled runs
             await asyncio.sleep(0)
         with pytest.raises(WrongState, match="shown once"):
             await make_secret(cache, made)

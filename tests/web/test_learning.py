@@ -130,7 +130,7 @@ def test_drafts_of_documents_that_a_reader_may_not_see_are_missing_to_them(home,
         assert draft["groups"] == ["staff"]
         assert draft["sources"][0]["quote"] == CANARY
         assert client.post("/v1/drafts", json=body, headers=others).status_code == 404
-        assert client.get("/v1/drafts", headers=others).json() == {"drafts": []}
+        assert client.get("/v1/drafts", headers=others).json() == {"drafts": [], "next": None}
         url = f"/v1/drafts/{draft['id']}"
         edit = {"question": QUESTION, "answer": ANSWER}
         assert client.patch(url, json=edit, headers=others).status_code == 404
@@ -143,7 +143,7 @@ def test_another_collection_is_missing_to_an_editor_of_one(home, keys, editor):
     body = {"question": QUESTION, "answer": ANSWER}
     with serving(home, keys) as client:
         draft = client.post("/v1/drafts", json=body, headers=editor).json()
-        assert client.get("/v1/drafts", headers=other).json() == {"drafts": []}
+        assert client.get("/v1/drafts", headers=other).json() == {"drafts": [], "next": None}
         for method, path in (
             ("GET", "/v1/gaps"),
             ("GET", "/v1/drafts?collection=default"),
@@ -183,7 +183,10 @@ def test_erasing_a_person_takes_drafts_with_their_words_and_cases(home, keys, ed
         assert [entry["question"] for entry in exported["drafts"]] == [QUESTION]
         erased = client.delete("/v1/persons/visitor:a:1/data", headers=admin).json()["erased"]
         assert (erased["drafts"], erased["cases"]) == (1, 1)
-        assert client.get("/v1/drafts?state=published", headers=editor).json() == {"drafts": []}
+        assert client.get("/v1/drafts?state=published", headers=editor).json() == {
+            "drafts": [],
+            "next": None,
+        }
         assert QUESTION not in cases.read_text(encoding="utf-8")
 
 
@@ -247,6 +250,24 @@ def test_a_correction_waits_for_an_editor(home, keys, editor, ask_badly):
         assert (rejected["state"], rejected["reason"]) == ("rejected", "twice")
     actions = [entry.action for entry in list_audit(keys.database)]
     assert actions[:2] == ["draft.reject", "correction.create"]
+
+
+def test_drafts_are_read_a_page_at_a_time(home, keys, editor):
+    with serving(home, keys) as client:
+        for number in range(5):
+            body = {"question": f"Question {number}?", "answer": ANSWER}
+            assert client.post("/v1/drafts", json=body, headers=editor).status_code == 201
+        whole = client.get("/v1/drafts", headers=editor).json()["drafts"]
+        read, cursor = [], {}
+        while cursor is not None:
+            page = client.get("/v1/drafts", params={"limit": 2, **cursor}, headers=editor).json()
+            read += page["drafts"]
+            cursor = page["next"] and {"cursor": page["next"]}
+        first = client.get("/v1/drafts?limit=2", headers=editor).json()["next"]
+        foreign = {"cursor": first, "state": "published"}
+        assert client.get("/v1/drafts", params=foreign, headers=editor).status_code == 400
+    assert read == whole
+    assert len(read) == 5
 
 
 def test_past_tickets_become_drafts(home, keys, editor):
