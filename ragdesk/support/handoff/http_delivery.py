@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import httpx
 
+from ingest.errors import OutboundFailed
+from ingest.outbound.reply_body import ACCEPTED_ENCODINGS, unpack_body
 from ragdesk.errors import DeliveryFailed
 
 TIMEOUT_SECONDS: Final = 15.0
@@ -36,7 +38,11 @@ class HttpSender:
             timeout=TIMEOUT_SECONDS,
             follow_redirects=False,
             trust_env=False,
-            headers={"User-Agent": "ragdesk", **(headers or {})},
+            headers={
+                "User-Agent": "ragdesk",
+                "Accept-Encoding": ACCEPTED_ENCODINGS,
+                **(headers or {}),
+            },
             auth=httpx.BasicAuth(*login) if login else None,
         )
 
@@ -71,7 +77,10 @@ class HttpSender:
                 if status not in OK_STATUS:
                     wait = _read_seconds(reply.headers.get("retry-after", ""))
                     raise DeliveryFailed(f"{self._name} answered {status}.", retry_after=wait)
-                return _parse_reply(_read_bounded(reply))
+                encoding = reply.headers.get("content-encoding", "")
+                return _parse_reply(unpack_body(reply.iter_raw(), encoding, LARGEST_OUTSIDE_REPLY))
+        except OutboundFailed as error:
+            raise DeliveryFailed(f"{self._name}: {error}") from error
         except httpx.HTTPError as error:
             reason = type(error).__name__
             raise DeliveryFailed(f"{self._name} cannot be reached: {reason}.") from error
@@ -79,15 +88,6 @@ class HttpSender:
     def close(self) -> None:
         """Close its connections."""
         self._client.close()
-
-
-def _read_bounded(reply: httpx.Response) -> bytes:
-    body = bytearray()
-    for piece in reply.iter_bytes(65_536):
-        body += piece
-        if len(body) > LARGEST_OUTSIDE_REPLY:
-            raise DeliveryFailed("The reply is longer than any that is expected.")
-    return bytes(body)
 
 
 def _parse_reply(body: bytes) -> Any:
