@@ -27,7 +27,7 @@ from ragdesk.web.shared_responses import (
 )
 
 RequestKey = tuple[str, ...]
-Entry = tuple[bytes, Hashable, asyncio.Task[Response] | None]
+RequestEntry = tuple[bytes, Hashable, asyncio.Task[Response] | None]
 MakeResponse = Callable[[], Awaitable[Response]]
 RemakeResponse = Callable[[bytes], Awaitable[Response]]
 IDEMPOTENCY_HEADER = "idempotency-key"
@@ -44,7 +44,7 @@ class IdempotencyCache:
     An entry without a task is of a secret that was given, and is kept no more.
     """
 
-    entries: OrderedDict[RequestKey, Entry] = field(default_factory=OrderedDict)
+    entries: OrderedDict[RequestKey, RequestEntry] = field(default_factory=OrderedDict)
     shared: SharedResponses | None = None
     secret_seconds: float = SECRET_SECONDS
 
@@ -133,7 +133,7 @@ class IdempotencyCache:
         return bytes(task.result().body)
 
     def _store_entry(
-        self, request_key: RequestKey, entry: Entry, keep_seconds: float | None
+        self, request_key: RequestKey, entry: RequestEntry, keep_seconds: float | None
     ) -> None:
         """Keep what is being made. keep_seconds: for so long once it is made; None: for good."""
         digest, basis, task = entry
