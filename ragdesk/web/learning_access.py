@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -35,8 +35,10 @@ def make_answer_filter(who: Principal, index: Index) -> MaySeeAnswer | None:
     if groups is None:
         return None
 
+    known: dict[Hashable, bool] = {}
+
     def may_see(kept: Mapping[str, Any]) -> bool:
-        return has_readable_sources(kept, lambda own: not own or bool(own & groups), index)
+        return has_readable_sources(kept, lambda own: not own or bool(own & groups), index, known)
 
     return may_see
 
