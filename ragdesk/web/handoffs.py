@@ -18,8 +18,9 @@ from ragdesk.support.handoff.handoff import Handoff, HandoffContact
 from ragdesk.support.handoff.handoff_desk import HandoffAgent, HandoffRequest
 from ragdesk.support.handoff.handoff_rules import is_staffed
 from ragdesk.support.handoff.handoff_states import HandoffAction, HandoffState
-from ragdesk.support.handoff.handoff_store import OPEN_HANDOFF_STATES
+from ragdesk.support.handoff.handoff_store import OPEN_HANDOFF_STATES, handoff_place
 from ragdesk.support.sign_in.audit_log import AuditAction
+from ragdesk.web import cursors
 from ragdesk.web import handoff_schemas as shapes
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
@@ -83,33 +84,49 @@ async def open_handoff(body: shapes.HandoffIn, request: Request, who: Participan
 
 
 @router.get("/v1/handoffs", response_model=shapes.HandoffsOut)
-async def list_handoffs(
+async def list_handoffs(  # noqa: PLR0913, one parameter a part of the request
     request: Request,
     who: Participant,
+    *,
     state: StateName = "open",
     conversation: Annotated[str | None, Query(max_length=64)] = None,
     view: Annotated[Literal["own", "queue"] | None, Query(description="queue: agents'.")] = None,
+    cursor: Annotated[str | None, Query(max_length=4_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_HANDOFFS)] = MOST_HANDOFFS,
 ) -> Response:
-    """List hand-offs: for agents the queue of their collections, oldest first; else one's own."""
+    """List hand-offs: for agents the queue of their collections, oldest first; else one's own.
+
+    With closed ones the last changed first.
+    """
     server = server_state(request)
     role: HandoffRole = "agent" if view != "own" and "agent" in who.scopes else "customer"
     authorize(who, "agent" if role == "agent" or view == "queue" else "ask")
     handoffs = server.support.handoffs
+    states = _list_states(state)
+    scope = f"handoffs\0{who.name}\0{role}\0{state}\0{conversation}"
+    after = cursors.read_row(cursor, scope=scope, secret=server.secret)
 
     def read() -> Response:
         listed = handoffs.store.list_handoffs(
-            _list_states(state),
+            states,
             collections=who.collections,
             person=None if role == "agent" else who.person,
             conversation=conversation,
-            limit=MOST_HANDOFFS,
+            after=after,
+            limit=limit + 1,
         )
+        page = listed[:limit]
+        following = None
+        if len(listed) > limit:
+            last = handoff_place(page[-1], states)
+            following = cursors.sign_row(last, scope=scope, secret=server.secret)
         counts = handoffs.store.count_states(who.collections) if role == "agent" else {}
         body = {
-            "handoffs": [describe_handoff(one, handoffs, who, role) for one in listed],
+            "handoffs": [describe_handoff(one, handoffs, who, role) for one in page],
             "counts": counts,
             "staffed": is_staffed(handoffs.options),
             "enabled": handoffs.options.enabled,
+            "next": following,
         }
         return JSONResponse(body)
 

@@ -29,7 +29,6 @@ from ragdesk.errors import (
     error_status,
     public_words,
 )
-from ragdesk.request_context import current_request
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("ragdesk.web")
@@ -49,15 +48,16 @@ CLIENT_CLOSED = 499  # as proxies write it down: the client closed its connectio
 
 
 def build_problem(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:
-    """Write a problem. ``code`` is stable; ``detail`` is for a person, the id for the log."""
-    context = current_request()
+    """Write a problem. ``code`` is stable; ``detail`` is for a person.
+
+    The request's id is in the header alone: what must not be told apart has one body.
+    """
     return {
         "type": f"urn:ragdesk:problem:{code}",
         "title": http.HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": detail,
-        **({"request_id": context.id} if context else {}),
         **more,
     }
 

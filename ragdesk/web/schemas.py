@@ -243,5 +243,4 @@ class ProblemOut(BaseModel):
     status: int
     code: str
     detail: str
-    request_id: str | None = None
     errors: list[dict[str, str]] | None = None

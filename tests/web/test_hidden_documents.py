@@ -54,8 +54,6 @@ def journey(client, headers, uri: str) -> list:
             fields["location"] = fields["location"].rpartition("/")[0]
         kind = fields["content-type"]
         body = response.json() if "json" in kind else response.text
-        if "problem" in kind:
-            assert body.pop("request_id") == response.headers["x-request-id"]
         seen.append(plain([response.status_code, fields, body], uri))
 
     def look() -> None:
