@@ -28,7 +28,7 @@ demo: $(BIN)/.cpu  ## install, take in the sample company, answer two questions
 	$(BIN)/ragdesk demo
 
 test: $(BIN)/.dev  ## everything that pip alone can install
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not real and not gpu' $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not real and not gpu' $(PYTEST_ARGS)
 
 test-deps:  ## Debian packages for make test-real (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends \
