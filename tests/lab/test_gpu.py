@@ -21,13 +21,16 @@ for name in ("faiss", "vllm", "opencc", "Stemmer", "onnx", "onnxruntime", "httpx
     sys.modules[name] = None
 from tests.lab.gpu import embedding
 sizes = embedding.Sizes(matrix=64, texts=4, tokens=12, batch=2, rounds=1)
-rows = embedding.measure("cpu", sizes, cache=pathlib.Path(sys.argv[1]))
+rows = embedding.measure("cpu", sizes, sys.argv[2], cache=pathlib.Path(sys.argv[1]))
 print(len(rows), float(rows[0]["tokens/s"].replace(",", "")) > 0)
 """
 
 
-def test_embedding_is_measured_without_faiss_and_vllm(cache):
-    command = [sys.executable, "-c", BARE, str(cache)]
+@pytest.mark.parametrize(
+    "name", ["packaged-english", pytest.param("packaged", marks=pytest.mark.real)]
+)
+def test_embedding_is_measured_without_faiss_and_vllm(name, cache):
+    command = [sys.executable, "-c", BARE, str(cache), name]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["2", "True"]
