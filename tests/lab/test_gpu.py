@@ -14,6 +14,7 @@ from tests.lab.gpu import embedding, search, writing
 from tests.lab.quality import writer
 
 ROOT = Path(__file__).parents[2]
+MODELS = ["packaged-english", pytest.param("packaged", marks=pytest.mark.real)]  # ten seconds each
 # A machine without FAISS, vLLM and all that only other parts need.
 BARE = """
 import pathlib, sys
@@ -26,9 +27,7 @@ print(len(rows), float(rows[0]["tokens/s"].replace(",", "")) > 0)
 """
 
 
-@pytest.mark.parametrize(
-    "name", ["packaged-english", pytest.param("packaged", marks=pytest.mark.real)]
-)
+@pytest.mark.parametrize("name", MODELS)
 def test_embedding_is_measured_without_faiss_and_vllm(name, cache):
     command = [sys.executable, "-c", BARE, str(cache), name]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -36,7 +35,7 @@ def test_embedding_is_measured_without_faiss_and_vllm(name, cache):
     assert done.stdout.split() == ["2", "True"]
 
 
-@pytest.mark.parametrize("name", ["packaged", "packaged-english"])
+@pytest.mark.parametrize("name", MODELS)
 def test_operations_are_those_that_torch_counts(name, cache):
     alone = embedding.open_alone(model_files.find_model(name, cache), "cpu")
     alone.transformer.set_attn_implementation("eager")  # torch counts no other on a CPU
