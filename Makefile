@@ -27,8 +27,10 @@ $(BIN)/.real: $(BIN)/.dev
 demo: $(BIN)/.cpu  ## install, take in the sample company, answer two questions
 	$(BIN)/ragdesk demo
 
+# Compiled first: some tests start the program anew, and where no bytecode may be written, each would compile it.
 test: $(BIN)/.dev  ## everything that pip alone can install
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not real and not gpu' $(PYTEST_ARGS)
+	$(BIN)/python -m compileall -q ragdesk ingest indexes eval
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m 'not real and not gpu' $(PYTEST_ARGS)
 
 test-deps:  ## Debian packages for make test-real (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends \

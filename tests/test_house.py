@@ -1,12 +1,15 @@
 """The house keeps its shape: who may import whom, and which file opens which door."""
 
 import ast
+import functools
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("ragdesk", "ingest", "indexes", "eval")
@@ -119,11 +122,21 @@ NAMES_OF_CONTRACT = {
 }
 
 
-def files() -> Iterator[tuple[str, ast.Module, str]]:
+@functools.cache
+def files() -> list[tuple[str, ast.Module, str]]:
+    """Parse every file, once for all tests."""
+    read = []
     for room in ROOMS:
         for file in sorted((ROOT / room).rglob("*.py")):
             source = file.read_text(encoding="utf-8")
-            yield file.relative_to(ROOT).as_posix(), ast.parse(source), source
+            read.append((file.relative_to(ROOT).as_posix(), ast.parse(source), source))
+    return read
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_files() -> Iterator[None]:
+    yield
+    files.cache_clear()
 
 
 def imports() -> Iterator[tuple[str, str]]:

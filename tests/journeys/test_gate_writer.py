@@ -10,7 +10,7 @@ import pytest
 from engines import running
 from scripted_writer import app
 
-from eval import compare, gate, report
+from eval import compare, gate
 from eval.release import release_run
 from eval.release_outcome import FAILED, PASSED
 from eval.run import RunOptions, run_cases
@@ -23,6 +23,7 @@ from tests.lab.quality import handbook
 
 CASES = [case for case in handbook.cases() if case.answerable][::2]
 SHARE = 0.3
+HELD = gate.Gate(tests=(gate.parse_gate_line("hard_violations.ci_high <= 0.2"),))
 METRICS = ("hard_violations", "citation_recall", "faithfulness")
 
 
@@ -33,7 +34,7 @@ def written(company, packaged):
 
 
 def _written(home, packaged, folder, failed):
-    """Ask through the scripted model; ``keep`` says whatever it wrote, checked or not."""
+    """Ask through the scripted model, and judge; ``keep`` says what it wrote, checked or not."""
     with running(app(share=SHARE)) as url:
         settings = replace(
             Settings(),
@@ -43,18 +44,16 @@ def _written(home, packaged, folder, failed):
         desks = Workspace(home, settings, packaged)
         with desks.open_collection("default") as opened, DeskTarget(opened, desks.close) as target:
             run_cases(CASES, target, folder, RunOptions(jobs=2))
-    return report.measure_run(folder)
+    return release_run(folder, HELD)
 
 
 def test_verification_off_fails_the_gate_and_on_is_significantly_more_faithful(written, tmp_path):
     on = written(tmp_path / "on", "drop")
     off = written(tmp_path / "off", "keep")
-    assert not on.errors, on.errors[:3]
-    assert not off.errors, off.errors[:3]
-    held = gate.Gate(tests=(gate.parse_gate_line("hard_violations.ci_high <= 0.2"),))
-    assert release_run(tmp_path / "on", held).exit_code == PASSED
-    broken = release_run(tmp_path / "off", held)
-    assert broken.exit_code == FAILED
-    assert broken.failed_verdicts[0].cases
+    assert not on.report.errors, on.report.errors[:3]
+    assert not off.report.errors, off.report.errors[:3]
+    assert on.exit_code == PASSED
+    assert off.exit_code == FAILED
+    assert off.failed_verdicts[0].cases
     found = compare.compare_runs(tmp_path / "off", tmp_path / "on", METRICS)
     assert {one.name for one in found if one.call == "worse"}, compare.comparison_as_json(found)

@@ -5,7 +5,7 @@ import pytest
 from tests.resilience.support_worlds import live, switched_off_checks
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, pytest.param(1, marks=pytest.mark.real)])
 def test_nobody_reads_what_others_leave_at_a_desk(tmp_path, number):
     tally = live(tmp_path, [20261130, number], is_small=True)
     assert not tally.leaks, tally.leaks[:5]

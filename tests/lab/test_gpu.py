@@ -14,6 +14,7 @@ from tests.lab.gpu import embedding, search, writing
 from tests.lab.quality import writer
 
 ROOT = Path(__file__).parents[2]
+MODELS = ["packaged-english", pytest.param("packaged", marks=pytest.mark.real)]  # ten seconds each
 # A machine without FAISS, vLLM and all that only other parts need.
 BARE = """
 import pathlib, sys
@@ -21,19 +22,20 @@ for name in ("faiss", "vllm", "opencc", "Stemmer", "onnx", "onnxruntime", "httpx
     sys.modules[name] = None
 from tests.lab.gpu import embedding
 sizes = embedding.Sizes(matrix=64, texts=4, tokens=12, batch=2, rounds=1)
-rows = embedding.measure("cpu", sizes, cache=pathlib.Path(sys.argv[1]))
+rows = embedding.measure("cpu", sizes, sys.argv[2], cache=pathlib.Path(sys.argv[1]))
 print(len(rows), float(rows[0]["tokens/s"].replace(",", "")) > 0)
 """
 
 
-def test_embedding_is_measured_without_faiss_and_vllm(cache):
-    command = [sys.executable, "-c", BARE, str(cache)]
+@pytest.mark.parametrize("name", MODELS)
+def test_embedding_is_measured_without_faiss_and_vllm(name, cache):
+    command = [sys.executable, "-c", BARE, str(cache), name]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["2", "True"]
 
 
-@pytest.mark.parametrize("name", ["packaged", "packaged-english"])
+@pytest.mark.parametrize("name", MODELS)
 def test_operations_are_those_that_torch_counts(name, cache):
     alone = embedding.open_alone(model_files.find_model(name, cache), "cpu")
     alone.transformer.set_attn_implementation("eager")  # torch counts no other on a CPU

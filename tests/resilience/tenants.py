@@ -161,8 +161,11 @@ def _less(text: str, echoed: tuple[str, str]) -> str:
     return json.dumps(reply)
 
 
-def live(home: Path, seed: list[int]) -> Seen:
-    """Furnish a world, let everybody ask for everything, and hold the replies against the keys."""
+def live(home: Path, seed: list[int], most: int | None = None) -> Seen:
+    """Furnish a world, let everybody ask for everything, and hold the replies against the keys.
+
+    most: documents that are asked for, where a few do.
+    """
     dice = np.random.default_rng(seed)
     tally = Seen()
     log = _Lines()
@@ -172,7 +175,7 @@ def live(home: Path, seed: list[int]) -> Seen:
     try:
         app = api.build_app(Workspace(home, Settings(), HashEmbedder()), KeyStore(home))
         with TestClient(app, base_url="http://localhost:8080") as client:
-            for target in documents:
+            for target in documents[:most]:
                 for who in holders:
                     _hold(who, collect_replies(client, who, target), target, documents, tally)
     finally:

@@ -231,12 +231,11 @@ class Trial:
 
 
 def trials(
-    folder: Path, kind: str, places: Sequence[str], modes: Sequence[str] = MODES
+    folder: Path, run: Jobs, kind: str, places: Sequence[str], modes: Sequence[str] = MODES
 ) -> list[Outcome]:
     """Fail at each place in each way."""
-    with jobs() as run:
-        trial = Trial(folder, run, kind)
-        return [trial.fails(where, mode) for where in places for mode in modes]
+    trial = Trial(folder, run, kind)
+    return [trial.fails(where, mode) for where in places for mode in modes]
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
@@ -286,9 +285,9 @@ def main() -> None:
         fork_jobs()
         return
     places = [name for name in failpoints.FAILPOINTS if name not in RESTORING]
-    with tempfile.TemporaryDirectory() as folder:
-        outcomes = trials(Path(folder, "job"), "job", places)
-        outcomes += trials(Path(folder, "restore"), "restore", RESTORING)
+    with tempfile.TemporaryDirectory() as folder, jobs() as run:
+        outcomes = trials(Path(folder, "job"), run, "job", places)
+        outcomes += trials(Path(folder, "restore"), run, "restore", RESTORING)
     print(body(outcomes))
     if not options.dry:
         command = "python -m tests.resilience.write_failures"

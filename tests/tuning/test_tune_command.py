@@ -11,7 +11,7 @@ from ragdesk.answering.reading.reader_weights import read_reader_weights
 from ragdesk.cli.main import cli
 
 SHORT = (
-    "--from", "none", "--layers", "2", "--trained", "1", "--tables", "60", "--most", "64",
+    "--from", "none", "--layers", "2", "--trained", "1", "--tables", "20", "--most", "16",
     "--held-out", "0.3", "--minutes", "3",
 )  # fmt: skip
 

@@ -16,6 +16,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("published")
     publish(home, "default", {**TEXTS, SECRET: CANARY}, secrets=frozenset({"staff"}))
     publish(home, "other", {"only-here.md": "Only here: the marmalade is orange.\n"})
+    KeyStore(home).close()  # its tables are brought to the newest revision once, not by every test
     return home
 
 
