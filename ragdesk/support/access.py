@@ -182,7 +182,8 @@ def authorize(
     theirs. owner: the person whom a conversation or hand-off belongs to; NotFound for another.
     """
     if scope not in who.scopes:
-        raise Forbidden(f"This key may not do that: it lacks the scope {scope!r}.")
+        hint = "" if who.scopes else " With a publishable key, send X-Visitor as well."
+        raise Forbidden(f"This key may not do that: it lacks the scope {scope!r}.{hint}")
     if collection is not None and who.collections and collection not in who.collections:
         raise NotFound(f"No collection {collection!r}.")
     if owner is not None and owner != who.person:
