@@ -63,7 +63,7 @@ format: $(BIN)/.dev  ## put the code in order
 # The image: what it installs, of what it consists, and itself (ragdesk/deploy/install.md).
 REQUIREMENTS := ragdesk/deploy/requirements
 LOCK := .venv-build/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes
-PARTS := --extra postgres --extra oidc --extra tokens --extra ocr
+PARTS := --extra postgres --extra oidc --extra tokens --extra ocr --extra mcp --extra otel
 IMAGE ?= ragdesk
 BASE  ?= docker.io/library/python:3.12-slim-bookworm
 

@@ -11,6 +11,7 @@ ROUTE_ACCESS = {
     ("GET", "/healthz"): "public",
     ("GET", "/readyz"): "public",
     ("GET", "/openapi.json"): "public",
+    ("GET", "/docs"): "public",
     ("GET", "/page/logo"): "public",
     ("GET", "/v1/page"): "public",
     ("GET", "/widget"): "public",

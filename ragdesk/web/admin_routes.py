@@ -1,7 +1,8 @@
 """Routes of the desk as a whole: its settings, and its health, for administrators of all of it."""
 
 import time
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
 router = APIRouter(route_class=StrictRoute, tags=["server"])
+HOME_LABEL: Final = "HOME"
 DeskKeeper = Annotated[Principal, Depends(require_scope("admin"))]
 
 
@@ -39,7 +41,7 @@ async def settings(request: Request, who: DeskKeeper) -> Response:
         }
         for row in rows
     ]
-    return JSONResponse({"home": str(state.workspace.home.absolute()), "settings": listed})
+    return JSONResponse({"home": state.workspace.home.absolute().name, "settings": listed})
 
 
 def _is_plain(value: object) -> bool:
@@ -51,11 +53,16 @@ def _check_home(state: ServerState) -> list[dict[str, str]]:
         {
             "what": finding.what,
             "state": finding.state,
-            "observed": finding.found,
-            "remedy": finding.remedy,
+            "observed": _hide_home(finding.found, state.workspace.home),
+            "remedy": _hide_home(finding.remedy, state.workspace.home),
         }
         for finding in check_open_home(state.workspace)
     ]
+
+
+def _hide_home(text: str, home: Path) -> str:
+    """Return words of a check without the home's place on this machine."""
+    return text.replace(str(home.absolute()), HOME_LABEL).replace(str(home), HOME_LABEL)
 
 
 @router.get("/v1/health", response_model=admin_schemas.HealthOut)

@@ -27,7 +27,9 @@ from ragdesk.web import schemas, stream
 from ragdesk.web.answer_basis import describe_basis
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
+from ragdesk.web.event_schemas import ANSWER_EVENTS, describe_event_stream
 from ragdesk.web.handoff_answers import stream_notice
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases, RequestLeases
 from ragdesk.web.question_answering import (
     QuestionContext,
@@ -44,15 +46,16 @@ from ragdesk.web.server_state import ServerState, server_state
 
 router = APIRouter(route_class=StrictRoute, tags=["answers"])
 Asker = Annotated[Principal, Depends(require_scope("ask"))]
-STREAM_CONTENT = {
-    "text/event-stream": {
-        "schema": {"type": "string"},
-        "example": 'event: delta\ndata: {"text":"You have 30 days. [1]"}\n\n',
-    }
-}
+STREAM_CONTENT = describe_event_stream(
+    ANSWER_EVENTS, 'event: delta\ndata: {"text":"You have 30 days. [1]"}\n\n'
+)
 
 
-@router.post("/v1/answers", responses={200: {"model": Answer, "content": STREAM_CONTENT}})
+@router.post(
+    "/v1/answers",
+    responses={200: {"model": Answer, "content": STREAM_CONTENT}},
+    dependencies=IDEMPOTENT,
+)
 async def answer(ask: schemas.Ask, request: Request, who: Asker, leases: Leases) -> Response:
     """Answer a question from the documents, with citations; as JSON, or streamed.
 
@@ -143,7 +146,11 @@ async def _pass_on(
     )
 
 
-@router.post("/v1/search", response_model=SearchResult)
+@router.post(
+    "/v1/search",
+    response_model=SearchResult,
+    dependencies=IDEMPOTENT,
+)
 async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leases) -> Response:
     """Find the passages nearest to a query."""
     state = server_state(request)

@@ -14,6 +14,7 @@ from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.errors import error_status
 from ragdesk.metrics import Metrics
+from ragdesk.request_context import Tracer
 from ragdesk.settings import Settings
 from ragdesk.support.chat_channels.chat_store import ChatStore
 from ragdesk.support.key_store import KeyStore
@@ -24,6 +25,7 @@ from ragdesk.support.sign_in.audit_log import AuditAction, note_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.support.sign_in.request_counts import RequestCounts
+from ragdesk.telemetry import make_slow_log, open_tracer
 from ragdesk.web import (
     admin_routes,
     answer_caching,
@@ -51,7 +53,6 @@ from ragdesk.web import (
     person_routes,
     problems,
     retrieval_routes,
-    schemas,
     session_routes,
     site_routes,
     visitor_routes,
@@ -116,16 +117,19 @@ ROUTERS = (
 ROUTES = tuple(
     sorted({getattr(route, "path", "") for router in ROUTERS for route in router.routes})
 )
-PROBLEM_RESPONSE = {"model": schemas.ProblemOut, "description": "A problem (RFC 9457)."}
 API_DESCRIPTION = "Answers from your own documents, with citations you can check."
 
 
 class DeskApi(DescribedApi):
-    """The app. What only its outermost layer answers is translated, too: an unexpected error."""
+    """The app. What only its outermost layer answers is translated, too: an unexpected error.
+
+    It is counted and logged with its request as well, and its reply has the safe headers.
+    """
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Return all layers of the app, within the one that translates errors."""
-        return OpenAiErrorTranslation(super().build_middleware_stack())
+        """Return all layers of the app, within the ones that translate errors and count."""
+        stack = OpenAiErrorTranslation(super().build_middleware_stack())
+        return RequestMiddleware(stack, self.state.metrics, self.state.tracer)
 
 
 def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> FastAPI:
@@ -133,7 +137,8 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
     options = workspace.settings.serve
     authenticator = _make_authenticator(workspace.settings, keys)
     limits = _make_limits(workspace.settings, keys, authenticator)
-    metrics = Metrics(ROUTES)
+    metrics = Metrics(ROUTES, make_slow_log(workspace.settings.telemetry.slow_seconds))
+    tracer = open_tracer(workspace.settings.telemetry)
     open_collections = _make_open_collections(workspace, metrics)
     cipher = make_text_cipher(workspace.settings.support)
     learning_state = make_learning_state(workspace, keys.database, cipher)
@@ -170,12 +175,8 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
-            _close_at_end(ending, state)
-            try:
-                await workspace.start()
-            except ModelMissing as error:
-                app.state.failed = error  # for whoever runs the server: it tells no one else
-                raise
+            _close_at_end(ending, state, tracer)
+            await _load_model(app, workspace)
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             _start_background(ending, app, upkeep=upkeep)
             state.ready = True
@@ -184,21 +185,27 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
             finally:
                 state.ready = False
 
-    app = _make_app(lifespan)
+    app = _make_app(lifespan, metrics, tracer)
     app.state.origins = {}  # of the settings: whoever reads them says where each came from
     _add_middleware(app, options)
-    _add_gate(app, options.root_path, authenticator, limits, metrics)
+    _add_gate(app, options.root_path, authenticator, limits)
     return app
 
 
-def _add_gate(
-    app: FastAPI, root_path: str, gate: Authenticator, limits: RequestLimits, metrics: Metrics
-) -> None:
+async def _load_model(app: FastAPI, workspace: Workspace) -> None:
+    """Load the language model that runs in this process."""
+    try:
+        await workspace.start()
+    except ModelMissing as error:
+        app.state.failed = error  # for whoever runs the server: it tells no one else
+        raise
+
+
+def _add_gate(app: FastAPI, root_path: str, gate: Authenticator, limits: RequestLimits) -> None:
     """Add what decides who comes in, behind what proxies say of them."""
     app.state.gate = gate
     app.add_middleware(AuthMiddleware, gate=gate, limits=limits, root_path=root_path)
     app.add_middleware(ProxyMiddleware, root_path=root_path, proxies=gate.proxies)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
 
 
 def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
@@ -211,9 +218,13 @@ def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
     app.add_middleware(health_routes.PageFiles)
 
 
-def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None:
+def _close_at_end(
+    ending: contextlib.AsyncExitStack, state: ServerState, tracer: Tracer | None
+) -> None:
     """Have what a server opened closed at its end, the last of these first."""
     seconds = state.options.drain_seconds
+    if tracer is not None:
+        ending.push_async_callback(asyncio.to_thread, tracer.close)
     ending.push_async_callback(state.workspace.close)
     ending.push_async_callback(state.replicas.close)
     ending.callback(state.open_collections.close)
@@ -321,6 +332,8 @@ def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollec
 
 def _make_app(
     lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
+    metrics: Metrics,
+    tracer: Tracer | None,
 ) -> FastAPI:
     app = DeskApi(
         title="ragdesk",
@@ -330,10 +343,10 @@ def _make_app(
         redoc_url=None,
         redirect_slashes=False,  # an address with one slash too many is none
         lifespan=lifespan,
-        responses={"default": PROBLEM_RESPONSE},
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.state.metrics, app.state.tracer = metrics, tracer  # for the outermost layer
     return app
 
 

@@ -21,6 +21,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from ragdesk.errors import Forbidden, Overloaded, Unauthenticated, WrongHost
+from ragdesk.request_context import run_in_pool
 from ragdesk.support import access
 from ragdesk.support.access import LOCAL_PRINCIPAL, Principal, authorize
 from ragdesk.support.sign_in.identity import Identity, IdentityStore
@@ -117,9 +118,7 @@ class Authenticator:
         """
         if not self.identities.keys.database.is_shared:
             return self.authenticate(shown)
-        return await asyncio.get_running_loop().run_in_executor(
-            self.threads, self.authenticate, shown
-        )
+        return await run_in_pool(self.threads, self.authenticate, shown)
 
     async def refuse_slowly(self, peer: Any) -> None:
         """Wait until a request without a valid key may be refused. Raises Overloaded.

@@ -19,7 +19,7 @@ from ragdesk.web.proxies import PROXY_HOST
 # Answered without a key.
 KEYLESS_PATHS: Final = (
     *("/", "/admin", "/inbox"),
-    *("/healthz", "/readyz", "/openapi.json", "/v1/sign-in", "/v1/page"),
+    *("/healthz", "/readyz", "/openapi.json", "/docs", "/v1/sign-in", "/v1/page"),
     *("/widget", "/widget.js"),
 )
 # The door of channels looks itself at what each message is proven with.

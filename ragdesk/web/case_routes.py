@@ -19,7 +19,9 @@ from ragdesk.support.access import Principal
 from ragdesk.web import admin_schemas, cursors
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
 
@@ -54,7 +56,13 @@ def _case_json(case: Case) -> dict[str, Any]:
     return {name: values[name] for name in admin_schemas.CaseOut.model_fields}
 
 
-@router.post(CASES_PATH, status_code=201, response_model=admin_schemas.CaseOut)
+@router.post(
+    CASES_PATH,
+    status_code=201,
+    response_model=admin_schemas.CaseOut,
+    responses=name_problems(409),
+    dependencies=IDEMPOTENT,
+)
 async def keep(
     collection: str,
     ask: admin_schemas.CaseIn,
@@ -115,7 +123,7 @@ async def download_cases(collection: str, who: CaseKeeper, leases: Leases) -> Re
     return Response(format_case_lines(kept), media_type="application/jsonl", headers=headers)
 
 
-@router.delete(f"{CASES_PATH}/{{case}}", status_code=204)
+@router.delete(f"{CASES_PATH}/{{case}}", status_code=204, responses=name_problems(409))
 async def remove_case(
     collection: str, case: str, request: Request, who: CaseKeeper, leases: Leases
 ) -> Response:

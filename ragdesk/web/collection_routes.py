@@ -18,6 +18,7 @@ from ragdesk.web.auth import require_scope
 from ragdesk.web.document_list import name_source
 from ragdesk.web.leases import Leases
 from ragdesk.web.open_collections import COLLECTION_NAME
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
 
@@ -57,7 +58,7 @@ async def skipped(  # noqa: PLR0913, one parameter a part of the request
     )
 
 
-@router.delete("/v1/collections/{collection}", status_code=204)
+@router.delete("/v1/collections/{collection}", status_code=204, responses=name_problems(409))
 async def remove(
     collection: str,
     request: Request,

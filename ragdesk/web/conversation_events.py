@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Header, Query
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -15,7 +15,9 @@ from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
 from ragdesk.web.auth import reidentify_request, require_scope
 from ragdesk.web.conversation_access import open_conversation, use_answer_view
+from ragdesk.web.conversation_schemas import TurnOut
 from ragdesk.web.conversation_turns import describe_turn
+from ragdesk.web.event_schemas import DeletedEventOut, StateEventOut, describe_event_stream
 from ragdesk.web.leases import Leases
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
@@ -27,21 +29,26 @@ RETRY_MILLISECONDS: Final = 1_000  # after which a page comes again
 HEARTBEAT_SECONDS: Final = 15.0  # a proxy ends a stream that is silent for longer
 RECHECK_SECONDS: Final = 5.0  # after which it is asked again whether somebody may follow
 RETRY_LINE: Final = f"retry: {RETRY_MILLISECONDS}\n\n".encode()
-EVENT_CONTENT: Final = {
-    "text/event-stream": {
-        "schema": {"type": "string"},
-        "example": 'event: state\ndata: {"state":"with_person"}\n\n',
-    }
-}
+EVENT_CONTENT: Final = describe_event_stream(
+    {"state": StateEventOut, "turn": TurnOut, "deleted": DeletedEventOut},
+    'event: state\ndata: {"state":"with_person"}\n\n',
+    numbered=frozenset({"turn"}),
+)
 
 
-@router.get("/v1/conversations/{conversation}/events", responses={200: {"content": EVENT_CONTENT}})
-async def follow_conversation(
+@router.get(
+    "/v1/conversations/{conversation}/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": EVENT_CONTENT}},
+)
+async def follow_conversation(  # noqa: PLR0913, one parameter a part of the request
     conversation: str,
     request: Request,
     who: Follower,
     leases: Leases,
+    *,
     after: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+    last_event_id: Annotated[str | None, Header(description="Goes before `after`.")] = None,
 ) -> Response:
     """Follow a conversation: ``turn`` for each new turn, ``state`` first and at each change.
 
@@ -50,7 +57,7 @@ async def follow_conversation(
     """
     state = server_state(request)
     opened = await open_conversation(state, conversation, who)
-    last = _last_number(request, after)
+    last = _last_number(last_event_id or "", after)
     if last is None:
         turns = await run_in_thread(state.conversations.list_last_turns, opened.id, 1)
         last = turns[0].number if turns else 0
@@ -138,8 +145,7 @@ async def _read_fresh(
         ]
 
 
-def _last_number(request: Request, after: int | None) -> int | None:
-    sent = request.headers.get("last-event-id", "")
+def _last_number(sent: str, after: int | None) -> int | None:
     return int(sent) if sent.isdecimal() and len(sent) < 10 else after  # noqa: PLR2004, of 32 bits
 
 

@@ -38,6 +38,7 @@ from ragdesk.web.conversation_turns import (
     describe_feedback,
     describe_turn,
 )
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
@@ -46,7 +47,12 @@ Speaker = Annotated[Principal, Depends(require_scope("ask"))]
 STAFF_KINDS = ("local", "key", "staff")  # who may open what was shared inside the house
 
 
-@router.post("/v1/conversations", response_model=shapes.ConversationOut, status_code=201)
+@router.post(
+    "/v1/conversations",
+    response_model=shapes.ConversationOut,
+    status_code=201,
+    dependencies=IDEMPOTENT,
+)
 async def begin_conversation(
     start: shapes.ConversationIn, request: Request, who: Speaker
 ) -> Response:
@@ -190,7 +196,11 @@ async def show_shared(
         return await _respond_with_turns(state, opened, who, view, after=after, limit=limit)
 
 
-@router.post("/v1/feedback", response_model=shapes.FeedbackOut)
+@router.post(
+    "/v1/feedback",
+    response_model=shapes.FeedbackOut,
+    dependencies=IDEMPOTENT,
+)
 async def give_feedback(judgement: shapes.FeedbackIn, request: Request, who: Speaker) -> Response:
     """Say what one thinks of an answer in a conversation; again changes it."""
     state = server_state(request)

@@ -41,9 +41,11 @@ from ragdesk.web.document_list import (
     name_source,
     select_documents,
 )
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.jobs import DocumentJob
 from ragdesk.web.leases import Leases
 from ragdesk.web.open_collections import COLLECTION_NAME
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.proxies import outer_path
 from ragdesk.web.request_body import StrictRoute, iter_body
 from ragdesk.web.request_middleware import has_body
@@ -63,6 +65,8 @@ GroupsParam = Annotated[
     Query(max_length=1_000, description="Groups, with commas between them. None: everybody."),
 ]
 DOCUMENTS_PATH = "/v1/collections/{collection}/documents"
+LOCATION = {"description": "Of the job.", "required": True, "schema": {"type": "string"}}
+LOCATED: dict[int | str, dict[str, Any]] = {202: {"headers": {"Location": LOCATION}}}
 NO_BODY_MESSAGE = "The body is empty. Send the bytes of the document as the body."
 RAW_BODY = {
     "requestBody": {
@@ -216,6 +220,8 @@ class OpenFileResponse(FileResponse):
     status_code=202,
     response_model=schemas.JobOut,
     openapi_extra=RAW_BODY,
+    responses={**LOCATED, **name_problems(409)},
+    dependencies=IDEMPOTENT,
 )
 async def put(
     collection: str, uri: str, request: Request, who: DocumentWriter, groups: GroupsParam = None
@@ -257,7 +263,12 @@ async def put(
             file.unlink(missing_ok=True)
 
 
-@router.delete(f"{DOCUMENTS_PATH}/{{uri:path}}", status_code=202, response_model=schemas.JobOut)
+@router.delete(
+    f"{DOCUMENTS_PATH}/{{uri:path}}",
+    status_code=202,
+    response_model=schemas.JobOut,
+    responses={**LOCATED, **name_problems(409)},
+)
 async def delete(collection: str, uri: str, request: Request, who: DocumentWriter) -> Response:
     """Take a document out that was put over HTTP.
 

@@ -28,7 +28,9 @@ from ragdesk.web import admin_schemas, cursors
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_list import name_source
+from ragdesk.web.event_schemas import VERIFY_EVENTS, describe_event_stream
 from ragdesk.web.open_collections import COLLECTION_NAME
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 from ragdesk.web.stream import STREAM_MEDIA_TYPE, format_event
@@ -148,18 +150,15 @@ async def diff(  # noqa: PLR0913, one parameter a part of the request
     )
 
 
-VERIFY_CONTENT = {
-    "text/event-stream": {
-        "schema": {"type": "string"},
-        "example": 'event: done\ndata: {"problems":[],"unlisted_originals":0}\n\n',
-    }
-}
+VERIFY_CONTENT = describe_event_stream(
+    VERIFY_EVENTS, 'event: done\ndata: {"problems":[],"unlisted_originals":0}\n\n'
+)
 
 
 @router.post(
     "/v1/collections/{collection}/verify",
     response_class=StreamingResponse,
-    responses={200: {"content": VERIFY_CONTENT}},
+    responses={200: {"content": VERIFY_CONTENT}, **name_problems(409)},
 )
 async def verify_collection_files(
     collection: str, request: Request, who: GenerationKeeper
@@ -207,7 +206,11 @@ async def _iter_verify_events(
     yield format_event("done", {"problems": listed, "unlisted_originals": unlisted})
 
 
-@router.post("/v1/collections/{collection}/rollback", response_model=admin_schemas.RolledBackOut)
+@router.post(
+    "/v1/collections/{collection}/rollback",
+    response_model=admin_schemas.RolledBackOut,
+    responses=name_problems(409),
+)
 async def roll_back_collection(
     collection: str, ask: admin_schemas.RollbackIn, request: Request, who: GenerationKeeper
 ) -> Response:

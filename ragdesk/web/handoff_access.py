@@ -119,7 +119,10 @@ def describe_whole(
 
 
 def _make_visibility(view: AnswerView) -> IsVisible:
-    """Make the rule by which sources of a payload are shown: by their groups as of today."""
+    """Make the rule by which sources of a payload are shown: by their groups as of today.
+
+    A payload names no source of its documents: of several that share a uri all have to be readable.
+    """
 
     def is_visible(source: Mapping[str, Any]) -> bool:
         if is_lookup_part({**source, "document": source["groups"]}):
@@ -127,7 +130,7 @@ def _make_visibility(view: AnswerView) -> IsVisible:
         if view.index is not None and (
             today := view.index.documents.list_by_uri(str(source["uri"]))
         ):
-            return any(view.may_read(document.groups) for document in today)
+            return all(view.may_read(document.groups) for document in today)
         groups = source["groups"]
         return view.groups is None or (groups is not None and view.may_read(frozenset(groups)))
 

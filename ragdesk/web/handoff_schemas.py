@@ -111,6 +111,7 @@ class HandoffsOut(BaseModel):
     counts: dict[str, int] = Field(description="Of all states, for agents.")
     staffed: bool = Field(description="Whether somebody is there now, by the settings.")
     enabled: bool
+    next: str | None = Field(description="Cursor of what follows; null at the end.")
 
 
 class HandoffDraftOut(BaseModel):

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 from starlette.requests import Request
@@ -18,8 +18,9 @@ from ragdesk.support.handoff.handoff import Handoff, HandoffContact
 from ragdesk.support.handoff.handoff_desk import HandoffAgent, HandoffRequest
 from ragdesk.support.handoff.handoff_rules import is_staffed
 from ragdesk.support.handoff.handoff_states import HandoffAction, HandoffState
-from ragdesk.support.handoff.handoff_store import OPEN_HANDOFF_STATES
+from ragdesk.support.handoff.handoff_store import OPEN_HANDOFF_STATES, handoff_place
 from ragdesk.support.sign_in.audit_log import AuditAction
+from ragdesk.web import cursors
 from ragdesk.web import handoff_schemas as shapes
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
@@ -33,6 +34,8 @@ from ragdesk.web.handoff_access import (
     describe_handoff,
     describe_whole,
 )
+from ragdesk.web.idempotency import IDEMPOTENT
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
@@ -42,9 +45,20 @@ CaseAgent = Annotated[Principal, Depends(require_scope("agent"))]
 HandoffName = Annotated[str, Path(max_length=64)]
 StateName = Literal["open", "waiting", "with_person", "closed", "all"]
 MOST_HANDOFFS = 200
+CHANGE: dict[str, Any] = {
+    "response_model": shapes.HandoffOut,
+    "responses": name_problems(409),
+    "dependencies": IDEMPOTENT,
+}
 
 
-@router.post("/v1/handoffs", response_model=shapes.HandoffOut, status_code=201)
+@router.post(
+    "/v1/handoffs",
+    response_model=shapes.HandoffOut,
+    status_code=201,
+    responses=name_problems(409),
+    dependencies=IDEMPOTENT,
+)
 async def open_handoff(body: shapes.HandoffIn, request: Request, who: Participant) -> Response:
     """Ask for a person; while one is waited for, add text and contact to what was asked."""
     state = server_state(request)
@@ -70,33 +84,49 @@ async def open_handoff(body: shapes.HandoffIn, request: Request, who: Participan
 
 
 @router.get("/v1/handoffs", response_model=shapes.HandoffsOut)
-async def list_handoffs(
+async def list_handoffs(  # noqa: PLR0913, one parameter a part of the request
     request: Request,
     who: Participant,
+    *,
     state: StateName = "open",
     conversation: Annotated[str | None, Query(max_length=64)] = None,
     view: Annotated[Literal["own", "queue"] | None, Query(description="queue: agents'.")] = None,
+    cursor: Annotated[str | None, Query(max_length=4_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_HANDOFFS)] = MOST_HANDOFFS,
 ) -> Response:
-    """List hand-offs: for agents the queue of their collections, oldest first; else one's own."""
+    """List hand-offs: for agents the queue of their collections, oldest first; else one's own.
+
+    With closed ones the last changed first.
+    """
     server = server_state(request)
     role: HandoffRole = "agent" if view != "own" and "agent" in who.scopes else "customer"
     authorize(who, "agent" if role == "agent" or view == "queue" else "ask")
     handoffs = server.support.handoffs
+    states = _list_states(state)
+    scope = f"handoffs\0{who.name}\0{role}\0{state}\0{conversation}"
+    after = cursors.read_row(cursor, scope=scope, secret=server.secret)
 
     def read() -> Response:
         listed = handoffs.store.list_handoffs(
-            _list_states(state),
+            states,
             collections=who.collections,
             person=None if role == "agent" else who.person,
             conversation=conversation,
-            limit=MOST_HANDOFFS,
+            after=after,
+            limit=limit + 1,
         )
+        page = listed[:limit]
+        following = None
+        if len(listed) > limit:
+            last = handoff_place(page[-1], states)
+            following = cursors.sign_row(last, scope=scope, secret=server.secret)
         counts = handoffs.store.count_states(who.collections) if role == "agent" else {}
         body = {
-            "handoffs": [describe_handoff(one, handoffs, who, role) for one in listed],
+            "handoffs": [describe_handoff(one, handoffs, who, role) for one in page],
             "counts": counts,
             "staffed": is_staffed(handoffs.options),
             "enabled": handoffs.options.enabled,
+            "next": following,
         }
         return JSONResponse(body)
 
@@ -131,7 +161,7 @@ async def draft_reply(handoff: HandoffName, request: Request, who: CaseAgent) ->
     return JSONResponse({"id": answer.id, "question": asked, "answer": to_json_object(answer)})
 
 
-@router.post("/v1/handoffs/{handoff}/take", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/take", **CHANGE)
 async def take_handoff(handoff: HandoffName, request: Request, who: CaseAgent) -> Response:
     """Take a hand-off that waits. Of two who take it at once one has it, the other gets a 409."""
     state = server_state(request)
@@ -141,7 +171,7 @@ async def take_handoff(handoff: HandoffName, request: Request, who: CaseAgent) -
     return await _change(request, who, lambda: handoffs.take(handoff, agent), audit="handoff.take")
 
 
-@router.post("/v1/handoffs/{handoff}/reply", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/reply", **CHANGE)
 async def reply_to_handoff(
     handoff: HandoffName, body: shapes.HandoffReplyIn, request: Request, who: Participant
 ) -> Response:
@@ -159,7 +189,7 @@ async def reply_to_handoff(
     return await _change(request, who, write, role=role, audit="handoff.reply")
 
 
-@router.post("/v1/handoffs/{handoff}/transfer", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/transfer", **CHANGE)
 async def transfer_handoff(
     handoff: HandoffName, body: shapes.HandoffTransferIn, request: Request, who: CaseAgent
 ) -> Response:
@@ -177,7 +207,7 @@ async def transfer_handoff(
     return await _change(request, who, write, audit="handoff.transfer")
 
 
-@router.post("/v1/handoffs/{handoff}/close", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/close", **CHANGE)
 async def close_handoff(
     handoff: HandoffName, body: shapes.HandoffEndIn, request: Request, who: Participant
 ) -> Response:
@@ -193,7 +223,7 @@ async def close_handoff(
     return await _end_or_reopen(handoff, HandoffAction.CLOSE, body, request, who)
 
 
-@router.post("/v1/handoffs/{handoff}/reopen", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/reopen", **CHANGE)
 async def reopen_handoff(
     handoff: HandoffName, body: shapes.HandoffNoteIn, request: Request, who: Participant
 ) -> Response:
@@ -201,7 +231,7 @@ async def reopen_handoff(
     return await _end_or_reopen(handoff, HandoffAction.REOPEN, body, request, who)
 
 
-@router.post("/v1/handoffs/{handoff}/rate", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/rate", **CHANGE)
 async def rate_handoff(
     handoff: HandoffName, body: shapes.HandoffRatingIn, request: Request, who: Participant
 ) -> Response:
@@ -217,7 +247,7 @@ async def rate_handoff(
     return await _change(request, who, write, role="customer")
 
 
-@router.post("/v1/handoffs/{handoff}/resend", response_model=shapes.HandoffOut)
+@router.post("/v1/handoffs/{handoff}/resend", **CHANGE)
 async def resend_handoff(handoff: HandoffName, request: Request, who: CaseAgent) -> Response:
     """Tell other systems again what they did not take."""
     state = server_state(request)

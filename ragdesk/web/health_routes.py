@@ -75,10 +75,17 @@ async def inbox() -> Response:
     return _page_response("inbox.html")
 
 
+@router.get("/docs", include_in_schema=False)
+async def docs() -> Response:
+    """Give the page of ``/openapi.json``: every route, what it takes and what it answers."""
+    return _page_response("docs.html")
+
+
 def _find_files() -> dict[str, tuple[BaseRoute, list[tuple[bytes, bytes]], bytes]]:
     """List the page's files by their paths: route, headers and body of each answer."""
     routes = {getattr(route, "path", ""): route for route in router.routes}
     pages = {"/": INDEX_NAME, "/inbox": "inbox.html", "/admin": "admin.html"}
+    pages["/docs"] = "docs.html"
     paths = {path: (routes[path], name) for path, name in pages.items()}
     paths |= {f"/page/{name}": (routes["/page/{name}"], name) for name in PAGE_FILES}
     return {

@@ -19,8 +19,9 @@ from ragdesk.support.access import Principal
 from ragdesk.web import cursors, schemas
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_access import find_in_generation, is_visible, refuse_foreign_document
-from ragdesk.web.documents import DOCUMENTS_PATH, accept_job, job_json
+from ragdesk.web.documents import DOCUMENTS_PATH, LOCATED, accept_job, job_json
 from ragdesk.web.jobs import DocumentJob
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
 from ragdesk.web.uploads import refuse_full_disk
@@ -86,7 +87,10 @@ def _read_place(cursor: str, scope: str, secret: bytes) -> tuple[float, str]:
 
 
 @router.post(
-    f"{DOCUMENTS_PATH}/{{uri:path}}/reingest", status_code=202, response_model=schemas.JobOut
+    f"{DOCUMENTS_PATH}/{{uri:path}}/reingest",
+    status_code=202,
+    response_model=schemas.JobOut,
+    responses={**LOCATED, **name_problems(409, 507)},
 )
 async def reingest(collection: str, uri: str, request: Request, who: JobReader) -> Response:
     """Read a document anew from its stored original, with the groups that it has.

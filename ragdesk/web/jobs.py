@@ -24,6 +24,7 @@ from ingest.job_report import JobReport
 from ingest.sources import API
 from ragdesk.errors import Overloaded, Refusal, describe_error, error_status, public_words
 from ragdesk.metrics import Metrics
+from ragdesk.request_context import RequestContext, current_request, enter_request
 from ragdesk.web.shared_jobs import SharedJobs, StoredReport, read_job_fields
 from ragdesk.web.uploads import refuse_full_disk
 
@@ -46,7 +47,7 @@ class DocumentJob:
 
     body: the file with the new bytes; None deletes the document. existed: whether the document was
     there when the job was submitted. source: what the document belongs to. waits_for, waits_since:
-    what holds the job up, and since when.
+    what holds the job up, and since when. request: the id of the one that asked for it.
     """
 
     id: str
@@ -65,6 +66,7 @@ class DocumentJob:
     finished: float | None = None
     waits_for: str | None = None
     waits_since: float | None = None
+    request: str = ""
 
     @property
     def action(self) -> Literal["put", "delete"]:
@@ -158,6 +160,7 @@ class JobQueue:
             groups=groups,
             existed=existed,
             source=source,
+            request=context.id if (context := current_request()) else "",
         )
         with self._condition:
             self._check_room(collection, owner)
@@ -282,6 +285,10 @@ class JobQueue:
 
     def _run_job(self, job: DocumentJob) -> bool:
         """Do a job; True when it has to wait for its collection, and is to be tried again."""
+        with enter_request(RequestContext(id=job.request) if job.request else None):
+            return self._run_in_request(job)
+
+    def _run_in_request(self, job: DocumentJob) -> bool:
         try:
             with refuse_full_disk():
                 report = self._work(job)

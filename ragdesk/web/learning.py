@@ -30,7 +30,7 @@ from ragdesk.support.learning.gap import Gap
 from ragdesk.support.learning.gap_report import EmbedQuestions, GapOptions
 from ragdesk.support.learning.learning_desk import DraftReview
 from ragdesk.support.learning.ticket_exports import TicketImport, read_tickets
-from ragdesk.web import learning_schemas, schemas
+from ragdesk.web import cursors, learning_schemas, schemas
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.learning_access import (
@@ -43,6 +43,7 @@ from ragdesk.web.learning_access import (
     use_if_open,
 )
 from ragdesk.web.leases import Leases
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute, iter_body
 from ragdesk.web.server_state import ServerState, server_state
 from ragdesk.web.uploads import refuse_full_disk
@@ -58,8 +59,8 @@ StateParam = Annotated[
 ]
 OPEN_DRAFTS: tuple[DraftState, ...] = ("open", "approved")
 SHOWN_QUESTIONS = 20  # of a gap
-MOST_READ = 1_000  # drafts, of which those are listed that the asker may see
-MOST_DRAFTS_LISTED = 200
+MOST_READ = 1_000  # drafts of which it is said that they are of a gap
+MOST_DRAFTS_LISTED = 200  # of a page
 MOST_TICKETS = 2_000  # of an import; a larger export is cut by its operator, newest first
 TICKETS_BYTES = 20_000_000
 TICKETS_BODY = {
@@ -104,7 +105,12 @@ async def list_gaps(
     return JSONResponse({"collection": collection, "days": days, "gaps": body})
 
 
-@router.post("/v1/gaps/{gap}/draft", status_code=201, response_model=learning_schemas.DraftOut)
+@router.post(
+    "/v1/gaps/{gap}/draft",
+    status_code=201,
+    response_model=learning_schemas.DraftOut,
+    responses=name_problems(409),
+)
 async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
     gap: str,
     request: Request,
@@ -133,11 +139,14 @@ async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
 
 
 @router.get("/v1/drafts", response_model=learning_schemas.DraftsOut)
-async def list_drafts(
+async def list_drafts(  # noqa: PLR0913, one parameter a part of the request
     request: Request,
     who: Agent,
+    *,
     state: StateParam = None,
     collection: Annotated[str | None, Query(pattern=schemas.COLLECTION_PATTERN)] = None,
+    cursor: Annotated[str | None, Query(max_length=4_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_DRAFTS_LISTED)] = MOST_DRAFTS_LISTED,
 ) -> Response:
     """List drafts of FAQ entries, the last changed first; published ones with their effect."""
     server = server_state(request)
@@ -145,17 +154,30 @@ async def list_drafts(
         authorize(who, "agent", collection)
     names = [collection] if collection else sorted(who.collections) or None
     read = server.learning.drafts.list_drafts
-    drafts = await run_in_thread(lambda: read(names, states=state or OPEN_DRAFTS, limit=MOST_READ))
+    states = state or OPEN_DRAFTS
+    scope = f"drafts\0{who.name}\0{','.join(states)}\0{collection}"
+    after = cursors.read_row(cursor, scope=scope, secret=server.secret)
+    kept = await run_in_thread(lambda: read(names, states=states, after=after, limit=limit + 1))
+    drafts = kept[:limit]
     shown: dict[str, dict[str, Any]] = {}
     for name in {draft.collection for draft in drafts}:
         own = [draft for draft in drafts if draft.collection == name]
         async with use_if_open(server, name) as opened:
             shown |= await run_in_thread(_show_drafts, server, own, who, opened)
-    listed = [shown[draft.id] for draft in drafts if draft.id in shown][:MOST_DRAFTS_LISTED]
-    return JSONResponse({"drafts": listed})
+    listed = [shown[draft.id] for draft in drafts if draft.id in shown]
+    following = None
+    if len(kept) > limit:
+        last = (drafts[-1].updated, drafts[-1].id)
+        following = cursors.sign_row(last, scope=scope, secret=server.secret)
+    return JSONResponse({"drafts": listed, "next": following})
 
 
-@router.post("/v1/drafts", status_code=201, response_model=learning_schemas.DraftOut)
+@router.post(
+    "/v1/drafts",
+    status_code=201,
+    response_model=learning_schemas.DraftOut,
+    responses=name_problems(409),
+)
 async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agent) -> Response:
     """Propose an FAQ entry: written anew, or what an agent wrote to a customer (``turn``)."""
     state = server_state(request)
@@ -175,7 +197,9 @@ async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agen
     return JSONResponse(kept, 201)
 
 
-@router.patch("/v1/drafts/{draft}", response_model=learning_schemas.DraftOut)
+@router.patch(
+    "/v1/drafts/{draft}", response_model=learning_schemas.DraftOut, responses=name_problems(409)
+)
 async def edit_draft(
     draft: str, body: learning_schemas.DraftEdit, request: Request, who: Agent
 ) -> Response:
@@ -198,7 +222,11 @@ async def edit_draft(
     return JSONResponse(_draft_json(state, await run_in_thread(edit)))
 
 
-@router.post("/v1/drafts/{draft}/approve", response_model=learning_schemas.DraftOut)
+@router.post(
+    "/v1/drafts/{draft}/approve",
+    response_model=learning_schemas.DraftOut,
+    responses=name_problems(409, 507),
+)
 async def approve_draft(
     draft: str, body: learning_schemas.DraftApproval, request: Request, who: Editor
 ) -> Response:
@@ -216,7 +244,11 @@ async def approve_draft(
     return JSONResponse({**_draft_json(state, approved), "job": job})
 
 
-@router.post("/v1/drafts/{draft}/reject", response_model=learning_schemas.DraftOut)
+@router.post(
+    "/v1/drafts/{draft}/reject",
+    response_model=learning_schemas.DraftOut,
+    responses=name_problems(409),
+)
 async def reject_draft(
     draft: str, body: learning_schemas.DraftRejection, request: Request, who: Editor
 ) -> Response:
@@ -229,7 +261,12 @@ async def reject_draft(
     return JSONResponse(_draft_json(state, rejected))
 
 
-@router.post("/v1/corrections", status_code=201, response_model=learning_schemas.DraftOut)
+@router.post(
+    "/v1/corrections",
+    status_code=201,
+    response_model=learning_schemas.DraftOut,
+    responses=name_problems(409),
+)
 async def correct_answer(
     body: learning_schemas.AnswerCorrection, request: Request, who: Agent
 ) -> Response:
@@ -334,7 +371,8 @@ def _show_drafts(
     effects: Mapping[str, EntryEffect] = {}
     if opened is not None:
         embed = _make_embed(state, opened)
-        effects = state.learning.measure_effects(visible, opened.collection, embed)
+        may_see = make_answer_filter(who, opened.index)
+        effects = state.learning.measure_effects(visible, opened.collection, embed, may_see)
     return {draft.id: _draft_json(state, draft, effects.get(draft.uri)) for draft in visible}
 
 

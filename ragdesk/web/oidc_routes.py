@@ -1,7 +1,7 @@
 """Routes of signing in at an OpenID Connect provider, and of what ways in there are."""
 
 import logging
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
@@ -15,6 +15,7 @@ from ragdesk.support.sign_in.account_store import Account
 from ragdesk.support.sign_in.audit_log import record_audit
 from ragdesk.support.sign_in.identity import IdentityStore
 from ragdesk.web.credentials import read_cookie
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.proxies import outer_path
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
@@ -28,6 +29,17 @@ SIGN_IN_SECONDS: Final = 600
 StaffPage = Literal["chat", "inbox", "admin"]
 PAGE_PATHS: Final[dict[str, str]] = {"chat": "/", "inbox": "/inbox", "admin": "/admin"}
 SEE_OTHER: Final = 303
+TO_BROWSER: Final[dict[str, Any]] = {
+    "status_code": SEE_OTHER,
+    "response_class": RedirectResponse,
+    "responses": {
+        SEE_OTHER: {
+            "description": "Where the browser goes next.",
+            "headers": {"Location": {"required": True, "schema": {"type": "string"}}},
+        },
+        **name_problems(401, 404, 502),
+    },
+}
 
 
 class WaysInOut(BaseModel):
@@ -46,7 +58,7 @@ async def ways_in(request: Request) -> Response:
     return JSONResponse(fields.model_dump())
 
 
-@router.get("/v1/oidc/start", status_code=SEE_OTHER, response_class=RedirectResponse)
+@router.get("/v1/oidc/start", **TO_BROWSER)
 async def start(request: Request, page: StaffPage = "chat") -> Response:
     """Send the browser to the provider, to sign in there. page: where it comes back to."""
     state = _require_provider(request)
@@ -64,7 +76,7 @@ async def start(request: Request, page: StaffPage = "chat") -> Response:
     return response
 
 
-@router.get("/v1/oidc/callback", status_code=SEE_OTHER, response_class=RedirectResponse)
+@router.get("/v1/oidc/callback", **TO_BROWSER)
 async def callback(request: Request) -> Response:
     """Open a session for whom the provider sent back. 403 for somebody in no group of ours."""
     state = _require_provider(request)

@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ingest.outbound.ip_addresses import IpAddress
+
 FORWARDED_FOR: Final = "x-forwarded-for"
 FORWARDED_HOST: Final = "x-forwarded-host"
 FORWARDED_SCHEME: Final = "x-forwarded-proto"
@@ -22,7 +24,6 @@ PROXY_HOST: Final = "proxy_host"  # in a request's state: the name a proxy calle
 MOVED_PERMANENTLY: Final = 308
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 _WITH_PORT: Final = re.compile(r"(?P<address>[0-9.]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class TrustedProxies:

@@ -100,6 +100,7 @@ async def make_question(
         explain=ask.explain,
         send=ask.verify,
         lookups=lookups,
+        session=context.conversation.id if context.conversation else "",
     )
 
 

@@ -16,6 +16,7 @@ from ragdesk.support.sign_in.session_store import LONGEST_SECONDS
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import is_loopback, require_identity
 from ragdesk.web.credentials import read_cookie, read_credentials, session_cookie
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.proxies import outer_path
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.schemas import StrictModel
@@ -46,7 +47,9 @@ class SessionOut(BaseModel):
     expires: int | None = Field(description="When the session ends in any case, in Unix time.")
 
 
-@router.post("/v1/session", status_code=201, response_model=SessionOut)
+@router.post(
+    "/v1/session", status_code=201, response_model=SessionOut, responses=name_problems(401)
+)
 async def sign_in(body: SignIn, request: Request) -> Response:
     """Sign in with a key: a cookie takes its place, which no script can read."""
     gate = server_state(request).gate

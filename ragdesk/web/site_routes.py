@@ -14,6 +14,7 @@ from ragdesk.support.sign_in.publishable_keys import PublishableKey, Publishable
 from ragdesk.web import admin_schemas, cursors
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
@@ -62,7 +63,9 @@ def _describe_site(key: PublishableKey) -> dict[str, Any]:
     }
 
 
-@router.post("/v1/sites", status_code=201, response_model=admin_schemas.SiteOut)
+@router.post(
+    "/v1/sites", status_code=201, response_model=admin_schemas.SiteOut, dependencies=IDEMPOTENT
+)
 async def make_site(ask: admin_schemas.SiteIn, request: Request, who: SiteKeeper) -> Response:
     """Make a publishable key for the pages of a website; an open desk has no other key yet."""
     state = server_state(request)

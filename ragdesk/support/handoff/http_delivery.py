@@ -7,11 +7,13 @@ spoken to. Replies are read to a bound.
 import json
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import httpx
 
+from ingest.errors import OutboundFailed
+from ingest.outbound.reply_body import ACCEPTED_ENCODINGS, unpack_body
 from ragdesk.errors import DeliveryFailed
 
 # It writes every address at info level, and a vendor may want a secret there.
@@ -41,7 +43,11 @@ class HttpSender:
             timeout=TIMEOUT_SECONDS,
             follow_redirects=False,
             trust_env=False,
-            headers={"User-Agent": "ragdesk", **(headers or {})},
+            headers={
+                "User-Agent": "ragdesk",
+                "Accept-Encoding": ACCEPTED_ENCODINGS,
+                **(headers or {}),
+            },
             auth=httpx.BasicAuth(*login) if login else None,
         )
 
@@ -77,7 +83,11 @@ class HttpSender:
                 if status not in OK_STATUS:
                     wait = _read_seconds(reply.headers.get("retry-after", ""))
                     raise DeliveryFailed(f"{self._name} answered {status}.", retry_after=wait)
-                return _parse_reply(_read_bounded(reply, until))
+                encoding = reply.headers.get("content-encoding", "")
+                pieces = _iter_in_time(reply, until)
+                return _parse_reply(unpack_body(pieces, encoding, LARGEST_OUTSIDE_REPLY))
+        except OutboundFailed as error:
+            raise DeliveryFailed(f"{self._name}: {error}") from error
         except httpx.HTTPError as error:
             reason = type(error).__name__
             raise DeliveryFailed(f"{self._name} cannot be reached: {reason}.") from error
@@ -87,15 +97,11 @@ class HttpSender:
         self._client.close()
 
 
-def _read_bounded(reply: httpx.Response, until: float) -> bytes:
-    body = bytearray()
-    for piece in reply.iter_bytes():
+def _iter_in_time(reply: httpx.Response, until: float) -> Iterator[bytes]:
+    for piece in reply.iter_raw():
         if time.monotonic() > until:
             raise DeliveryFailed("The reply takes too long.")
-        body += piece
-        if len(body) > LARGEST_OUTSIDE_REPLY:
-            raise DeliveryFailed("The reply is longer than any that is expected.")
-    return bytes(body)
+        yield piece
 
 
 def _parse_reply(body: bytes) -> Any:

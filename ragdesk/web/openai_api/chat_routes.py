@@ -1,7 +1,7 @@
 """Routes in OpenAI's shapes: chat completions, and the models that are collections."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
@@ -15,6 +15,8 @@ from ragdesk.support.access import Principal, authorize
 from ragdesk.web.answers import respond_to_ask
 from ragdesk.web.askable_collections import iter_askable
 from ragdesk.web.auth import require_scope
+from ragdesk.web.event_schemas import CompletionChunkOut, describe_data_stream
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases
 from ragdesk.web.openai_api.chat_request import (
     MODEL_OWNER,
@@ -27,19 +29,13 @@ from ragdesk.web.openai_api.openai_errors import OpenAiErrorOut
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
 
-OPENAI_ERROR_RESPONSE: dict[str, Any] = {"model": OpenAiErrorOut, "description": "An error."}
-router = APIRouter(
-    route_class=StrictRoute,
-    tags=["OpenAI"],
-    responses={"default": OPENAI_ERROR_RESPONSE},
-)
+router = APIRouter(route_class=StrictRoute, tags=["OpenAI"])
 Completer = Annotated[Principal, Depends(require_scope("ask"))]
-CHUNK_CONTENT = {
-    "text/event-stream": {
-        "schema": {"type": "string"},
-        "example": 'data: {"object":"chat.completion.chunk","choices":[…]}\n\ndata: [DONE]\n\n',
-    }
-}
+CHUNK_CONTENT = describe_data_stream(
+    (CompletionChunkOut, OpenAiErrorOut),
+    "[DONE]",
+    'data: {"object":"chat.completion.chunk","choices":[…]}\n\ndata: [DONE]\n\n',
+)
 
 
 class ModelOut(BaseModel):
@@ -57,6 +53,7 @@ class ModelsOut(BaseModel):
 @router.post(
     "/v1/chat/completions",
     responses={200: {"model": ChatCompletionOut, "content": CHUNK_CONTENT}},
+    dependencies=IDEMPOTENT,
 )
 async def complete_chat(
     chat: ChatCompletionIn, request: Request, who: Completer, leases: Leases

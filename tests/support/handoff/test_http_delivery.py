@@ -1,14 +1,17 @@
 """The client of the other systems that hear of hand-offs and chats, against odd servers."""
 
+import gzip
 import socket
 import threading
 import time
+import tracemalloc
 
 import pytest
+from small_server import SmallReply, SmallServer
 
 from ragdesk.errors import DeliveryFailed
 from ragdesk.support.handoff import http_delivery
-from ragdesk.support.handoff.http_delivery import HttpSender
+from ragdesk.support.handoff.http_delivery import LARGEST_OUTSIDE_REPLY, HttpSender
 
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: 60\r\n\r\n"
 
@@ -39,3 +42,25 @@ def test_a_reply_that_comes_a_byte_at_a_time_is_left(monkeypatch):
         finally:
             sender.close()
             thread.join()
+
+
+def test_a_packed_reply_is_unpacked():
+    packed = SmallReply(body=gzip.compress(b'{"id": 7}'), headers={"content-encoding": "gzip"})
+    with SmallServer(lambda _: packed) as server:
+        sender = HttpSender("It", server.url)
+        assert sender.get_json("/") == {"id": 7}
+        sender.close()
+
+
+def test_a_small_reply_that_stands_for_a_large_one_is_refused_before_it_is_there():
+    bomb = gzip.compress(bytes(80 * LARGEST_OUTSIDE_REPLY), 9)
+    reply = SmallReply(body=bomb, headers={"content-encoding": "gzip"})
+    with SmallServer(lambda _: reply) as server:
+        sender = HttpSender("It", server.url)
+        tracemalloc.start()
+        with pytest.raises(DeliveryFailed, match="It: The reply is larger"):
+            sender.get_json("/")
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        sender.close()
+    assert peak < 8 * LARGEST_OUTSIDE_REPLY
