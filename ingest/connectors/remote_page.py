@@ -9,7 +9,6 @@ from ingest.errors import Unreadable
 ReaderLayers = tuple[frozenset[str], ...]
 """Names of groups there: whoever sees a page is in one group of every layer."""
 
-OPEN_TO_ALL: ReaderLayers = ()
 PUBLIC = "public"  # a name for everybody, signed in there or not
 WORKSPACE = "workspace"  # for everybody who has an account there
 UNKNOWN = "unknown"  # where the other system tells nobody who may see a page

@@ -3,11 +3,10 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 SourceKind = Literal["website", "confluence", "notion", "feishu"]
-SOURCE_KINDS: Final[tuple[SourceKind, ...]] = get_args(SourceKind)
 FIXED_ADDRESSES: Final[Mapping[str, str]] = {
     "notion": "https://api.notion.com",
     "feishu": "https://open.feishu.cn",

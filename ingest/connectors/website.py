@@ -25,7 +25,6 @@ AGENT: Final = "ragdesk"  # the name that a robots.txt knows us by
 _MOST_SITEMAPS: Final = 1_000
 _GONE: Final = frozenset({404, 410})
 _NOT_MODIFIED: Final = 304
-_CLIENT_ERROR: Final = 400
 _GRAIN: Final = 2 * 86_400  # seconds: a date without a time, in any time zone, by any clock
 _ENDINGS: Final = {
     "text/html": ".html",

@@ -155,10 +155,10 @@ async def replay_answer(answer: Answer) -> AsyncGenerator[AnswerEvent, None]:
     """Tell a kept answer as events: its words at once, then its checks."""
     yield PassagesReady(answer.passages)
     yield TextDelta(answer.text)
-    told: set[int] = set()
+    sent_numbers: set[int] = set()
     for claim in answer.claims:
-        new = {number for number in claim.citations if number not in told}
-        told |= new
+        new = {number for number in claim.citations if number not in sent_numbers}
+        sent_numbers |= new
         yield ClaimChecked(
             claim=claim.text,
             verdict=claim.verdict,

@@ -56,9 +56,9 @@ class SharedJobs:
 
     def settle(self) -> None:
         """Wait until all was told that was noted, as long as is bearable."""
-        told = threading.Event()
-        self._waiting.put(told)
-        told.wait(TELL_SECONDS)
+        end_mark = threading.Event()
+        self._waiting.put(end_mark)
+        end_mark.wait(TELL_SECONDS)
 
     def find(self, name: str) -> dict[str, Any] | None:
         """Return the values of a job of any server; None for no job. Raises HomeUnusable."""

@@ -77,7 +77,7 @@ def find_values(pattern: str, text: str) -> tuple[str, ...]:
     """
     plain = strip_invisible(text).translate(_FULL_WIDTH)
     values = dict.fromkeys(
-        _spell_value(pattern, found[0]) for found in compile_pattern(pattern).finditer(plain)
+        _spell_value(pattern, match[0]) for match in compile_pattern(pattern).finditer(plain)
     )
     return tuple(values)[:MOST_LOOKUP_VALUES]
 

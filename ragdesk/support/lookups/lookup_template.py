@@ -66,9 +66,9 @@ class _TemplatePart:
 def read_template(template: str) -> tuple[_TemplatePart, ...]:
     """Read the template of a reply. Raises ValueError for one that is none."""
     parts: list[_TemplatePart] = []
-    for found in _PART.findall(template):
-        optional = found.startswith("[")
-        text = found[1:-1] if optional else found
+    for part_text in _PART.findall(template):
+        optional = part_text.startswith("[")
+        text = part_text[1:-1] if optional else part_text
         parts.append(_TemplatePart(text, tuple(_PLACE.findall(text)), optional))
     whole = "".join(f"[{part.text}]" if part.optional else part.text for part in parts)
     if whole != template or re.search(r"[{}]", _PLACE.sub("", template)):
@@ -113,10 +113,10 @@ def read_field(reply: Mapping[str, Any], place: str) -> str:
     >>> read_field({"note": "see https://evil.example [1] <b>"}, "note")
     'see … (1) ‹b›'
     """
-    found = find_field(reply, place)
-    if isinstance(found, bool):
-        found = str(found).lower()
-    text = sanitize_text(str(found)[: 4 * LONGEST_FACT_PART])
+    field = find_field(reply, place)
+    if isinstance(field, bool):
+        field = str(field).lower()
+    text = sanitize_text(str(field)[: 4 * LONGEST_FACT_PART])
     if len(text) > LONGEST_FACT_PART:
         text = f"{text[:LONGEST_FACT_PART].rstrip()}…"
     return text
@@ -124,12 +124,12 @@ def read_field(reply: Mapping[str, Any], place: str) -> str:
 
 def find_field(reply: Mapping[str, Any], place: str) -> str | int | float:
     """Return a field of a reply as it stands there, by its dotted name; empty for none."""
-    found: Any = reply
+    value: Any = reply
     for name in place.split("."):
-        if isinstance(found, Mapping):
-            found = found.get(name)
-        elif isinstance(found, list) and name.isdecimal() and len(name) < len("100"):
-            found = found[int(name)] if int(name) < len(found) else None
+        if isinstance(value, Mapping):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdecimal() and len(name) < len("100"):
+            value = value[int(name)] if int(name) < len(value) else None
         else:
             return ""
-    return found if isinstance(found, str | int | float) else ""
+    return value if isinstance(value, str | int | float) else ""

@@ -63,8 +63,8 @@ class ReplicaRegistry:
             return True
         query = select(REPLICAS.c.seen).where(REPLICAS.c.id == replica)
         with self.database.read() as connection:
-            seen = connection.execute(query).scalar()
-        return seen is not None and seen > time.time() - LOST_SECONDS
+            last_beat = connection.execute(query).scalar()
+        return last_beat is not None and last_beat > time.time() - LOST_SECONDS
 
     def _run(self) -> None:
         while not self._stop.wait(BEAT_SECONDS):

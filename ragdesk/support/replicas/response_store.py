@@ -91,8 +91,8 @@ class ResponseStore:
         """
         table = KEPT_RESPONSES
         row = self._make_row(key)
-        held = table.c.claim == former if former else table.c.status.is_not(None)
-        is_this = (table.c.name == row["name"]) & held
+        has_claim = table.c.claim == former if former else table.c.status.is_not(None)
+        is_this = (table.c.name == row["name"]) & has_claim
         kept = {name: row[name] for name in ("basis", "replica", "claim", "created")}
         with self._database.write() as connection:
             change = update(table).where(is_this).values(**kept, status=None)
