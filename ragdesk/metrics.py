@@ -4,7 +4,7 @@ Every ``Metrics`` has a registry of its own: two apps of one process count apart
 other code of the process registers is shown.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
@@ -60,9 +60,15 @@ class CurrentValues:
 
 
 class Metrics:
-    """The families a server keeps. ``routes`` closes the set of their ``route`` label."""
+    """The families a server keeps. ``routes`` closes the set of their ``route`` label.
 
-    def __init__(self, routes: LabelValues = ()) -> None:
+    on_answer: told of every answer that is counted.
+    """
+
+    def __init__(
+        self, routes: LabelValues = (), on_answer: Callable[[Answer], None] = lambda _: None
+    ) -> None:
+        self._on_answer = on_answer
         self.registry = CollectorRegistry()
         self._outage_codes: set[str] = set()
         self.requests = self._add_counter(
@@ -103,6 +109,19 @@ class Metrics:
             "Turns of conversations, by what became of them; deleted: with their conversation.",
             result=("kept", "failed", "dropped", "deleted"),
         )
+        self._add_answer_cache()
+        self._add_opening()
+        self.fallbacks = self._add_gauge(
+            "ragdesk_gpu_fallbacks", "Segments that a CPU searched, whole or for some masks."
+        )
+        self.jobs = self._add_counter(
+            "ragdesk_jobs_total",
+            "Document jobs by the state they reached.",
+            state=("queued", "running", "done", "failed"),
+        )
+
+    def _add_answer_cache(self) -> None:
+        """Add the families about answers that are kept to be given again."""
         self.cached = self._add_counter(
             "ragdesk_answer_cache_total",
             "Events of the answer cache: questions that found an answer, or none, or were not "
@@ -113,15 +132,6 @@ class Metrics:
             "ragdesk_answer_cache_bytes", "Memory of the answers that are kept, about."
         )
         self.cache_answers = self._add_gauge("ragdesk_answer_cache_answers", "Answers kept.")
-        self._add_opening()
-        self.fallbacks = self._add_gauge(
-            "ragdesk_gpu_fallbacks", "Segments that a CPU searched, whole or for some masks."
-        )
-        self.jobs = self._add_counter(
-            "ragdesk_jobs_total",
-            "Document jobs by the state they reached.",
-            state=("queued", "running", "done", "failed"),
-        )
 
     def _add_opening(self) -> None:
         """Add the families about opened generations, outages and file handles."""
@@ -183,6 +193,7 @@ class Metrics:
 
     def record_answer(self, answer: Answer) -> None:
         """Count an answer and its sentences."""
+        self._on_answer(answer)
         self.answers.labels(outcome=str(answer.outcome), language=answer.language).inc()
         if answer.degraded_reason:
             self.degraded.labels(reason=answer.degraded_reason.partition(":")[0]).inc()

@@ -66,6 +66,7 @@ from ragdesk.support.learning.approval import LearningOptions
 from ragdesk.support.lookups.lookup_options import LookupOptions
 from ragdesk.support.sign_in.sign_in_options import SignInOptions
 from ragdesk.support.support_options import SupportOptions
+from ragdesk.telemetry import TelemetryOptions
 from ragdesk.web.limit_options import LimitOptions
 from ragdesk.web.page_options import PageOptions
 from ragdesk.web.serve_options import ServeOptions
@@ -106,6 +107,7 @@ class Settings:
     answer_cache: AnswerCacheOptions = field(default_factory=AnswerCacheOptions)
     page: PageOptions = field(default_factory=PageOptions)
     serve: ServeOptions = field(default_factory=ServeOptions)
+    telemetry: TelemetryOptions = field(default_factory=TelemetryOptions)
     alerts: AlertOptions = field(default_factory=AlertOptions)
     surge: SurgeOptions = field(default_factory=SurgeOptions)
     learning: LearningOptions = field(default_factory=LearningOptions)
@@ -300,6 +302,8 @@ def _variable_entries(environ: Mapping[str, str]) -> list[_WrittenSetting]:
     for variable, words in sorted(environ.items()):
         if variable.startswith(ENVIRONMENT_PREFIX) and variable not in NO_SETTINGS:
             name = variable.removesuffix(FILE_SUFFIX)
+            if name != variable and not words:  # names no file: as if it were not set
+                continue
             option = _resolve_name(name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", "."))
             if name != variable and name in environ:
                 raise SettingsError(f"{name} and {variable} are both set. Leave one out.")

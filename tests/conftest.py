@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asked_desk import AskedDesk
 from hypothesis import settings
 from postgresql_process import find_programs, run_postgresql
 
@@ -53,3 +55,9 @@ def company(
     """Give the sample company, taken in. Only to be read."""
     with handbook.take_in(tmp_path_factory.mktemp("company"), packaged) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def asked_company(company: OpenCollection) -> OpenCollection:
+    """Give the sample company, whose desk works the answer to each question out only once."""
+    return replace(company, desk=AskedDesk(company.desk))

@@ -70,6 +70,7 @@ DOORS = {
     },
     "rapidocr": {"ingest/parse/pdf/on_rapidocr.py"},
     "ray": {"ingest/on_ray.py"},
+    "requests": {"ragdesk/on_opentelemetry.py"},  # what its exporter asks with
     "rich": {"ragdesk/cli"},
     "scipy": {"eval/abstention_metrics.py", "eval/stats.py", "eval/validate.py"},
     "selectolax": {"ingest/parse/markup/html_tree.py"},
@@ -83,6 +84,7 @@ DOORS = {
     "starlette": {"ragdesk/web"},
     "striprtf": {"ingest/parse/office/rich_text.py"},
     "tokenizers": {"indexes/embedding/tokenizer.py", "indexes/embedding/on_onnx.py"},
+    "opentelemetry": {"ragdesk/on_opentelemetry.py"},
     "optuna": {"ragdesk/tuning/reader_trials.py"},
     "torch": {
         "indexes/embedding/on_torch.py",

@@ -60,6 +60,7 @@ def test_a_variable_may_name_the_file_that_holds_a_secret(tmp_path):
     both = {variable: str(secret), "RAGDESK_SUPPORT__DATABASE": ""}
     with pytest.raises(SettingsError, match="are both set"):
         read(tmp_path, environ=both)
+    assert read(tmp_path, environ={variable: ""}).settings.support.database == ""
     secret.write_text("\n", encoding="utf-8")
     with pytest.raises(SettingsError, match="database_url is empty"):
         read(tmp_path, environ={variable: str(secret)})

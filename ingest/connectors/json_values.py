@@ -1,8 +1,10 @@
 """Read values out of somebody else's JSON, of which nothing is certain."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 NO_FACTS: Mapping[str, Any] = {}
 
 
@@ -18,15 +20,19 @@ def find_value(value: Any, *path: str) -> Any:
 
 
 def find_text(value: Any, *path: str) -> str:
-    """Return a text or a whole number that stands under some names, as text; else nothing.
+    r"""Return a text or a whole number that stands under some names, as text; else nothing.
+
+    NUL and halves of characters, which no file or table takes, become U+FFFD.
 
     >>> find_text({"a": 7}, "a"), find_text({"a": None}, "a"), find_text({"a": True}, "a")
     ('7', '', '')
+    >>> find_text({"a": "cut \ud83d"}, "a")
+    'cut �'
     """
     found_value = find_value(value, *path)
     if isinstance(found_value, int) and not isinstance(found_value, bool):
         return str(found_value)
-    return found_value if isinstance(found_value, str) else ""
+    return _UNWRITABLE.sub("\ufffd", found_value) if isinstance(found_value, str) else ""
 
 
 def find_list(value: Any, *path: str) -> list[Any]:

@@ -170,6 +170,8 @@ class WebsiteConnector:
             raise PageGone(f"{page.id} is no more")
         if not reply.is_ok:
             raise PageUnreadable(f"the website answered {reply.status}")
+        if reply.url != page.id and not self._is_wanted(reply.url):
+            raise PageUnreadable("it redirects to a page that is not below the roots")
         if reply.url != page.id and not self._may_read(reply.url):
             raise PageUnreadable("it redirects to a page that robots.txt keeps from us")
         kind, _, parameters = reply.headers.get("content-type", "").partition(";")

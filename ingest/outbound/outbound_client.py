@@ -4,8 +4,9 @@ Nothing of the environment has a say (no proxy, no ``.netrc``), no cookie is kep
 to another origin takes no header along that was meant for the first one.
 """
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
@@ -20,6 +21,8 @@ from ingest.outbound.outbound_options import OutboundOptions
 from ingest.outbound.pinned_connections import PinnedTransport, bound_traffic
 from ingest.outbound.reply_body import ACCEPTED_ENCODINGS, unpack_body
 
+# It writes every address at info level, and one may name a customer.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _SAME_METHOD = frozenset({307, 308})
 
@@ -44,7 +47,6 @@ class OutboundClient:
 
     headers: of every request to the origin that is asked first, and of none to another.
     resolve: gives the addresses of a name; each is checked before it is connected to.
-    check_redirect: is told where a redirect leads, and may raise AddressRefused.
     """
 
     def __init__(
@@ -54,11 +56,9 @@ class OutboundClient:
         *,
         headers: Mapping[str, str] | None = None,
         resolve: Resolve = resolve_host,
-        check_redirect: Callable[[str], None] | None = None,
     ) -> None:
         self.hosts, self.options = hosts, options or OutboundOptions()
         self._headers = dict(headers or {})
-        self._check_redirect = check_redirect
         self._client = httpx.Client(
             transport=PinnedTransport(hosts, resolve, ca_file=self.options.ca_file),
             timeout=self.options.stall_seconds,
@@ -112,12 +112,9 @@ class OutboundClient:
         except (httpx.InvalidURL, ValueError) as error:
             raise AddressRefused(f"{url_origin(url)} redirects to no address.") from error
         try:
-            target = self.hosts.check_url(target)
+            return self.hosts.check_url(target)
         except AddressRefused as error:
             raise AddressRefused(f"{url_origin(url)} redirects. {error}") from error
-        if self._check_redirect:
-            self._check_redirect(str(target))
-        return target
 
     def _exchange(
         self,

@@ -36,7 +36,8 @@ class Question:
 
     send: whether a model's words are held until they are checked; None asks the settings.
     lookups: what was looked up for the asker alone. An answer with any is of one person and one
-    moment, and kept in no cache.
+    moment, and kept in no cache. session: names the conversation, where it is kept: it keeps to one
+    of several model servers, and what is rewritten for it shares a cache there with nobody.
     """
 
     text: str
@@ -45,6 +46,7 @@ class Question:
     explain: bool = False
     send: Literal["hold", "show"] | None = None
     lookups: tuple[LookupResult, ...] = ()
+    session: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -92,8 +92,7 @@ class ExtractiveWriter:
     model: str
     generator: str = "extractive"
 
-    @property
-    def follow_up(self) -> None:
+    def follow_up(self, question: Question) -> None:
         """Rewrite no follow-up question: words are carried over instead."""
 
     def admit(self) -> None:
@@ -313,7 +312,7 @@ class Desk:
             )
             if answer_likelihood(retrieval.signals) >= STANDALONE_LIKELIHOOD:
                 return analysis
-        model = self.writer.follow_up if self.writer else None
+        model = self.writer.follow_up(question) if self.writer else None
         index = self.retrieve.index
         idf = partial(index.idf, mask=index.make_mask(question.where))
         return await rewrite_question(analysis, question.history, idf, model)

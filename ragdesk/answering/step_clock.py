@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ragdesk.request_context import trace_step
+
 
 class StepClock:
     """Measures the time of steps, in seconds."""
@@ -14,8 +16,10 @@ class StepClock:
 
     @contextmanager
     def measure_step(self, step: str) -> Iterator[None]:
+        """Measure the seconds of a step, and trace it."""
         start = time.perf_counter()
-        yield
+        with trace_step(step):
+            yield
         self._steps[step] = time.perf_counter() - start
 
     def split_step(self, step: str, part: str, seconds: float | None) -> None:

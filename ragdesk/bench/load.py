@@ -20,13 +20,17 @@ QuestionTimer = Callable[[str], Mapping[str, float]]  # a question; the seconds 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadResult:
-    """The result of a load. waited: seconds from due to begun; took: from due to answered."""
+    """The result of a load. waited: seconds from due to begun; took: from due to answered.
+
+    answers: what was told of each answer, in the order of the two.
+    """
 
     rate: float
     seconds: float
     took: tuple[float, ...]
     waited: tuple[float, ...]
     steps: Mapping[str, float] = field(default_factory=dict)
+    answers: tuple[Mapping[str, float], ...] = ()
     errors: int = 0
     turned_away: int = 0
 
@@ -66,6 +70,7 @@ def run_open_loop(
     under_way = 0
     took: list[float] = []
     waited: list[float] = []
+    answers: list[Mapping[str, float]] = []
     steps: dict[str, float] = {}
     errors = turned_away = 0
 
@@ -84,6 +89,7 @@ def run_open_loop(
                 return
             took.append(ended - due)
             waited.append(begun - due)
+            answers.append(told)
             for name, value in told.items():
                 steps[name] = steps.get(name, 0.0) + value
 
@@ -103,6 +109,7 @@ def run_open_loop(
         seconds=time.perf_counter() - start,
         took=tuple(took),
         waited=tuple(waited),
+        answers=tuple(answers),
         steps={name: value / max(1, len(took)) for name, value in steps.items()},
         errors=errors,
         turned_away=turned_away,

@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,25 @@ import click
 
 from eval.case import Case
 from eval.targets import RagdeskTarget
+from indexes.embedding.tokenizer import Tokenizer
 from ragdesk.answering.answer import Question
 from ragdesk.assemble import Workspace
-from ragdesk.bench.load import LoadResult, QuestionTimer, loads_as_markdown, run_open_loop
+from ragdesk.bench.answer_stream import StreamClient, estimate_few_tokens
+from ragdesk.bench.goodput import (
+    GoodputBounds,
+    GoodputResult,
+    describe_goodput,
+    goodput_as_markdown,
+)
+from ragdesk.bench.load import (
+    WAITING,
+    LoadResult,
+    QuestionTimer,
+    loads_as_markdown,
+    run_open_loop,
+)
 from ragdesk.cli import shared_options
-from ragdesk.errors import SettingsError
+from ragdesk.errors import CheckFailed, SettingsError
 from ragdesk.settings import load_settings
 
 BENCH_EXAMPLES = """
@@ -25,6 +39,7 @@ Examples:
   ragdesk bench ingest ./handbook
   ragdesk bench search --questions cases.jsonl --rate 20 --rate 50
   ragdesk bench serve --url http://127.0.0.1:8080 --questions cases.jsonl --rate 5 --json
+  ragdesk bench serve --model --questions cases.jsonl --rate 1 --rate 4 --send show
 """
 rates_option = click.option(
     "--rate", "rates", multiple=True, type=click.FloatRange(0, min_open=True), default=(2.0, 10.0)
@@ -109,9 +124,23 @@ def bench_search(
 @click.option("--key", envvar="RAGDESK_EVAL_KEY", default="")
 @rates_option
 @seconds_option
+@click.option("--model", "by_model", is_flag=True, help="Goodput of answers that a model writes.")
+@click.option("--first", default=1.0, show_default=True, help="Seconds to the first word, at most.")
+@click.option(
+    "--tokens", default=30.0, show_default=True, help="Tokens a second from there, at least."
+)
+@click.option("--tokenizer", type=click.Path(path_type=Path), help="Count tokens by this file.")
+@click.option("--send", type=click.Choice(["hold", "show"]), help="Held until checked, or shown.")
 @shared_options.json_option
 def bench_serve(*, url: str, collection: str, key: str, as_json: bool, **options: Any) -> None:
-    """Ask a running server over HTTP, at each rate."""
+    """Ask a running server over HTTP, at each rate.
+
+    With --model answers are streamed, and what counts is goodput: questions a second whose first
+    word came in time and whose words then came fast enough.
+    """
+    if options["by_model"]:
+        _report_goodput(url, collection, key, options, as_json=as_json)
+        return
     with RagdeskTarget(url, collection, key=key) as target:
 
         def ask(question: str) -> Mapping[str, float]:
@@ -121,6 +150,32 @@ def bench_serve(*, url: str, collection: str, key: str, as_json: bool, **options
             return seconds
 
         _report_loads(ask, options, as_json=as_json)
+
+
+def _report_goodput(
+    url: str, collection: str, key: str, options: Mapping[str, Any], *, as_json: bool
+) -> None:
+    count: Callable[[str], float] = estimate_few_tokens
+    if options["tokenizer"]:
+        count = Tokenizer(options["tokenizer"]).count_tokens
+    ask = StreamClient(
+        url=url, collection=collection, key=key, count_tokens=count, send=options["send"] or ""
+    )
+    bounds = GoodputBounds(first_seconds=options["first"], rate=options["tokens"])
+    questions, seconds = _read_questions(options["questions"]), options["seconds"]
+    try:
+        ask(questions[0])  # warm, and there
+    except (OSError, ValueError) as error:
+        raise CheckFailed(f"{url} does not answer: {error} Is ragdesk serve running?") from error
+    loads = [
+        run_open_loop(ask, questions, rate=rate, seconds=seconds, places=WAITING)
+        for rate in options["rates"]
+    ]
+    results = [GoodputResult(load=load, bounds=bounds) for load in loads]
+    if as_json:
+        shared_options.print_json(describe_goodput(results))
+    else:
+        click.echo(goodput_as_markdown(results))
 
 
 def _report_loads(ask: QuestionTimer, options: Mapping[str, Any], *, as_json: bool) -> None:

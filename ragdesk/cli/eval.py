@@ -8,6 +8,7 @@ import click
 from eval import compare, evidence, run_folder
 from eval.imports.registry import SOURCES, import_set
 from ragdesk.cli import (
+    eval_bias,
     eval_calibrate,
     eval_generate,
     eval_judge,
@@ -26,6 +27,7 @@ Examples:
   ragdesk eval run cases.jsonl --target http://desk:8080 --out runs/today --gate gate.toml
   ragdesk eval run cases.jsonl --target rival.toml --out runs/rival
   ragdesk eval compare runs/today runs/yesterday
+  ragdesk eval bias pairs.jsonl --out runs/bias   does it matter who asks, or how?
 """
 PUBLIC_SETS = "\b\nSets:\n" + "".join(
     f"  {name}: {source.about}\n" for name, source in SOURCES.items()
@@ -43,6 +45,7 @@ def command() -> None:
 
 
 command.add_command(eval_run.command)
+command.add_command(eval_bias.command)
 command.add_command(eval_calibrate.command)
 command.add_command(eval_generate.command)
 command.add_command(eval_judge.judge_command)

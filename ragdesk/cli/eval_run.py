@@ -1,6 +1,7 @@
 """``ragdesk eval run``: ask every case, measure, and hold the figures against a gate."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import click
 
 from eval import gate, report, run_folder
+from eval.case import Case
 from eval.release import PAGE, WATCHED, check_gate, release_run
 from eval.release_outcome import ReleaseOutcome
 from eval.run import RunOptions, run_cases
@@ -91,7 +93,7 @@ def command(call: shared_options.CliCall, /, *, out: Path, as_json: bool, **opti
     if not options["cache_only"]:
         if options["cases"] is None:
             raise click.UsageError("Name a file of cases, or measure again with --cache-only.")
-        _run_cases(call, out, options)
+        ask_listed_cases(call, run_folder.read_cases(options["cases"]), out, options)
     outcome = release_run(out, thresholds, options["baseline"])
     if as_json:
         shared_options.print_json(
@@ -102,21 +104,13 @@ def command(call: shared_options.CliCall, /, *, out: Path, as_json: bool, **opti
         )
     else:
         _print_outcome(outcome, out)
-    if outcome.is_unjudged:
-        count = len(outcome.report.errors)
-        first = outcome.report.errors[0][1]
-        raise TooManyErrors(
-            f"{count} of {len(outcome.report.scored)} cases were not answered ({first}). "
-            "Ask them again: the same command."
-        )
-    if outcome.failed_verdicts:
-        raise CheckFailed(
-            f"{len(outcome.failed_verdicts)} of {len(outcome.verdicts)} gates failed: {out}"
-        )
+    raise_unless_passed(outcome, out)
 
 
-def _run_cases(call: shared_options.CliCall, out: Path, options: dict[str, Any]) -> None:
-    cases = run_folder.read_cases(options["cases"])
+def ask_listed_cases(
+    call: shared_options.CliCall, cases: Sequence[Case], out: Path, options: Mapping[str, Any]
+) -> None:
+    """Ask the target that the options name every case, with a progress bar; keep the trials."""
     with (
         open_eval_target(call, options["target"], options["collection"], options["key"]) as target,
         click.progressbar(length=len(cases), label="Asking", file=sys.stderr) as progress,
@@ -139,9 +133,29 @@ def _print_outcome(outcome: ReleaseOutcome, out: Path) -> None:
         if metric.value is not None:
             interval = f"[{metric.ci_low:.3f}, {metric.ci_high:.3f}]"
             click.echo(f"{name:20} {metric.value:.3f} {interval}  {metric.n_ok} cases")
+    print_verdicts(outcome)
+    click.echo(f"Everything, case by case: {out / PAGE}")
+
+
+def print_verdicts(outcome: ReleaseOutcome) -> None:
+    """Print each line of a gate, and the cases that speak against it."""
     for verdict in outcome.verdicts:
         sign = "passed" if verdict.passed else "FAILED"
         click.echo(f"{sign}  {verdict.line}  {verdict.why}")
         if verdict.cases:
             click.echo(f"        {', '.join(verdict.cases)}")
-    click.echo(f"Everything, case by case: {out / PAGE}")
+
+
+def raise_unless_passed(outcome: ReleaseOutcome, out: Path) -> None:
+    """End with the exit code of a release: 6 too many unanswered cases, 1 a gate that failed."""
+    if outcome.is_unjudged:
+        count = len(outcome.report.errors)
+        first = outcome.report.errors[0][1]
+        raise TooManyErrors(
+            f"{count} of {len(outcome.report.scored)} cases were not answered ({first}). "
+            "Ask them again: the same command."
+        )
+    if outcome.failed_verdicts:
+        raise CheckFailed(
+            f"{len(outcome.failed_verdicts)} of {len(outcome.verdicts)} gates failed: {out}"
+        )

@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import os
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from ragdesk.web import api
 from ragdesk.web.mcp.desk_tools import ToolCaller
 from ragdesk.web.server_state import ServerState
 
+KEY_VARIABLE = "RAGDESK_KEY"
 MCP_EXAMPLES = """
 \b
 Examples:
@@ -29,6 +31,16 @@ Examples:
   RAGDESK_KEY=rd_… ragdesk mcp                 what a key may see
 In a client's settings: command "ragdesk", arguments "--home", "/srv/desk", "mcp".
 """
+
+
+def _refuse_empty_key(
+    _context: click.Context, _parameter: click.Parameter, key: str | None
+) -> str | None:
+    """Refuse a key that is empty, as of a variable that was never filled in."""
+    shown = os.environ.get(KEY_VARIABLE) if key is None else key  # click takes "" for not set
+    if shown is not None and not shown.strip():
+        raise click.BadParameter(f"it is empty. Write one into {KEY_VARIABLE}, or leave that out.")
+    return shown
 
 
 @click.command("mcp", epilog=MCP_EXAMPLES)
@@ -42,7 +54,8 @@ In a client's settings: command "ragdesk", arguments "--home", "/srv/desk", "mcp
 )
 @click.option(
     "--key",
-    envvar="RAGDESK_KEY",
+    envvar=KEY_VARIABLE,
+    callback=_refuse_empty_key,
     help="Ask as this key may, as of each call; better by the variable RAGDESK_KEY. [local user]",
 )
 @click.option("--log", default="warning", type=click.Choice(["debug", "info", "warning", "error"]))

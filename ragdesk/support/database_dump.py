@@ -28,6 +28,8 @@ def dump_database(database: Database) -> Iterator[bytes]:
             connection.execution_options(isolation_level=SNAPSHOT)
         connection.execute(select(SECRETS.c.name).limit(1)).all()  # the moment is that of a query
         for table in load_schema().sorted_tables:
+            if table.info.get("passing"):
+                continue
             names = [column.name for column in table.columns]
             yield _encode_line({"table": table.name, "columns": names})
             result = connection.execution_options(yield_per=DUMPED_AT_ONCE).execute(select(table))

@@ -13,6 +13,7 @@ from ragdesk.support.encryption import TextCipher
 from ragdesk.support.handoff.handoff_export import HANDOFF_DATA
 from ragdesk.support.learning.learning_data import DRAFT_DATA
 from ragdesk.support.personal_data_source import PersonalDataSource
+from ragdesk.support.replicas.response_store import RESPONSE_DATA
 from ragdesk.support.sign_in.sign_in_data import SIGN_IN_DATA
 
 # Erased in this order: what refers to something before what it refers to.
@@ -22,6 +23,7 @@ PERSONAL_DATA_SOURCES: Final[tuple[PersonalDataSource, ...]] = (
     FEEDBACK_DATA,
     CONVERSATION_DATA,
     SIGN_IN_DATA,
+    RESPONSE_DATA,
 )
 
 

@@ -13,6 +13,7 @@ from ragdesk.support.conversations import conversation_tables
 from ragdesk.support.handoff import handoff_tables
 from ragdesk.support.insight import insight_tables
 from ragdesk.support.learning import learning_tables
+from ragdesk.support.replicas import replica_tables
 from ragdesk.support.sign_in import sign_in_tables
 from ragdesk.support.tables import METADATA
 
@@ -22,6 +23,7 @@ TABLE_MODULES: Final = (
     handoff_tables,
     insight_tables,
     learning_tables,
+    replica_tables,
     sign_in_tables,
 )
 

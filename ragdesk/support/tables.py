@@ -21,6 +21,9 @@ SECONDS: Final = BigInteger().with_variant(Integer(), "sqlite")  # since 1970
 SEALED: Final = {
     "sealed": True
 }  # info of a column whose text is encrypted; rotation finds it by it
+PASSING: Final = {
+    "passing": True
+}  # info of a table that servers tell each other by, for a while: no backup holds its rows
 KEYS: Final = Table(
     "keys",
     METADATA,

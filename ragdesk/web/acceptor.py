@@ -49,10 +49,16 @@ class Acceptor:
         self._resume()
 
     def close(self) -> None:
-        """Accept no further connection."""
+        """Accept no further connection, but for those that the kernel took in already.
+
+        Closed over, these would be torn with the requests that they bring.
+        """
         if self._timer is not None:
             self._timer.cancel()
         self._loop.remove_reader(self._bound)
+        with contextlib.suppress(OSError):  # none is left, or no handle
+            while True:
+                self._begin_connection(self._bound.accept()[0])
         self._bound.close()
 
     def _resume(self) -> None:
@@ -75,12 +81,15 @@ class Acceptor:
                 self._log_shortage(error)
                 self._pause(ACCEPT_RETRY_SECONDS)
                 return
-            connection.setblocking(False)  # noqa: FBT003, the socket's own form
-            task = self._loop.create_task(self._hand_over(connection))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin_connection(connection)
         if slowly:
             self._pause(SLOW_PAUSE)
+
+    def _begin_connection(self, connection: socket.socket) -> None:
+        connection.setblocking(False)  # noqa: FBT003, the socket's own form
+        task = self._loop.create_task(self._hand_over(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _hand_over(self, connection: socket.socket) -> None:
         try:

@@ -1,7 +1,9 @@
 """Routes of answers and search."""
 
 import hashlib
+import json
 from collections.abc import Hashable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
@@ -22,6 +24,7 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
+from ragdesk.web.answer_basis import describe_basis
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.event_schemas import ANSWER_EVENTS, describe_event_stream
@@ -35,6 +38,7 @@ from ragdesk.web.question_answering import (
     make_question,
     open_question_context,
     pass_question_on,
+    repeat_notice,
     stream_answer,
 )
 from ragdesk.web.request_body import StrictRoute
@@ -91,10 +95,30 @@ async def respond_to_ask(
 
     if question.lookups:  # how things stand now: no answer of before is given again
         return await build_response()
+
+    async def build_again(former: bytes) -> Response:
+        """Answer as of now under the id of before: the turn of that is kept already."""
+        async with state.open_collections.use_collection(context.collection) as opened:
+            result = await cancel_on_disconnect(request, opened.desk.ask(question))
+        return _repeat_answer(result, former, form)
+
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
-        request, who, digest, build_response, basis=_answer_basis(opened, who)
+        request,
+        who,
+        digest,
+        build_response,
+        basis=_answer_basis(opened, who),
+        shared_basis=describe_basis(opened, who),
+        remake=build_again,
     )
+
+
+def _repeat_answer(answer: Answer, former: bytes, form: stream.AnswerForm) -> Response:
+    """Send an answer under the id of the one that it stands for now, in the same shape."""
+    body = json.loads(former)
+    again = replace(answer, id=body.get("ragdesk", body)["id"])
+    return JSONResponse(form.write_answer(again))
 
 
 async def _pass_on(
@@ -113,8 +137,13 @@ async def _pass_on(
         state.metrics.record_answer(notice)
         return JSONResponse(form.write_answer(notice))
 
+    async def build_again(former: bytes) -> Response:
+        return _repeat_answer(repeat_notice(context), former, form)
+
     digest = hashlib.sha256(await request.body()).digest()
-    return await state.idempotency.get_or_make(request, context.who, digest, build_response)
+    return await state.idempotency.get_or_make(
+        request, context.who, digest, build_response, remake=build_again
+    )
 
 
 @router.post(
@@ -135,7 +164,12 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
-        request, who, digest, build_response, basis=_answer_basis(opened, who)
+        request,
+        who,
+        digest,
+        build_response,
+        basis=_answer_basis(opened, who),
+        shared_basis=describe_basis(opened, who),
     )
 
 

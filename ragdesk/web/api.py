@@ -14,6 +14,7 @@ from ragdesk.assemble import Workspace
 from ragdesk.collection_removal import remove_published_collection
 from ragdesk.errors import error_status
 from ragdesk.metrics import Metrics
+from ragdesk.request_context import Tracer
 from ragdesk.settings import Settings
 from ragdesk.support.chat_channels.chat_store import ChatStore
 from ragdesk.support.key_store import KeyStore
@@ -24,6 +25,7 @@ from ragdesk.support.sign_in.audit_log import AuditAction, note_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
 from ragdesk.support.sign_in.request_counts import RequestCounts
+from ragdesk.telemetry import make_slow_log, open_tracer
 from ragdesk.web import (
     admin_routes,
     answer_caching,
@@ -60,6 +62,7 @@ from ragdesk.web.auth import Authenticator, is_loopback
 from ragdesk.web.auth_middleware import AuthMiddleware
 from ragdesk.web.channels import channel_routes
 from ragdesk.web.channels.chat_desk import ChatDesk
+from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.jobs import DocumentJob, JobQueue
 from ragdesk.web.learning_state import make_learning_state
 from ragdesk.web.limits import RequestLimits
@@ -69,6 +72,8 @@ from ragdesk.web.openai_api import chat_routes
 from ragdesk.web.openai_api.openai_errors import OpenAiErrorTranslation
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.page_options import PageLook
+from ragdesk.web.proxies import ProxyMiddleware, TrustedProxies
+from ragdesk.web.replica_state import start_replica
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
@@ -116,11 +121,15 @@ API_DESCRIPTION = "Answers from your own documents, with citations you can check
 
 
 class DeskApi(DescribedApi):
-    """The app. What only its outermost layer answers is translated, too: an unexpected error."""
+    """The app. What only its outermost layer answers is translated, too: an unexpected error.
+
+    It is counted and logged with its request as well, and its reply has the safe headers.
+    """
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Return all layers of the app, within the one that translates errors."""
-        return OpenAiErrorTranslation(super().build_middleware_stack())
+        """Return all layers of the app, within the ones that translate errors and count."""
+        stack = OpenAiErrorTranslation(super().build_middleware_stack())
+        return RequestMiddleware(stack, self.state.metrics, self.state.tracer)
 
 
 def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> FastAPI:
@@ -128,7 +137,8 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
     options = workspace.settings.serve
     authenticator = _make_authenticator(workspace.settings, keys)
     limits = _make_limits(workspace.settings, keys, authenticator)
-    metrics = Metrics(ROUTES)
+    metrics = Metrics(ROUTES, make_slow_log(workspace.settings.telemetry.slow_seconds))
+    tracer = open_tracer(workspace.settings.telemetry)
     open_collections = _make_open_collections(workspace, metrics)
     cipher = make_text_cipher(workspace.settings.support)
     learning_state = make_learning_state(workspace, keys.database, cipher)
@@ -139,7 +149,8 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
         uploads = Uploads(workspace.home)
         support = make_support_state(workspace, keys.database, cipher, open_collections, metrics)
         app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
-        jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics)
+        replicas = start_replica(keys.database, cipher)
+        jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics, shared=replicas.jobs)
         state = ServerState(
             options=options,
             gate=authenticator,
@@ -159,15 +170,13 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
             answer_cache=answer_caching.make_answer_cache(workspace, metrics),
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
             lookups=_make_lookups(workspace.settings, keys, metrics),
+            replicas=replicas,
+            idempotency=IdempotencyCache(shared=replicas.responses),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
-            _close_at_end(ending, state)
-            try:
-                await workspace.start()
-            except ModelMissing as error:
-                app.state.failed = error  # for whoever runs the server: it tells no one else
-                raise
+            _close_at_end(ending, state, tracer)
+            await _load_model(app, workspace)
             await asyncio.to_thread(open_collections.refresh_all, START_WAIT)
             _start_background(ending, app, upkeep=upkeep)
             state.ready = True
@@ -176,13 +185,27 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
             finally:
                 state.ready = False
 
-    app = _make_app(lifespan)
-    app.state.gate = authenticator
+    app = _make_app(lifespan, metrics, tracer)
     app.state.origins = {}  # of the settings: whoever reads them says where each came from
     _add_middleware(app, options)
-    app.add_middleware(AuthMiddleware, gate=authenticator, limits=limits)
-    app.add_middleware(RequestMiddleware, metrics=metrics)
+    _add_gate(app, options.root_path, authenticator, limits)
     return app
+
+
+async def _load_model(app: FastAPI, workspace: Workspace) -> None:
+    """Load the language model that runs in this process."""
+    try:
+        await workspace.start()
+    except ModelMissing as error:
+        app.state.failed = error  # for whoever runs the server: it tells no one else
+        raise
+
+
+def _add_gate(app: FastAPI, root_path: str, gate: Authenticator, limits: RequestLimits) -> None:
+    """Add what decides who comes in, behind what proxies say of them."""
+    app.state.gate = gate
+    app.add_middleware(AuthMiddleware, gate=gate, limits=limits, root_path=root_path)
+    app.add_middleware(ProxyMiddleware, root_path=root_path, proxies=gate.proxies)
 
 
 def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
@@ -195,10 +218,15 @@ def _add_middleware(app: FastAPI, options: ServeOptions) -> None:
     app.add_middleware(health_routes.PageFiles)
 
 
-def _close_at_end(ending: contextlib.AsyncExitStack, state: ServerState) -> None:
+def _close_at_end(
+    ending: contextlib.AsyncExitStack, state: ServerState, tracer: Tracer | None
+) -> None:
     """Have what a server opened closed at its end, the last of these first."""
     seconds = state.options.drain_seconds
+    if tracer is not None:
+        ending.push_async_callback(asyncio.to_thread, tracer.close)
     ending.push_async_callback(state.workspace.close)
+    ending.push_async_callback(state.replicas.close)
     ending.callback(state.open_collections.close)
     ending.callback(state.uploads.close)
     ending.callback(state.lookups.close)
@@ -275,7 +303,7 @@ def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
         open_identities(keys, settings.sign_in),
         is_loopback(options.host),
         frozenset(options.allowed_hosts),
-        options.trusted_proxies,
+        TrustedProxies(options.trusted_proxies),
         options.max_unauthenticated,
     )
 
@@ -304,6 +332,8 @@ def _make_open_collections(workspace: Workspace, metrics: Metrics) -> OpenCollec
 
 def _make_app(
     lifespan: Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]],
+    metrics: Metrics,
+    tracer: Tracer | None,
 ) -> FastAPI:
     app = DeskApi(
         title="ragdesk",
@@ -311,10 +341,12 @@ def _make_app(
         description=API_DESCRIPTION,
         docs_url=None,  # their pages load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # an address with one slash too many is none
         lifespan=lifespan,
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.state.metrics, app.state.tracer = metrics, tracer  # for the outermost layer
     return app
 
 

@@ -37,6 +37,9 @@ class AuditEntryOut(BaseModel):
     action: str
     target: str = Field(description="Id, name or uri of what it was done to.")
     outcome: str
+    address: str | None = Field(
+        description="Where staff asked from, past trusted proxies; null of visitors."
+    )
 
 
 class AuditOut(BaseModel):
@@ -82,9 +85,14 @@ def _read_place(cursor: str, scope: str, secret: bytes) -> int:
 async def audit_request(
     request: Request, who: Principal, action: AuditAction, target: str, outcome: str = "done"
 ) -> None:
-    """Note who did what, on behalf of a request."""
+    """Note who did what, on behalf of a request; of staff also where from."""
     database = server_state(request).gate.identities.keys.database
-    await run_in_thread(record_audit, database, who, action, target, outcome)
+    address = None if who.kind == "visitor" else getattr(request.state, "address", None)
+
+    def write() -> None:
+        record_audit(database, who, action, target, outcome, address=address)
+
+    await run_in_thread(write)
 
 
 async def keep_audit(database: Database, days: int) -> None:

@@ -21,6 +21,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from ragdesk.errors import Forbidden, Overloaded, Unauthenticated, WrongHost
+from ragdesk.request_context import run_in_pool
 from ragdesk.support import access
 from ragdesk.support.access import LOCAL_PRINCIPAL, Principal, authorize
 from ragdesk.support.sign_in.identity import Identity, IdentityStore
@@ -32,6 +33,7 @@ from ragdesk.web.credentials import (
     check_site,
     read_credentials,
 )
+from ragdesk.web.proxies import TrustedProxies
 
 BEARER = HTTPBearer(auto_error=False, scheme_name="key", description="A key: rd_…")  # for OpenAPI
 SAME_MOMENT = 0.1  # seconds within which nobody is looked up again for one request
@@ -50,7 +52,6 @@ PROXY_HEADERS = frozenset(
     ]
 )
 PROXY_HEADER_PREFIX = "x-forwarded-"
-FORWARDED_HEADER = "x-forwarded-for"
 
 
 def is_loopback(host: str) -> bool:
@@ -77,7 +78,7 @@ class Authenticator:
     identities: IdentityStore
     loopback: bool
     allowed_hosts: frozenset[str] = frozenset()
-    trusted_proxies: tuple[str, ...] = ()
+    proxies: TrustedProxies = field(default_factory=TrustedProxies)
     waiting: int = 64
     pace: RateLimit = field(default_factory=RateLimit)
     threads: ThreadPoolExecutor = field(
@@ -117,9 +118,7 @@ class Authenticator:
         """
         if not self.identities.keys.database.is_shared:
             return self.authenticate(shown)
-        return await asyncio.get_running_loop().run_in_executor(
-            self.threads, self.authenticate, shown
-        )
+        return await run_in_pool(self.threads, self.authenticate, shown)
 
     async def refuse_slowly(self, peer: Any) -> None:
         """Wait until a request without a valid key may be refused. Raises Overloaded.
@@ -141,11 +140,14 @@ class Authenticator:
             raise Forbidden("Whoever asked for this may no longer do it: the key lapsed.")
         return who
 
-    def check_host(self, headers: Headers) -> None:
-        """Refuse names that are not ours, and pages of other sites. Raises Refusal."""
+    def check_host(self, headers: Headers, proxy_host: str = "") -> None:
+        """Refuse names that are not ours, and pages of other sites. Raises Refusal.
+
+        proxy_host: the name that a trusted proxy used, where it says by which name it was called.
+        """
         host = headers.get("host", "")
-        name = urlsplit(f"//{host}").hostname or ""
-        expected = is_loopback(name) or name in self.allowed_hosts  # first: keys may be unreadable
+        names = {urlsplit(f"//{one}").hostname or "" for one in (host, proxy_host)} - {""}
+        expected = any(is_loopback(name) or name in self.allowed_hosts for name in names)
         if not expected and self.is_open:
             raise WrongHost("This server does not answer under that name. See serve.allowed_hosts.")
         origin = headers.get("origin")
@@ -156,7 +158,7 @@ class Authenticator:
         """Refuse what a proxy passed on, while requests need no key. Raises Forbidden."""
         names = {name.lower() for name in headers}
         passed_on = names & PROXY_HEADERS or any(n.startswith(PROXY_HEADER_PREFIX) for n in names)
-        if passed_on and self.is_open and not self._trusts(address):
+        if passed_on and self.is_open and not self.proxies.includes(address):
             raise Forbidden(
                 "A proxy passed this on, and the desk has no key: whoever reaches the proxy could "
                 "ask. Make a key: ragdesk keys create NAME. Or name the proxy, if it asks who "
@@ -168,18 +170,7 @@ class Authenticator:
 
         address: of the connection. What any other proxy, or a client, says of it is not believed.
         """
-        hops = ",".join(headers.getlist(FORWARDED_HEADER)).split(",")
-        while hops and self._trusts(address):
-            address = hops.pop().strip() or address
-        return address
-
-    def _trusts(self, address: str) -> bool:
-        try:
-            ip = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        networks = (ipaddress.ip_network(name, strict=False) for name in self.trusted_proxies)
-        return any(ip in network for network in networks)
+        return self.proxies.find_client(headers, address)
 
 
 def require_scope(scope: access.Scope) -> Callable[[Request], Awaitable[Principal]]:
@@ -207,11 +198,20 @@ async def identify_request(request: Request) -> Identity:
 
     What the gate learned just before still holds. Raises Unauthenticated, Forbidden.
     """
-    gate = cast("Authenticator", request.app.state.gate)
     identified = getattr(request.state, "identified", 0.0)
     if time.monotonic() - identified < SAME_MOMENT:
         identity = cast("Identity", request.state.identity)
     else:
-        identity = await gate.identify(read_credentials(request.headers, request.method))
+        identity = await reidentify_request(request)
     request.state.who = identity.who.name
     return identity
+
+
+async def reidentify_request(request: Request) -> Identity:
+    """Return who asks as of this moment: for what lasts longer than a request usually does.
+
+    Raises Unauthenticated, Forbidden.
+    """
+    gate = cast("Authenticator", request.app.state.gate)
+    root_path = request.app.state.options.root_path
+    return await gate.identify(read_credentials(request.headers, request.method, root_path))

@@ -14,6 +14,7 @@ from ragdesk.web.auth import Authenticator
 from ragdesk.web.credentials import Credentials, read_credentials
 from ragdesk.web.cross_origin import KnownOrigins, allow_origin, is_preflight
 from ragdesk.web.limits import Admission, RequestLimits
+from ragdesk.web.proxies import PROXY_HOST
 
 # Answered without a key.
 KEYLESS_PATHS: Final = (
@@ -31,10 +32,13 @@ KEY_PATH: Final = "/widget"  # as are these: a key is looked up
 class AuthMiddleware:
     """ASGI middleware: every request is checked, and refused at a limited rate without a key."""
 
-    def __init__(self, app: ASGIApp, gate: Authenticator, limits: RequestLimits) -> None:
+    def __init__(
+        self, app: ASGIApp, gate: Authenticator, limits: RequestLimits, root_path: str = ""
+    ) -> None:
         self.app = app
         self.gate = gate
         self.limits = limits
+        self.root_path = root_path
         self.origins = KnownOrigins(gate.identities.sites)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,9 +47,9 @@ class AuthMiddleware:
         headers = Headers(scope=scope)
         admission: Admission | None = None
         try:
-            shown = read_credentials(headers, scope["method"])
+            shown = read_credentials(headers, scope["method"], self.root_path)
             peer_address = (scope.get("client") or ("", 0))[0]
-            self.gate.check_host(headers)
+            self.gate.check_host(headers, scope.get("state", {}).get(PROXY_HOST, ""))
             self.gate.check_proxy(headers, peer_address)
             if shown.origin is not None and is_preflight(scope, headers):
                 reply = await run_in_thread(self.origins.answer_preflight, shown.origin)
@@ -55,6 +59,7 @@ class AuthMiddleware:
             if site is not None and shown.origin is not None and shown.origin in site.origins:
                 send = allow_origin(send, shown.origin)  # what limits say is read, too
             address = self.gate.client_address(headers, peer_address)
+            scope.setdefault("state", {})["address"] = address
             admission = await self._admit(scope, identity, address)
         except ValueError:  # urlsplit refuses half an IPv6 address
             return await problems.error_response(WrongHost("No such host."))(scope, receive, send)

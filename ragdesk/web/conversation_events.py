@@ -11,9 +11,9 @@ from starlette.responses import Response, StreamingResponse
 from ragdesk.answering.answer import JsonObject
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import HomeUnusable, RagdeskError
-from ragdesk.support.access import Principal
+from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
-from ragdesk.web.auth import require_scope
+from ragdesk.web.auth import reidentify_request, require_scope
 from ragdesk.web.conversation_access import open_conversation, use_answer_view
 from ragdesk.web.conversation_schemas import TurnOut
 from ragdesk.web.conversation_turns import describe_turn
@@ -27,6 +27,7 @@ router = APIRouter(route_class=StrictRoute, tags=["conversations"])
 Follower = Annotated[Principal, Depends(require_scope("ask"))]
 RETRY_MILLISECONDS: Final = 1_000  # after which a page comes again
 HEARTBEAT_SECONDS: Final = 15.0  # a proxy ends a stream that is silent for longer
+RECHECK_SECONDS: Final = 5.0  # after which it is asked again whether somebody may follow
 RETRY_LINE: Final = f"retry: {RETRY_MILLISECONDS}\n\n".encode()
 EVENT_CONTENT: Final = describe_event_stream(
     {"state": StateEventOut, "turn": TurnOut, "deleted": DeletedEventOut},
@@ -91,16 +92,38 @@ async def _write_events(
             return
         if conversation.state != known_state:
             known_state = conversation.state
-            yield format_event("state", {"state": known_state})
+            # With its number, so that who comes again misses no turn of meanwhile.
+            yield f"id: {last}\n".encode() + format_event("state", {"state": known_state})
         for number, shown in await _read_fresh(state, conversation, who, last):
             last = number
             yield f"id: {number}\n".encode() + format_event("turn", shown)
-        try:
-            async with asyncio.timeout(HEARTBEAT_SECONDS):
-                await changed.wait()
-        except TimeoutError:
-            yield b": \n\n"
+        silent = 0.0
+        while not await _wait_for(changed, RECHECK_SECONDS):
+            silent += RECHECK_SECONDS
+            if silent >= HEARTBEAT_SECONDS:
+                silent = 0.0
+                yield b": \n\n"
+            if not await _may_follow(check):
+                break
     yield RETRY_LINE
+
+
+async def _wait_for(changed: asyncio.Event, seconds: float) -> bool:
+    """Wait for a change, for so long at most; False where none came."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await changed.wait()
+    except TimeoutError:
+        return False
+
+
+async def _may_follow(check: Callable[[], Awaitable[Principal]]) -> bool:
+    """Tell whether somebody may go on; False where that needs a closer look."""
+    try:
+        await check()
+    except RagdeskError:
+        return False
+    return True
 
 
 async def _read_fresh(
@@ -128,9 +151,10 @@ def _last_number(sent: str, after: int | None) -> int | None:
 
 def _make_check(request: Request) -> Callable[[], Awaitable[Principal]]:
     """Make what tells who follows, as of now. Raises a Refusal once they may not."""
-    check = require_scope("ask")
 
     async def authenticate() -> Principal:
-        return await check(request)
+        who = (await reidentify_request(request)).who
+        authorize(who, "ask")
+        return who
 
     return authenticate

@@ -50,11 +50,20 @@ class Credentials:
         return token.strip() if scheme.lower() == BEARER_SCHEME else None
 
 
-def read_credentials(headers: Headers, method: str) -> Credentials:
+def session_cookie(root_path: str) -> str:
+    """Name the cookie of a session: of each sub-path its own, as a host may carry several desks.
+
+    >>> session_cookie(""), session_cookie("/help")
+    ('rd_session', 'rd_session_help')
+    """
+    return SESSION_COOKIE + root_path.replace("/", "_")
+
+
+def read_credentials(headers: Headers, method: str, root_path: str = "") -> Credentials:
     """Read what a request shows. Raises ValueError for an origin that is none."""
     return Credentials(
         authorization=headers.get("authorization"),
-        cookie=read_cookie(headers, SESSION_COOKIE),
+        cookie=read_cookie(headers, session_cookie(root_path)),
         visitor=headers.get(VISITOR_HEADER),
         origin=headers.get("origin"),
         csrf_token=headers.get(CSRF_HEADER, ""),

@@ -60,5 +60,25 @@ def cut_page(
     return rows[start:end], following
 
 
+def sign_row(place: tuple[int, str], *, scope: str, secret: bytes) -> str:
+    """Write a cursor that goes on behind a row: its number in the order, and its id.
+
+    >>> read_row(sign_row((7, "a b"), scope="x", secret=b"s"), scope="x", secret=b"s")
+    (7, 'a b')
+    """
+    return sign_cursor(f"{place[0]} {place[1]}", scope=scope, secret=secret)
+
+
+def read_row(cursor: str | None, *, scope: str, secret: bytes) -> tuple[int, str] | None:
+    """Read the row behind which a list goes on; None without a cursor. Raises BadRequest."""
+    if cursor is None:
+        return None
+    number, _, name = read_cursor(cursor, scope=scope, secret=secret).partition(" ")
+    try:
+        return int(number), name
+    except ValueError as error:
+        raise BadRequest("This cursor is not one of ours.") from error
+
+
 def _cursor_mac(body: bytes, scope: str, secret: bytes) -> bytes:
     return hmac.digest(secret, scope.encode() + b"\0" + body, hashlib.sha256)[:MAC_BYTES]

@@ -46,6 +46,7 @@ from ragdesk.web.jobs import DocumentJob
 from ragdesk.web.leases import Leases
 from ragdesk.web.open_collections import COLLECTION_NAME
 from ragdesk.web.problem_responses import name_problems
+from ragdesk.web.proxies import outer_path
 from ragdesk.web.request_body import StrictRoute, iter_body
 from ragdesk.web.request_middleware import has_body
 from ragdesk.web.server_state import ServerState, server_state
@@ -252,7 +253,7 @@ async def put(
             groups=group_names,
             existed=existed,
         )
-        return accept_job(job)
+        return await accept_job(request, job)
 
     try:
         digest = await _save_body(request, file, state)
@@ -278,13 +279,14 @@ async def delete(collection: str, uri: str, request: Request, who: DocumentWrite
         find_in_generation(index, uri, who)
         refuse_foreign_document(index, uri, who)
     job = state.jobs.submit(owner=who.name, collection=collection, uri=uri, body=None, existed=True)
-    return accept_job(job)
+    return await accept_job(request, job)
 
 
 @router.get("/v1/jobs/{job}", response_model=schemas.JobOut)
 async def job(job: str, request: Request, who: DocumentWriter) -> Response:
     """Say how far a job is. A job of another key is a 404."""
-    target = server_state(request).jobs.get_job(job)
+    jobs = server_state(request).jobs
+    target = jobs.get_job(job) or await run_in_thread(jobs.find_job, job)
     hidden = target and who.collections and target.collection not in who.collections
     if target is None or hidden or (target.owner != who.name and "admin" not in who.scopes):
         raise NotFound("No such job.")
@@ -322,9 +324,12 @@ async def _save_body(request: Request, file: Path, state: ServerState) -> bytes:
     return digest.digest()
 
 
-def accept_job(job: DocumentJob) -> Response:
-    """Answer 202 with a job, and where to ask for it."""
-    return JSONResponse(job_json(job), 202, headers={"Location": f"/v1/jobs/{job.id}"})
+async def accept_job(request: Request, job: DocumentJob) -> Response:
+    """Answer 202 with a job, once every server knows of it, and where to ask for it."""
+    if server_state(request).database.is_shared:
+        await run_in_thread(server_state(request).jobs.settle)
+    place = outer_path(request, f"/v1/jobs/{job.id}")
+    return JSONResponse(job_json(job), 202, headers={"Location": place})
 
 
 def job_json(job: DocumentJob, who: Principal | None = None) -> dict[str, Any]:

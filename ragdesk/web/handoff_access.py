@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from ragdesk.answering.answer import JsonObject
-from ragdesk.errors import Forbidden, NotFound
+from ragdesk.errors import Forbidden, NotFound, WrongState
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.kept_answer import is_lookup_part
 from ragdesk.support.handoff.handoff import Handoff
@@ -32,6 +32,24 @@ def authorize_handoff(who: Principal, handoff: Handoff, role: HandoffRole | None
     ):
         return "customer"
     raise NotFound(NO_HANDOFF)
+
+
+def check_holder(handoff: Handoff, who: Principal, confirm: str) -> None:
+    """Refuse an agent to end what another one has, unless they say so twice. Raises WrongState.
+
+    confirm: the hand-off's id, sent again. Editors and administrators need none.
+    """
+    is_own = who.person in {handoff.agent, handoff.person}
+    if (
+        handoff.state is HandoffState.WITH_PERSON
+        and not is_own
+        and "edit" not in who.scopes
+        and confirm != handoff.id
+    ):
+        raise WrongState(
+            f"{handoff.agent_name or 'Another agent'} has it. To do this all the same, send the "
+            "id of the hand-off as confirm too."
+        )
 
 
 def _may(check: Callable[[], None]) -> bool:
@@ -101,7 +119,10 @@ def describe_whole(
 
 
 def _make_visibility(view: AnswerView) -> IsVisible:
-    """Make the rule by which sources of a payload are shown: by their groups as of today."""
+    """Make the rule by which sources of a payload are shown: by their groups as of today.
+
+    A payload names no source of its documents: of several that share a uri all have to be readable.
+    """
 
     def is_visible(source: Mapping[str, Any]) -> bool:
         if is_lookup_part({**source, "document": source["groups"]}):
@@ -109,7 +130,7 @@ def _make_visibility(view: AnswerView) -> IsVisible:
         if view.index is not None and (
             today := view.index.documents.list_by_uri(str(source["uri"]))
         ):
-            return any(view.may_read(document.groups) for document in today)
+            return all(view.may_read(document.groups) for document in today)
         groups = source["groups"]
         return view.groups is None or (groups is not None and view.may_read(frozenset(groups)))
 

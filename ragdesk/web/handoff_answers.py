@@ -100,10 +100,11 @@ async def pass_on_question(
     """
     text = state.recorder.redact(question)
     await run_in_thread(state.support.handoffs.write, handoff, text, who.person)
-    return _make_notice(handoff, question)
+    return make_notice(handoff, question)
 
 
-def _make_notice(handoff: Handoff, question: str) -> Answer:
+def make_notice(handoff: Handoff, question: str) -> Answer:
+    """Say that the person who has the conversation was told a question."""
     spoken = "zh" if handoff.language == "zh" else "en"
     return Answer(
         id=secrets.token_hex(16),

@@ -51,13 +51,23 @@ class HandoffReplyIn(StrictModel):
     )
 
 
+Confirmation = Annotated[
+    str, Field(max_length=64, description="The id again: of one that another agent has.")
+]
+
+
 class HandoffTransferIn(StrictModel):
     to: ContactText = Field(default="", description="For whom it waits; empty: for anybody.")
     text: FreeText = Field(default="", description="A note for whoever takes it.")
+    confirm: Confirmation = ""
 
 
 class HandoffNoteIn(StrictModel):
     text: FreeText = ""
+
+
+class HandoffEndIn(HandoffNoteIn):
+    confirm: Confirmation = ""
 
 
 class HandoffRatingIn(StrictModel):
@@ -101,6 +111,7 @@ class HandoffsOut(BaseModel):
     counts: dict[str, int] = Field(description="Of all states, for agents.")
     staffed: bool = Field(description="Whether somebody is there now, by the settings.")
     enabled: bool
+    next: str | None = Field(description="Cursor of what follows; null at the end.")
 
 
 class HandoffDraftOut(BaseModel):

@@ -18,8 +18,9 @@ from ragdesk.support.handoff.handoff import Handoff, HandoffContact
 from ragdesk.support.handoff.handoff_desk import HandoffAgent, HandoffRequest
 from ragdesk.support.handoff.handoff_rules import is_staffed
 from ragdesk.support.handoff.handoff_states import HandoffAction, HandoffState
-from ragdesk.support.handoff.handoff_store import OPEN_HANDOFF_STATES
+from ragdesk.support.handoff.handoff_store import OPEN_HANDOFF_STATES, handoff_place
 from ragdesk.support.sign_in.audit_log import AuditAction
+from ragdesk.web import cursors
 from ragdesk.web import handoff_schemas as shapes
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
@@ -28,6 +29,7 @@ from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.handoff_access import (
     HandoffRole,
     authorize_handoff,
+    check_holder,
     common_groups,
     describe_handoff,
     describe_whole,
@@ -82,33 +84,49 @@ async def open_handoff(body: shapes.HandoffIn, request: Request, who: Participan
 
 
 @router.get("/v1/handoffs", response_model=shapes.HandoffsOut)
-async def list_handoffs(
+async def list_handoffs(  # noqa: PLR0913, one parameter a part of the request
     request: Request,
     who: Participant,
+    *,
     state: StateName = "open",
     conversation: Annotated[str | None, Query(max_length=64)] = None,
     view: Annotated[Literal["own", "queue"] | None, Query(description="queue: agents'.")] = None,
+    cursor: Annotated[str | None, Query(max_length=4_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_HANDOFFS)] = MOST_HANDOFFS,
 ) -> Response:
-    """List hand-offs: for agents the queue of their collections, oldest first; else one's own."""
+    """List hand-offs: for agents the queue of their collections, oldest first; else one's own.
+
+    With closed ones the last changed first.
+    """
     server = server_state(request)
     role: HandoffRole = "agent" if view != "own" and "agent" in who.scopes else "customer"
     authorize(who, "agent" if role == "agent" or view == "queue" else "ask")
     handoffs = server.support.handoffs
+    states = _list_states(state)
+    scope = f"handoffs\0{who.name}\0{role}\0{state}\0{conversation}"
+    after = cursors.read_row(cursor, scope=scope, secret=server.secret)
 
     def read() -> Response:
         listed = handoffs.store.list_handoffs(
-            _list_states(state),
+            states,
             collections=who.collections,
             person=None if role == "agent" else who.person,
             conversation=conversation,
-            limit=MOST_HANDOFFS,
+            after=after,
+            limit=limit + 1,
         )
+        page = listed[:limit]
+        following = None
+        if len(listed) > limit:
+            last = handoff_place(page[-1], states)
+            following = cursors.sign_row(last, scope=scope, secret=server.secret)
         counts = handoffs.store.count_states(who.collections) if role == "agent" else {}
         body = {
-            "handoffs": [describe_handoff(one, handoffs, who, role) for one in listed],
+            "handoffs": [describe_handoff(one, handoffs, who, role) for one in page],
             "counts": counts,
             "staffed": is_staffed(handoffs.options),
             "enabled": handoffs.options.enabled,
+            "next": following,
         }
         return JSONResponse(body)
 
@@ -177,7 +195,8 @@ async def transfer_handoff(
 ) -> Response:
     """Put a hand-off back into the queue, for anybody or for somebody by name, with a note."""
     state = server_state(request)
-    await _find(state, handoff, who, "agent")
+    shown, _ = await _find(state, handoff, who, "agent")
+    check_holder(shown, who, body.confirm)
     agent = _describe_agent(request, who)
     handoffs = state.support.handoffs
     to = body.to or None
@@ -190,9 +209,17 @@ async def transfer_handoff(
 
 @router.post("/v1/handoffs/{handoff}/close", **CHANGE)
 async def close_handoff(
-    handoff: HandoffName, body: shapes.HandoffNoteIn, request: Request, who: Participant
+    handoff: HandoffName, body: shapes.HandoffEndIn, request: Request, who: Participant
 ) -> Response:
-    """End a hand-off, as an agent or as the customer."""
+    """End a hand-off, as an agent or as the customer.
+
+    One that another agent has is ended by editors and administrators, and by whoever sends its id
+    as ``confirm``.
+    """
+    state = server_state(request)
+    shown, role = await _find(state, handoff, who)
+    if role == "agent":
+        check_holder(shown, who, body.confirm)
     return await _end_or_reopen(handoff, HandoffAction.CLOSE, body, request, who)
 
 
@@ -231,7 +258,7 @@ async def resend_handoff(handoff: HandoffName, request: Request, who: CaseAgent)
         handoffs.outbox.retry_letters(handoff)
         return shown
 
-    return await _change(request, who, write)
+    return await _change(request, who, write, audit="handoff.resend")
 
 
 async def _end_or_reopen(
@@ -248,7 +275,7 @@ async def _end_or_reopen(
     def write() -> Handoff:
         return state.support.handoffs.change(name, action, who.person, text=text)
 
-    audit: AuditAction | None = "handoff.close" if action is HandoffAction.CLOSE else None
+    audit: AuditAction = "handoff.close" if action is HandoffAction.CLOSE else "handoff.reopen"
     return await _change(request, who, write, role=role, audit=audit)
 
 

@@ -153,7 +153,8 @@ async def describe_readiness(request: Request) -> dict[str, Any]:
     states = Counter(status.values())
     served = sum(states[name] for name in SERVED_STATES)
     listing = state.open_collections.listing
-    ready = state.ready and (served > 0 or not (status or listing))
+    ends = getattr(request.app.state, "is_ending", False)
+    ready = state.ready and not ends and (served > 0 or not (status or listing))
     try:
         sees_names = await _sees_all_collections(request)
     except HomeUnusable:  # nobody's key can be read, so nobody can ask

@@ -1,8 +1,11 @@
 """``Idempotency-Key``: the same request sent again gets the first one's answer.
 
-Kept in this process and bounded: a key is remembered until ``MAX_KEYS`` newer ones came. An answer
-is given again only while all that it rests on is the same: a document that is gone or hidden by
-now is not to be read in it. After that the question is answered anew.
+Kept in this process and bounded: a key is remembered until ``MAX_KEYS`` newer ones came. With a
+database that several servers share it is kept there, too (``shared_responses.py``), so that a
+retry may reach another one. An answer is given again only while all that it rests on is the same:
+a document that is gone or hidden by now is not to be read in it. After that it is made anew, and
+what the first one did beside it is not done twice. An answer that holds a secret is kept no longer
+than a retry takes: after ``SECRET_SECONDS`` only that it was given is known.
 """
 
 import asyncio
@@ -15,11 +18,20 @@ from fastapi import Depends, Header
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ragdesk.errors import Invalid
+from ragdesk.errors import Invalid, WrongState
 from ragdesk.support.access import Principal
+from ragdesk.web.shared_responses import (
+    DONE_MESSAGE,
+    OTHER_BODY_MESSAGE,
+    ResponseRecipe,
+    SharedResponses,
+    describe_recipe,
+)
 
 RequestKey = tuple[str, ...]
+RequestEntry = tuple[bytes, Hashable, asyncio.Task[Response] | None]
 MakeResponse = Callable[[], Awaitable[Response]]
+RemakeResponse = Callable[[bytes], Awaitable[Response]]
 MAX_KEYS = 1_000
 LARGEST_RESPONSE = 200_000  # bytes of an answer that is kept; a larger one is made again
 LONGEST_KEY = 128
@@ -41,17 +53,21 @@ async def read_idempotency_key(request: Request, key: KeyHeader = None) -> None:
 
 
 IDEMPOTENT: Final = [Depends(read_idempotency_key)]  # the dependencies of such a route
+SECRET_SECONDS = 60.0  # that a secret is kept for a retry; a client that waits longer has given up
 
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyCache:
-    """Responses by asker, route and idempotency key."""
+    """Responses by asker, route and idempotency key. shared: those of all servers; None: alone.
 
-    entries: OrderedDict[RequestKey, tuple[bytes, Hashable, asyncio.Task[Response]]] = field(
-        default_factory=OrderedDict
-    )
+    An entry without a task is of a secret that was given, and is kept no more.
+    """
 
-    async def get_or_make(
+    entries: OrderedDict[RequestKey, RequestEntry] = field(default_factory=OrderedDict)
+    shared: SharedResponses | None = None
+    secret_seconds: float = SECRET_SECONDS
+
+    async def get_or_make(  # noqa: PLR0913, one parameter a part of what is made
         self,
         request: Request,
         who: Principal,
@@ -59,23 +75,36 @@ class IdempotencyCache:
         make: MakeResponse,
         *,
         basis: Hashable = None,
+        shared_basis: str = "",
+        remake: RemakeResponse | None = None,
+        is_secret: bool = False,
     ) -> Response:
-        """Make an answer, or return the one already made. Raises Invalid for another body.
+        """Make an answer, or return the one already made.
 
-        ``digest`` names the body. ``basis``: what the answer rests on; one of another basis is
-        made anew. A second request that arrives while the first is being answered waits for it.
+        Raises Invalid for another body, and WrongState for a secret that is kept no more.
+
+        ``digest`` names the body. ``basis``: what the answer rests on, and ``shared_basis`` in
+        words that other servers would use; one of another basis is made anew, by ``remake`` out of
+        the body of the first where that did something beside. is_secret: it is kept in no database
+        and here for a while, and a retry after that or elsewhere is refused. A second request that
+        arrives while the first is being answered waits for it.
         """
         key: str | None = request.state.idempotency_key  # of the dependency: else not declared
         if key is None:
             return await make()
         request_key = (who.name, request.method, request.url.path, request.url.query, key)
+        recipe = describe_recipe(request_key, who, digest, basis=shared_basis, is_secret=is_secret)
         own_task: asyncio.Task[Response] | None = None
         while True:
             if not self._is_reusable(request_key, digest, basis):
-                own_task = asyncio.ensure_future(_await_response(make))
-                self._store_entry(request_key, (digest, basis, own_task))
+                former = self._find_body(request_key)
+                own_task = asyncio.ensure_future(self._make_once(recipe, former, make, remake))
+                keep_seconds = self.secret_seconds if is_secret else None
+                self._store_entry(request_key, (digest, basis, own_task), keep_seconds)
             entry = self.entries[request_key]
             task = entry[2]
+            if task is None:
+                raise WrongState(DONE_MESSAGE)
             try:
                 response = await asyncio.shield(task)
                 break
@@ -86,18 +115,45 @@ class IdempotencyCache:
                     del self.entries[request_key]
         return Response(response.body, response.status_code, headers=dict(response.headers))
 
+    async def _make_once(
+        self,
+        recipe: ResponseRecipe,
+        known_body: bytes | None,
+        make: MakeResponse,
+        remake: RemakeResponse | None,
+    ) -> Response:
+        """Make an answer here, unless another server did. known_body: of one on another basis."""
+
+        async def make_anew(former: bytes | None) -> Response:
+            return await (make() if former is None or remake is None else remake(former))
+
+        if self.shared is None:
+            return await make_anew(known_body)
+        return await self.shared.get_or_make(recipe, make_anew)
+
     def _is_reusable(self, request_key: RequestKey, digest: bytes, basis: Hashable) -> bool:
         """Tell whether an answer is kept and may be given again. Raises Invalid."""
         if request_key not in self.entries:
             return False
         known_digest, rested_on, _ = self.entries[request_key]
         if known_digest != digest:
-            raise Invalid("This Idempotency-Key was used with another body.")
+            raise Invalid(OTHER_BODY_MESSAGE)
         return rested_on == basis
 
+    def _find_body(self, request_key: RequestKey) -> bytes | None:
+        """Return the body of the answer that a key got; None where there is none yet."""
+        if request_key not in self.entries:
+            return None
+        task = self.entries[request_key][2]
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return None
+        return bytes(task.result().body)
+
     def _store_entry(
-        self, request_key: RequestKey, entry: tuple[bytes, Hashable, asyncio.Task[Response]]
+        self, request_key: RequestKey, entry: RequestEntry, keep_seconds: float | None
     ) -> None:
+        """Keep what is being made. keep_seconds: for so long once it is made; None: for good."""
+        digest, basis, task = entry
         self.entries[request_key] = entry
         if len(self.entries) > MAX_KEYS:
             self.entries.popitem(last=False)
@@ -105,11 +161,16 @@ class IdempotencyCache:
         def forget(done: asyncio.Task[Response]) -> None:
             failed = done.cancelled() or done.exception() is not None
             large = not failed and len(done.result().body) > LARGEST_RESPONSE
-            if (failed or large) and self.entries.get(request_key) is entry:
+            if self.entries.get(request_key) is not entry:
+                return
+            if failed or large:
                 del self.entries[request_key]
+            elif keep_seconds is not None:
+                asyncio.get_running_loop().call_later(keep_seconds, drop_secret)
 
-        entry[2].add_done_callback(forget)
+        def drop_secret() -> None:
+            if self.entries.get(request_key) is entry:
+                self.entries[request_key] = (digest, basis, None)
 
-
-async def _await_response(make: MakeResponse) -> Response:
-    return await make()
+        if task is not None:
+            task.add_done_callback(forget)

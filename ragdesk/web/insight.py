@@ -1,5 +1,10 @@
-"""Routes of the figures of a desk: questions, outcomes, resolution, intents, surges."""
+"""Routes of the figures of a desk: questions, outcomes, resolution, intents, surges.
 
+Who may not see every document gets the figures of what they may: a count of questions about a
+hidden document tells that there is one, and how it fares.
+"""
+
+import json
 import time
 from collections import Counter
 from dataclasses import asdict
@@ -15,11 +20,12 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.retention import DAY_SECONDS
 from ragdesk.support.insight.insight_report import build_insight_report
-from ragdesk.support.insight.insight_turns import read_insight_turns
-from ragdesk.support.learning.gap_questions import collect_gap_questions
+from ragdesk.support.insight.insight_turns import IsCounted, read_insight_turns
+from ragdesk.support.learning.gap_questions import MaySeeAnswer, collect_gap_questions
 from ragdesk.web import schemas
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_access import is_visible
+from ragdesk.web.learning_access import make_answer_filter
 from ragdesk.web.leases import Leases
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
@@ -61,6 +67,10 @@ class InsightOut(BaseModel):
 
     collection: str
     days_counted: int
+    limited: bool = Field(
+        description="Questions that were looked for in documents that this key may not see, or in "
+        "a customer's own facts, are left out."
+    )
     questions: int
     outcomes: dict[str, int]
     reasons: dict[str, int]
@@ -103,27 +113,44 @@ def _count_figures(
     now = int(time.time())
     since = now - days * DAY_SECONDS
     database = state.conversations.database
-    turns = read_insight_turns(database, since, [opened.collection])
+    may_see = make_answer_filter(who, opened.index)
+    is_counted = None if may_see is None else _make_counted(state, may_see)
+    turns = read_insight_turns(database, since, [opened.collection], is_counted)
     report = build_insight_report(turns, since, now)
     is_administrator = "admin" in who.scopes and not who.collections
     surges = state.surges.list_surges() if is_administrator else []
     return {
         "collection": opened.collection,
         "days_counted": days,
+        "limited": may_see is not None,
         **asdict(report),
         "deflection": report.deflection,
-        "documents": _count_failing_documents(state, opened, who, since),
+        "documents": _count_failing_documents(state, opened, who, since, may_see),
         "surges": [asdict(surge) for surge in surges],
     }
 
 
+def _make_counted(state: ServerState, may_see: MaySeeAnswer) -> IsCounted:
+    """Make what tells of a kept answer, as it is stored, whether its question is counted."""
+    cipher = state.conversations.cipher
+
+    def is_counted(sealed: str | None) -> bool:
+        return may_see(json.loads(cipher.open(sealed)) if sealed is not None else {})
+
+    return is_counted
+
+
 def _count_failing_documents(
-    state: ServerState, opened: OpenCollection, who: Principal, since: int
+    state: ServerState,
+    opened: OpenCollection,
+    who: Principal,
+    since: int,
+    may_see: MaySeeAnswer | None,
 ) -> list[dict[str, Any]]:
     """Count the documents behind what went wrong, of those that the asker may see."""
     conversations = state.conversations
     questions = collect_gap_questions(
-        conversations.database, conversations.cipher, since, [opened.collection]
+        conversations.database, conversations.cipher, since, [opened.collection], may_see
     )
     refused = Counter(uri for q in questions if not q.dislikes for uri in q.documents[:1])
     disliked = Counter(uri for q in questions if q.dislikes for uri in q.cited)

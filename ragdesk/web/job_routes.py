@@ -40,14 +40,14 @@ async def list_jobs(
 ) -> Response:
     """List jobs, newest first: one's own, and for scope `admin` everybody's.
 
-    Jobs live in this server's process; the last thousand are remembered.
+    The last thousand are remembered: with PostgreSQL those of all servers, else until a restart.
     """
     state = server_state(request)
     scope = f"jobs\0{collection}\0{who.name}"
     before = _read_place(cursor, scope, state.secret) if cursor else None
     jobs = [
         job
-        for job in state.jobs.list_jobs()
+        for job in await run_in_thread(state.jobs.list_jobs)
         if may_see_job(job, who)
         and collection in (None, job.collection)
         and (before is None or (job.created, job.id) < before)
@@ -122,7 +122,7 @@ async def reingest(collection: str, uri: str, request: Request, who: JobReader) 
     finally:
         if not state.jobs.waits_for(file):
             file.unlink(missing_ok=True)
-    return accept_job(job)
+    return await accept_job(request, job)
 
 
 def _copy_original(folder: Path, document: ListedDocument, file: Path) -> None:

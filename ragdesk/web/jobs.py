@@ -2,8 +2,9 @@
 
 Jobs of one collection run one after the other, as one process may hold a collection; those of
 different collections run side by side, in turn. A job whose collection another process holds takes
-no thread while it waits. Jobs live in this process: after a restart an unknown job id is a 404,
-and putting the same bytes again is harmless.
+no thread while it waits. Jobs live in this process, which tells other servers of the same database
+of them: with SQLite an unknown job id is a 404 after a restart. Putting the same bytes again is
+harmless.
 """
 
 import itertools
@@ -23,6 +24,8 @@ from ingest.job_report import JobReport
 from ingest.sources import API
 from ragdesk.errors import Overloaded, Refusal, describe_error, error_status, public_words
 from ragdesk.metrics import Metrics
+from ragdesk.request_context import RequestContext, current_request, enter_request
+from ragdesk.web.shared_jobs import SharedJobs, StoredReport, read_job_fields
 from ragdesk.web.uploads import refuse_full_disk
 
 JobState = Literal["queued", "running", "done", "failed"]
@@ -30,6 +33,10 @@ KEPT_JOBS = 1_000
 JOB_THREADS = 4  # collections that are changed at the same time; each may start parsers of its own
 COLLECTION_WAIT = 60.0  # seconds that a job waits for another one to free its collection
 RETRY_PAUSE = 0.5  # seconds between two tries
+ENDED_SERVER = {
+    "code": "server_ended",
+    "message": "The server was stopped before this was done. Send the document again.",
+}
 OTHER_JOB = "another job holds the collection"
 log = logging.getLogger("ragdesk.web")
 
@@ -40,7 +47,7 @@ class DocumentJob:
 
     body: the file with the new bytes; None deletes the document. existed: whether the document was
     there when the job was submitted. source: what the document belongs to. waits_for, waits_since:
-    what holds the job up, and since when.
+    what holds the job up, and since when. request: the id of the one that asked for it.
     """
 
     id: str
@@ -52,13 +59,14 @@ class DocumentJob:
     existed: bool = False
     source: str = API
     state: JobState = "queued"
-    report: JobReport | None = None
+    report: JobReport | StoredReport | None = None
     error: Mapping[str, str] | None = None
     created: float = field(default_factory=time.time)
     started: float | None = None
     finished: float | None = None
     waits_for: str | None = None
     waits_since: float | None = None
+    request: str = ""
 
     @property
     def action(self) -> Literal["put", "delete"]:
@@ -89,8 +97,11 @@ class JobQueue:
     A key that wrote to many collections does not come before another's first job.
     """
 
-    def __init__(self, work: RunJob, *, limit: int, metrics: Metrics) -> None:
+    def __init__(
+        self, work: RunJob, *, limit: int, metrics: Metrics, shared: SharedJobs | None = None
+    ) -> None:
         self._work = work
+        self._shared = shared
         self._metrics = metrics
         self._limit = limit
         self._jobs: OrderedDict[str, DocumentJob] = OrderedDict()
@@ -149,6 +160,7 @@ class JobQueue:
             groups=groups,
             existed=existed,
             source=source,
+            request=context.id if (context := current_request()) else "",
         )
         with self._condition:
             self._check_room(collection, owner)
@@ -162,10 +174,27 @@ class JobQueue:
         with self._condition:
             return self._jobs.get(name)
 
+    def find_job(self, name: str) -> DocumentJob | None:
+        """Return a job by its id, of another server too; None for no job. It blocks."""
+        job = self.get_job(name)
+        if job is not None or self._shared is None:
+            return job
+        values = self._shared.find(name)
+        return None if values is None else DocumentJob(**read_job_fields(values))
+
     def list_jobs(self) -> list[DocumentJob]:
-        """List the jobs that are kept, newest first."""
+        """List the jobs that are kept, of other servers too, newest first. It blocks."""
         with self._condition:
-            return sorted(self._jobs.values(), key=lambda job: (job.created, job.id), reverse=True)
+            jobs = dict(self._jobs)
+        for values in self._shared.list_newest() if self._shared else ():
+            if values["id"] not in jobs:
+                jobs[values["id"]] = DocumentJob(**read_job_fields(values))
+        return sorted(jobs.values(), key=lambda job: (job.created, job.id), reverse=True)
+
+    def settle(self) -> None:
+        """Wait until other servers know of every job that was submitted. It blocks."""
+        if self._shared is not None:
+            self._shared.settle()
 
     def list_positions(self) -> dict[str, int]:
         """Return, by the id of each job that has not ended, how many come before it."""
@@ -185,6 +214,16 @@ class JobQueue:
         until = time.monotonic() + seconds
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+        self._fail_unfinished()
+        if self._shared is not None:
+            self._shared.close()
+
+    def _fail_unfinished(self) -> None:
+        """Say of each job that was not done that it will not be."""
+        with self._condition:
+            for job in [job for job in self._jobs.values() if job.finished is None]:
+                failed = replace(job, state="failed", error=ENDED_SERVER, finished=time.time())
+                self._store_job(replace(failed, waits_for=None, waits_since=None))
 
     def _store_job(self, job: DocumentJob) -> None:
         """Keep how far a job is; the lock is held. Only what has ended is ever forgotten."""
@@ -192,6 +231,8 @@ class JobQueue:
         if before is None or before.state != job.state:
             self._metrics.jobs.labels(state=job.state).inc()
         self._jobs[job.id] = job
+        if self._shared is not None:
+            self._shared.note(job)
         if len(self._jobs) > KEPT_JOBS:
             ended = (name for name, other in self._jobs.items() if other.finished is not None)
             if (oldest := next(ended, None)) is not None:
@@ -244,6 +285,10 @@ class JobQueue:
 
     def _run_job(self, job: DocumentJob) -> bool:
         """Do a job; True when it has to wait for its collection, and is to be tried again."""
+        with enter_request(RequestContext(id=job.request) if job.request else None):
+            return self._run_in_request(job)
+
+    def _run_in_request(self, job: DocumentJob) -> bool:
         try:
             with refuse_full_disk():
                 report = self._work(job)

@@ -106,7 +106,7 @@ async def make_key(ask: admin_schemas.KeyIn, request: Request, who: KeyKeeper) -
         return JSONResponse(made, 201)
 
     digest = ask.model_dump_json().encode()
-    return await state.idempotency.get_or_make(request, who, digest, build_response)
+    return await state.idempotency.get_or_make(request, who, digest, build_response, is_secret=True)
 
 
 def _check_key(

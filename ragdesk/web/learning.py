@@ -30,7 +30,7 @@ from ragdesk.support.learning.gap import Gap
 from ragdesk.support.learning.gap_report import EmbedQuestions, GapOptions
 from ragdesk.support.learning.learning_desk import DraftReview
 from ragdesk.support.learning.ticket_exports import TicketImport, read_tickets
-from ragdesk.web import learning_schemas, schemas
+from ragdesk.web import cursors, learning_schemas, schemas
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.learning_access import (
@@ -59,8 +59,8 @@ StateParam = Annotated[
 ]
 OPEN_DRAFTS: tuple[DraftState, ...] = ("open", "approved")
 SHOWN_QUESTIONS = 20  # of a gap
-MOST_READ = 1_000  # drafts, of which those are listed that the asker may see
-MOST_DRAFTS_LISTED = 200
+MOST_READ = 1_000  # drafts of which it is said that they are of a gap
+MOST_DRAFTS_LISTED = 200  # of a page
 MOST_TICKETS = 2_000  # of an import; a larger export is cut by its operator, newest first
 TICKETS_BYTES = 20_000_000
 TICKETS_BODY = {
@@ -139,11 +139,14 @@ async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
 
 
 @router.get("/v1/drafts", response_model=learning_schemas.DraftsOut)
-async def list_drafts(
+async def list_drafts(  # noqa: PLR0913, one parameter a part of the request
     request: Request,
     who: Agent,
+    *,
     state: StateParam = None,
     collection: Annotated[str | None, Query(pattern=schemas.COLLECTION_PATTERN)] = None,
+    cursor: Annotated[str | None, Query(max_length=4_000)] = None,
+    limit: Annotated[int, Query(ge=1, le=MOST_DRAFTS_LISTED)] = MOST_DRAFTS_LISTED,
 ) -> Response:
     """List drafts of FAQ entries, the last changed first; published ones with their effect."""
     server = server_state(request)
@@ -151,14 +154,22 @@ async def list_drafts(
         authorize(who, "agent", collection)
     names = [collection] if collection else sorted(who.collections) or None
     read = server.learning.drafts.list_drafts
-    drafts = await run_in_thread(lambda: read(names, states=state or OPEN_DRAFTS, limit=MOST_READ))
+    states = state or OPEN_DRAFTS
+    scope = f"drafts\0{who.name}\0{','.join(states)}\0{collection}"
+    after = cursors.read_row(cursor, scope=scope, secret=server.secret)
+    kept = await run_in_thread(lambda: read(names, states=states, after=after, limit=limit + 1))
+    drafts = kept[:limit]
     shown: dict[str, dict[str, Any]] = {}
     for name in {draft.collection for draft in drafts}:
         own = [draft for draft in drafts if draft.collection == name]
         async with use_if_open(server, name) as opened:
             shown |= await run_in_thread(_show_drafts, server, own, who, opened)
-    listed = [shown[draft.id] for draft in drafts if draft.id in shown][:MOST_DRAFTS_LISTED]
-    return JSONResponse({"drafts": listed})
+    listed = [shown[draft.id] for draft in drafts if draft.id in shown]
+    following = None
+    if len(kept) > limit:
+        last = (drafts[-1].updated, drafts[-1].id)
+        following = cursors.sign_row(last, scope=scope, secret=server.secret)
+    return JSONResponse({"drafts": listed, "next": following})
 
 
 @router.post(
@@ -360,7 +371,8 @@ def _show_drafts(
     effects: Mapping[str, EntryEffect] = {}
     if opened is not None:
         embed = _make_embed(state, opened)
-        effects = state.learning.measure_effects(visible, opened.collection, embed)
+        may_see = make_answer_filter(who, opened.index)
+        effects = state.learning.measure_effects(visible, opened.collection, embed, may_see)
     return {draft.id: _draft_json(state, draft, effects.get(draft.uri)) for draft in visible}
 
 
@@ -416,6 +428,7 @@ def _submit_entry(state: ServerState, draft: Draft, who: Principal) -> str:
     except BaseException:
         file.unlink(missing_ok=True)
         raise
+    state.jobs.settle()
     return job.id
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Hashable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -35,8 +35,10 @@ def make_answer_filter(who: Principal, index: Index) -> MaySeeAnswer | None:
     if groups is None:
         return None
 
+    known: dict[Hashable, bool] = {}
+
     def may_see(kept: Mapping[str, Any]) -> bool:
-        return has_readable_sources(kept, lambda own: not own or bool(own & groups), index)
+        return has_readable_sources(kept, lambda own: not own or bool(own & groups), index, known)
 
     return may_see
 
@@ -52,8 +54,9 @@ def may_see_draft(
     """Tell whether somebody may see a draft: its groups, and all documents it quotes, as of today.
 
     And the documents that answers to the questions in it were looked for in, as in the report of
-    gaps. index: None where its collection cannot be opened. Then nobody knows who may see those
-    now. Blocks.
+    gaps. It names no source of what it quotes: all documents of such a uri have to be visible; of
+    one that is gone the draft's own groups decide. index: None where its collection cannot be
+    opened. Then nobody knows who may see those now. Blocks.
     """
     if who.collections and draft.collection not in who.collections:
         return False
@@ -65,8 +68,7 @@ def may_see_draft(
     if index is None:
         return not uris
     sees_quotes = all(
-        sees_uri(index, uri, who) or not index.documents.list_by_uri(uri)  # gone: its groups alone
-        for uri in uris
+        is_visible(document, who) for uri in uris for document in index.documents.list_by_uri(uri)
     )
     return sees_quotes and _may_see_questions(draft, who, index, conversations)
 

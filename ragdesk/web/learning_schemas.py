@@ -87,7 +87,8 @@ class DraftOut(BaseModel):
 
 
 class DraftsOut(BaseModel):
-    drafts: list[DraftOut]
+    drafts: list[DraftOut] = Field(description="Of a page, those that the asker may see.")
+    next: str | None = Field(description="Cursor of what follows; null at the end.")
 
 
 class DraftEdit(StrictModel):

@@ -5,7 +5,6 @@ that several servers share the counts are shared, too: each server tells what it
 second, and sooner where a limit is near; requests under way are counted by each server alone.
 """
 
-import asyncio
 import ipaddress
 import time
 from collections import Counter
@@ -18,6 +17,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Send
 
 from ragdesk.errors import RateLimited
+from ragdesk.request_context import run_in_pool
 from ragdesk.support.sign_in.identity import Identity
 from ragdesk.support.sign_in.publishable_keys import PublishableKey
 from ragdesk.support.sign_in.request_counts import RequestCounts
@@ -208,7 +208,7 @@ class RequestLimits:
         count.shared = max(count.shared, total)
 
     async def _in_thread(self, work: Callable[[], int]) -> int:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await run_in_pool(self._threads, work)
 
 
 def network_prefix(address: str) -> str | None:

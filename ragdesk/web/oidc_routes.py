@@ -16,6 +16,7 @@ from ragdesk.support.sign_in.audit_log import record_audit
 from ragdesk.support.sign_in.identity import IdentityStore
 from ragdesk.web.credentials import read_cookie
 from ragdesk.web.problem_responses import name_problems
+from ragdesk.web.proxies import outer_path
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 from ragdesk.web.session_routes import is_secure, set_session_cookie
@@ -52,9 +53,8 @@ class WaysInOut(BaseModel):
 async def ways_in(request: Request) -> Response:
     """Say how one signs in here: with a key always, and at a provider where one is set."""
     state = server_state(request)
-    fields = WaysInOut(
-        open=state.gate.is_open, oidc=f"{SIGN_IN_PATH}/start" if state.oidc.is_set else None
-    )
+    address = outer_path(request, f"{SIGN_IN_PATH}/start") if state.oidc.is_set else None
+    fields = WaysInOut(open=state.gate.is_open, oidc=address)
     return JSONResponse(fields.model_dump())
 
 
@@ -68,7 +68,7 @@ async def start(request: Request, page: StaffPage = "chat") -> Response:
         SIGN_IN_COOKIE,
         f"{page}.{browser}",
         max_age=SIGN_IN_SECONDS,
-        path=SIGN_IN_PATH,
+        path=outer_path(request, SIGN_IN_PATH),
         secure=is_secure(request),
         httponly=True,
         samesite="lax",  # the provider sends the browser back, from its site
@@ -89,18 +89,19 @@ async def callback(request: Request) -> Response:
         fields = {"reason": reason, "cause": cause, "repeats": ("sign-in", reason)}
         log.warning("a sign-in failed", extra=fields)
         raise
-    cookie = await run_in_thread(_open_session, state.gate.identities, account)
-    response = RedirectResponse(PAGE_PATHS.get(page, "/"), SEE_OTHER)
-    response.delete_cookie(SIGN_IN_COOKIE, path=SIGN_IN_PATH)
+    address = getattr(request.state, "address", None)
+    cookie = await run_in_thread(_open_session, state.gate.identities, account, address)
+    response = RedirectResponse(outer_path(request, PAGE_PATHS.get(page, "/")), SEE_OTHER)
+    response.delete_cookie(SIGN_IN_COOKIE, path=outer_path(request, SIGN_IN_PATH))
     set_session_cookie(response, request, cookie)
     return response
 
 
-def _open_session(identities: IdentityStore, account: Account) -> str:
+def _open_session(identities: IdentityStore, account: Account, address: str | None) -> str:
     """Open a session of an account, and note that they signed in; gives the cookie's value."""
     cookie, _ = identities.sessions.create(account=account.id)
     name = f"{STAFF_PREFIX}{account.id}"
-    record_audit(identities.keys.database, name, "session.create", "oidc")
+    record_audit(identities.keys.database, name, "session.create", "oidc", address=address)
     return cookie
 
 

@@ -69,6 +69,8 @@ class DescribedApi(FastAPI):
         if self.openapi_schema is None:
             described = _describe_operations(super().openapi())
             self.openapi_schema = _rename_components(described)
+            if root_path := self.state.options.root_path:
+                self.openapi_schema["servers"] = [{"url": root_path}]
         return self.openapi_schema
 
 

@@ -16,6 +16,7 @@ from ragdesk.web import schemas
 from ragdesk.web.auth import require_scope
 from ragdesk.web.documents import ChunkParam
 from ragdesk.web.leases import Leases
+from ragdesk.web.proxies import outer_path
 from ragdesk.web.server_state import server_state
 
 router = APIRouter(tags=["page"])
@@ -37,7 +38,7 @@ async def page_look(request: Request) -> Response:
         {
             "name": options.name,
             "greeting": options.greeting,
-            "logo": LOGO_PATH if look.logo else None,
+            "logo": outer_path(request, LOGO_PATH) if look.logo else None,
             "accent": options.accent,
             "accent_dark": options.accent_dark,
             "suggestions": list(options.suggestions),

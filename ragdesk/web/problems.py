@@ -48,7 +48,10 @@ CLIENT_CLOSED = 499  # as proxies write it down: the client closed its connectio
 
 
 def build_problem(status: int, code: str, detail: str, **more: Any) -> dict[str, Any]:
-    """Write a problem. ``code`` is stable; ``detail`` is for a person."""
+    """Write a problem. ``code`` is stable; ``detail`` is for a person.
+
+    The request's id is in the header alone: what must not be told apart has one body.
+    """
     return {
         "type": f"urn:ragdesk:problem:{code}",
         "title": http.HTTPStatus(status).phrase,

@@ -30,6 +30,7 @@ from ragdesk.web.handoff_answers import (
     find_handoff_with_person,
     finish_answer,
     finish_events,
+    make_notice,
     pass_on_question,
     stream_notice,
 )
@@ -99,6 +100,7 @@ async def make_question(
         explain=ask.explain,
         send=ask.verify,
         lookups=lookups,
+        session=context.conversation.id if context.conversation else "",
     )
 
 
@@ -158,6 +160,13 @@ async def pass_question_on(state: ServerState, context: QuestionContext) -> Answ
     if context.handoff is None:
         raise AssertionError("nobody has this conversation")
     return await pass_on_question(state, context.handoff, context.who, context.ask.question)
+
+
+def repeat_notice(context: QuestionContext) -> Answer:
+    """Return the notice of a question that was given to a person before."""
+    if context.handoff is None:
+        raise AssertionError("nobody has this conversation")
+    return make_notice(context.handoff, context.ask.question)
 
 
 async def ask_through_door(

@@ -4,7 +4,6 @@ The line names the route's pattern, never the path itself: a path can hold a doc
 """
 
 import logging
-import secrets
 import time
 from collections.abc import MutableMapping
 from typing import Any
@@ -14,6 +13,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ragdesk.errors import BadRequest, LongHeaders, Refusal
 from ragdesk.metrics import OTHER_LABEL, Metrics
+from ragdesk.request_context import (
+    REQUEST_ID_HEADER,
+    TRACE_HEADER,
+    RequestContext,
+    Tracer,
+    TraceSpan,
+    accept_request_id,
+    accept_traceparent,
+    enter_request,
+    trace_step,
+)
 from ragdesk.web import problems
 from ragdesk.web.request_slots import RequestSlots, SlotLease
 
@@ -34,30 +44,49 @@ SAFE_HEADERS = {
     "cache-control": "no-store",
 }
 MAX_HEADER_BYTES = 16_384  # uvicorn bounds those of an unfinished request only
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "_OTHER"  # as OpenTelemetry calls what a client made up
 ALWAYS_ANSWERED = ("/healthz", "/readyz", "/metrics")  # answered when all else is full
 
 
 class RequestMiddleware:
     """ASGI middleware, the outermost one."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, tracer: Tracer | None = None) -> None:
         self.app = app
         self.metrics = metrics
+        self.tracer = tracer
         self.running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self.app(scope, receive, send)
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        context = RequestContext(
+            id=accept_request_id(headers.get(REQUEST_ID_HEADER)),
+            traceparent=accept_traceparent(headers.get(TRACE_HEADER)),
+            tracer=self.tracer,
+        )
+        name = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+        with enter_request(context), trace_step(name, "server") as span:
+            await self._answer(scope, receive, send, context, span)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, context: RequestContext, span: TraceSpan
+    ) -> None:
+        """Answer a request, count it and log it."""
         started = time.perf_counter()
         status = 499
-        number = secrets.token_hex(8)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = number
+                headers[REQUEST_ID_HEADER] = context.id
+                if getattr(scope["app"].state, "is_ending", False):
+                    headers["connection"] = "close"
                 set_safe_headers(headers)
             await send(message)
 
@@ -72,7 +101,8 @@ class RequestMiddleware:
         finally:
             self.running -= 1
             self.metrics.in_flight.set(self.running)
-            self._log_request(scope, status, time.perf_counter() - started, number)
+            self._log_request(scope, status, time.perf_counter() - started, context.id)
+            _describe_span(span, scope, status)
 
     def _find_refusal(self, scope: Scope) -> Refusal | None:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADER_BYTES:
@@ -98,6 +128,15 @@ class RequestMiddleware:
         # Whoever shows no key can cause as many of these as they like.
         repeats = {"repeats": (route, status)} if who == "-" else {}
         log.info("request", extra={**fields, **repeats})
+
+
+def _describe_span(span: TraceSpan, scope: Scope, status: int) -> None:
+    """Say in a span what is said in the log: the pattern of the path, never the path."""
+    method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+    span.set_value("http.request.method", method)
+    span.set_value("http.response.status_code", status)
+    if (path := getattr(scope.get("route"), "path", None)) is not None:
+        span.set_value("http.route", path)
 
 
 def set_safe_headers(headers: MutableHeaders) -> None:

@@ -2,7 +2,12 @@
 
 import ipaddress
 import math
+import re
 from dataclasses import dataclass
+from typing import Final
+
+ROOT_PATH: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+OWN_FOLDERS: Final = frozenset({"v1", "page", "admin", "inbox", "mcp", "docs"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,9 +20,13 @@ class ServeOptions:
     allowed_hosts: host names, beside localhost, under which the server may be called while there is
         no key. Other names are refused, so that no web page can reach an open desk through its own
         name.
+    root_path: the sub-path under which browsers see the desk, as /help for
+        https://example.com/help/; empty where it has a host of its own. The proxy may take it away
+        or leave it.
     trusted_proxies: addresses or networks of reverse proxies that check who comes in. While there
-        is no key, requests that any other proxy passes on are refused. Of these the address of the
-        client is believed (X-Forwarded-For), by which visitors are limited.
+        is no key, requests that any other proxy passes on are refused. Of these the client's
+        address (X-Forwarded-For), by which visitors are limited, scheme and host (-Proto, -Host)
+        are believed; of others they are not read.
     max_json_bytes: largest JSON body, in bytes. The longest question fits 15 times.
     max_upload_bytes: largest document that is taken over HTTP, in bytes.
     max_question: characters of a question or a search, at most.
@@ -40,6 +49,9 @@ class ServeOptions:
     write_seconds: seconds for which a client may read nothing of its answer before it is hung up
         on.
     keep_alive_seconds: seconds for which an idle connection, or one without a request, stays open.
+    unready_seconds: seconds for which a stopping server (SIGTERM) still takes requests, while
+        ``/readyz`` is a 503 and connections end with their response: longer than a load balancer
+        takes to look away, and than it keeps an idle connection.
     drain_seconds: seconds that a stopping server (SIGTERM) waits for answers in progress.
     poll_seconds: seconds between two looks for a newly published generation.
     retry_seconds: seconds until a generation that could not be opened is tried again.
@@ -48,6 +60,7 @@ class ServeOptions:
     host: str = "127.0.0.1"
     port: int = 8080
     allowed_hosts: tuple[str, ...] = ()
+    root_path: str = ""
     trusted_proxies: tuple[str, ...] = ()
     max_json_bytes: int = 131_072
     max_upload_bytes: int = 33_554_432
@@ -62,6 +75,7 @@ class ServeOptions:
     read_seconds: float = 20.0
     write_seconds: float = 30.0
     keep_alive_seconds: int = 10
+    unready_seconds: float = 0.0
     drain_seconds: int = 30
     poll_seconds: float = 0.5
     retry_seconds: float = 15.0
@@ -87,7 +101,15 @@ class ServeOptions:
         for name in ("poll_seconds", "read_seconds", "write_seconds", "retry_seconds"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be above 0")
+        if not 0 <= self.unready_seconds < math.inf:
+            raise ValueError("unready_seconds must be at least 0")
         if self.drain_seconds < 0:
             raise ValueError("drain_seconds must be at least 0")
+        first = self.root_path.split("/")[1:2]
+        if not ROOT_PATH.fullmatch(self.root_path) or OWN_FOLDERS.intersection(first):
+            raise ValueError(
+                f"root_path {self.root_path!r} is no sub-path. Write it as /help: with / before "
+                f"and not behind it, and none of these first: {', '.join(sorted(OWN_FOLDERS))}"
+            )
         for name in self.trusted_proxies:
             ipaddress.ip_network(name, strict=False)

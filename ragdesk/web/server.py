@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import fcntl
 import logging
+import signal
 import socket
 import struct
 import sys
@@ -232,12 +233,29 @@ class AnnouncingServer(uvicorn.Server):
         self._acceptors.append(Acceptor(bound, protocol, self.ledger))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let running requests end, and wait for no client that neither sends nor reads."""
+        """Let running requests end, and wait for no client that neither sends nor reads.
+
+        First ``/readyz`` says that it ends, and each response that its connection does: so a load
+        balancer looks away before nobody listens any more.
+        """
+        self._app.state.is_ending = True
+        await self._wait_unready(self.ledger.options.unready_seconds)
         self.ledger.draining = True
         self._app.state.end_streams()
         for acceptor in self._acceptors:
             acceptor.close()
         await super().shutdown(sockets)
+        self._captured_signals = [
+            signal_number
+            for signal_number in self._captured_signals
+            if signal_number != signal.SIGTERM  # it was obeyed: raised anew it would end us by it
+        ]
+
+    async def _wait_unready(self, seconds: float) -> None:
+        """Go on for so long; a second signal cuts it short."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and len(self._captured_signals) <= 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 def check_listen_address(options: ServeOptions, keys: KeyStore) -> None:
@@ -280,6 +298,7 @@ def run_server(app: FastAPI, options: ServeOptions) -> None:
         **more,
     )
     app.state.failed = None
+    app.state.is_ending = False
     try:
         AnnouncingServer(config, connections, app).run()
     except SystemExit as ended:  # how uvicorn says that the app did not start

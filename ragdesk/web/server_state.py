@@ -25,6 +25,7 @@ from ragdesk.web.limits import RequestLimits
 from ragdesk.web.open_collections import OpenCollections
 from ragdesk.web.page_images import PageImages
 from ragdesk.web.page_options import PageLook
+from ragdesk.web.replica_state import ReplicaState
 from ragdesk.web.serve_options import ServeOptions
 from ragdesk.web.support_state import SupportState
 from ragdesk.web.turn_recorder import TurnRecorder
@@ -61,6 +62,7 @@ class ServerState:
     started: float = field(default_factory=time.time)
     redacts_documents: bool = False
     page_images: PageImages = field(default_factory=PageImages)
+    replicas: ReplicaState = field(default_factory=ReplicaState)
     idempotency: IdempotencyCache = field(default_factory=IdempotencyCache)
     ready: bool = False
 

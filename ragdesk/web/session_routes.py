@@ -15,8 +15,9 @@ from ragdesk.support.sign_in.identity import Identity, IdentityStore
 from ragdesk.support.sign_in.session_store import LONGEST_SECONDS
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import is_loopback, require_identity
-from ragdesk.web.credentials import SESSION_COOKIE, read_cookie, read_credentials
+from ragdesk.web.credentials import read_cookie, read_credentials, session_cookie
 from ragdesk.web.problem_responses import name_problems
+from ragdesk.web.proxies import outer_path
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.schemas import StrictModel
 from ragdesk.web.server_state import server_state
@@ -54,7 +55,7 @@ async def sign_in(body: SignIn, request: Request) -> Response:
     gate = server_state(request).gate
     if read_credentials(request.headers, request.method).is_ours is False:
         raise Forbidden("Sign in on a page of this server.")
-    former = read_cookie(request.headers, SESSION_COOKIE)
+    former = read_cookie(request.headers, _cookie_name(request))
     opened = await run_in_thread(_open_session, gate.identities, body.key, former)
     if opened is None:
         await gate.refuse_slowly(request.scope.get("state", {}).get("connection"))
@@ -90,23 +91,32 @@ async def session(request: Request, identity: Anybody) -> Response:
 @router.delete("/v1/session", status_code=204)
 async def sign_out(request: Request, identity: Anybody) -> Response:
     """Sign out: the cookie opens nothing from now on. Keys stay as they are."""
-    cookie = read_cookie(request.headers, SESSION_COOKIE)
+    cookie = read_cookie(request.headers, _cookie_name(request))
     if identity.session is not None and cookie is not None:
         await run_in_thread(server_state(request).gate.identities.sessions.end, cookie)
         await audit_request(request, identity.who, "session.end", "")
     response = Response(status_code=204)
     response.delete_cookie(
-        SESSION_COOKIE, secure=is_secure(request), httponly=True, samesite="strict"
+        _cookie_name(request),
+        path=outer_path(request, "") or "/",
+        secure=is_secure(request),
+        httponly=True,
+        samesite="strict",
     )
     return response
+
+
+def _cookie_name(request: Request) -> str:
+    return session_cookie(outer_path(request, ""))
 
 
 def set_session_cookie(response: Response, request: Request, cookie: str) -> None:
     """Give a browser its session: for this server alone, and read by no script."""
     response.set_cookie(
-        SESSION_COOKIE,
+        _cookie_name(request),
         cookie,
         max_age=LONGEST_SECONDS,
+        path=outer_path(request, "") or "/",
         secure=is_secure(request),
         httponly=True,
         samesite="strict",
@@ -115,7 +125,8 @@ def set_session_cookie(response: Response, request: Request, cookie: str) -> Non
 
 def is_secure(request: Request) -> bool:
     """Tell whether cookies are for encrypted connections alone: all but those to this machine."""
-    return not is_loopback(urlsplit(f"//{request.headers.get('host', '')}").hostname or "")
+    host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
+    return request.url.scheme == "https" or not is_loopback(host)
 
 
 def _describe_identity(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Protocol
@@ -11,10 +12,12 @@ from starlette.responses import StreamingResponse
 
 from ragdesk.answering.answer import Answer, AnswerEvent, Done, JsonObject, to_json_object
 from ragdesk.errors import ENGINE_REASONS, EngineFailed, Refusal, error_status
+from ragdesk.web.auth import reidentify_request
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.leases import RequestLeases
 
 STREAM_MEDIA_TYPE = "text/event-stream"
+REIDENTIFY_SECONDS = 5.0  # after which a stream asks again whether its key is still valid
 INTERNAL_MESSAGE = "Something went wrong here; the server's log says what."
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 # Characters at which str.splitlines breaks, too, and with it clients that read lines of text. In
@@ -87,6 +90,8 @@ async def format_events(
                 if isinstance(event, Done):
                     return
         log.error("an answer ended without its last event")
+    except Refusal as error:  # a key that was revoked meanwhile
+        code, message = error_status(error).code, str(error)
     except EngineFailed as error:
         log.warning("answer broke off", extra={"code": error.reason, "reason": str(error)})
         code, message = error_status(error).code, f"{error.reason}: {ENGINE_REASONS[error.reason]}"
@@ -110,9 +115,23 @@ async def respond_with_events(
     """
     headers = {"X-Accel-Buffering": "no"}
     leases.on_close(events.aclose)  # one that was begun, should nobody read the body to its end
-    body = format_events(await _wait_for_first(request, events), on_done, form)
+    begun = await _wait_for_first(request, events)
+    body = format_events(_end_when_revoked(request, begun), on_done, form)
     leases.on_close(body.aclose)
     return StreamingResponse(body, media_type=STREAM_MEDIA_TYPE, headers=headers)
+
+
+async def _end_when_revoked(
+    request: Request, events: AsyncGenerator[AnswerEvent, None]
+) -> AsyncGenerator[AnswerEvent, None]:
+    """Pass events on as long as who asked may ask. Raises Unauthenticated, Forbidden."""
+    due = time.monotonic() + REIDENTIFY_SECONDS
+    async with aclosing(events):
+        async for event in events:
+            if time.monotonic() >= due:
+                await reidentify_request(request)
+                due = time.monotonic() + REIDENTIFY_SECONDS
+            yield event
 
 
 async def _wait_for_first(

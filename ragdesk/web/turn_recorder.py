@@ -18,6 +18,7 @@ from ragdesk.answering.answer import Answer
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound, RagdeskError
 from ragdesk.metrics import Metrics
+from ragdesk.request_context import run_in_pool
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.kept_answer import keep_answer
@@ -144,7 +145,7 @@ class TurnRecorder:
 
     async def _run(self, work: Callable[..., None], *args: Any) -> None:
         # Not given up halfway: the collection stays open as long as the thread reads it.
-        await asyncio.shield(asyncio.get_running_loop().run_in_executor(self._threads, work, *args))
+        await asyncio.shield(run_in_pool(self._threads, work, *args))
 
     def _write(
         self,

@@ -30,9 +30,13 @@ MOST = {
 FIRST_SERVED, KINDS_OF_OTHERS = "1.27.0", {"ServiceMonitor"}
 
 
-def test_the_chart_is_of_this_release():
+def test_chart_wheel_and_compose_are_of_this_release():
     facts = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
     assert facts["version"] == facts["appVersion"] == __version__
+    root = CHART.parents[2]
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == __version__
+    assert f"ragdesk:{__version__}}}" in (root / "compose.yaml").read_text(encoding="utf-8")
 
 
 def test_every_value_stands_in_the_schema_and_no_other():

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[2]
 LISTS = ROOT / "ragdesk" / "deploy" / "requirements"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PARTS = ("postgres", "oidc", "tokens", "ocr")
+PARTS = ("postgres", "oidc", "tokens", "ocr", "mcp", "otel")
 LEFT_OUT = {"cpu": {"torch"}, "cuda": {"vllm"}}
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 IMAGE = {"python_full_version": "3.12.0", "python_version": "3.12", "sys_platform": "linux"}

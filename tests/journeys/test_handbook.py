@@ -8,8 +8,8 @@ from tests.lab.quality import handbook
 
 
 @pytest.fixture
-def opened(company):
-    return company
+def opened(asked_company):
+    return asked_company
 
 
 def test_every_quote_of_a_case_stands_in_its_document(opened):

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Route,
+    expect,
+    sync_playwright,
+)
 from server_process import served
 from web_home import publish
 
@@ -245,3 +252,63 @@ def test_signing_out_ends_the_session(browser, port, tokens):
     with inbox(browser, port, tokens["anna"]) as page:
         page.get_by_role("button", name="Sign out").click()
         expect(page.locator("#key")).to_be_visible()
+
+
+BEGIN = """async (names) => {
+  const { call } = await import("/page/wire.js");
+  const send = async (path, body) => (await call(path, { method: "POST", body: JSON.stringify(body),
+    headers: { "Content-Type": "application/json" } })).json();
+  for (const text of names) {
+    const { id } = await send("/v1/conversations", {});
+    await send("/v1/handoffs", { conversation: id, text });
+  }
+}"""
+
+
+def test_a_long_queue_goes_on_at_a_press_and_stays_so_long(browser, port, tokens):
+    def shorten(route: Route) -> None:
+        route.continue_(url=f"{route.request.url}&limit=2")
+
+    with window(browser, port, "/", key=tokens["ann"]) as ann:
+        ann.evaluate(BEGIN, [f"parcel {number}" for number in range(5)])
+    with inbox(browser, port, tokens["anna"]) as anna:
+        expect(anna.locator("#more")).to_be_hidden()
+        anna.route("**/v1/handoffs?*view=queue*", shorten)
+        expect(anna.locator("#more")).to_be_visible()
+        expect(anna.locator(".entry")).to_have_count(2)
+        anna.locator("#more").click()
+        expect(anna.locator(".entry")).to_have_count(4)
+        expect(anna.locator(".entry").nth(2)).to_be_focused()
+        with anna.expect_response("**cursor=*"):  # the next look reads as many pages
+            pass
+        expect(anna.locator(".entry")).to_have_count(4)
+        check_with_axe(anna)
+        while anna.locator("#more").is_visible():
+            anna.locator("#more").click()
+            anna.wait_for_timeout(500)
+        expect(anna.locator(".entry", has_text="parcel 4")).to_have_count(1)
+
+
+def test_a_person_is_offered_only_where_one_can_be_asked_for(browser, port, tokens):
+    def turn_off(route: Route) -> None:
+        response = route.fetch()
+        route.fulfill(response=response, json={**response.json(), "enabled": False})
+
+    with window(browser, port, "/", key=tokens["ann"]) as ann:
+        expect(ann.get_by_role("button", name="Talk to a person")).to_be_visible()
+        ann.route("**/v1/handoffs?*", turn_off)
+        with ann.expect_response("**/v1/handoffs?*"):
+            ann.reload()
+        expect(ann.locator("#about")).to_be_visible()
+        expect(ann.get_by_role("button", name="Talk to a person")).to_have_count(0)
+
+
+def test_what_is_passed_on_to_a_person_is_not_judged(browser, port, tokens):
+    with window(browser, port, "/", key=tokens["ann"]) as ann:
+        ann.locator("#question").fill("When does a refund reach a bank account?")
+        ann.keyboard.press("Enter")
+        expect(ann.locator(".turn .thumbs")).to_have_count(1)
+        ann.locator("#question").fill("I want to talk to a human being, please.")
+        ann.keyboard.press("Enter")
+        expect(ann.locator(".turn:last-child .reply.handed_over")).to_be_visible()
+        expect(ann.locator(".turn .thumbs")).to_have_count(1)

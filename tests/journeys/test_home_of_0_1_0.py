@@ -3,7 +3,9 @@
 import hashlib
 import json
 import shutil
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,6 +74,40 @@ def test_its_keys_hold_or_do_not_hold(home):
     for told in FACTS["keys"].values():
         key = keys.find_by_token(told["key"])
         assert (key is not None and key.is_valid(time.time())) == (told["state"] == "valid")
+    keys.close()
+
+
+def test_what_only_reads_it_leaves_it_to_0_1_0(home, cache):
+    """The way back without a copy: asked, served and with one key more, but not published to."""
+    (home / "models").symlink_to(cache)
+
+    def read_files():
+        files = (file for file in (home / "collections").rglob("*") if file.is_file())
+        return {file: file.read_bytes() for file in files if file.name != "LOCK"}
+
+    written = read_files()
+    for words in (("doctor",), ("keys", "list"), ("indexes", "list"), ("ask", "A refund?")):
+        assert CliRunner().invoke(cli, ["--home", str(home), *words]).exit_code == 0, words
+    keys = KeyStore(home)
+    keys.create("late", scopes=["ask"])
+    with TestClient(api.build_app(Workspace(home, Settings()), keys)) as client:
+        assert client.get("/readyz").json()["served"] == 1
+    assert read_files() == written
+    with closing(sqlite3.connect(home / "desk.sqlite")) as old:  # the statements of 0.1.0
+        assert old.execute("PRAGMA user_version").fetchone() == (1,)
+        names = [row[1] for row in old.execute("SELECT * FROM keys ORDER BY created, id")]
+    assert sorted(names) == sorted([*FACTS["keys"], "late"])
+
+
+def test_a_backup_of_it_is_restored_with_all_that_it_held(home, tmp_path, english):
+    before, file, other = _texts(home, english), tmp_path / "all.rdh", tmp_path / "other"
+    for place, *words in ((home, "backup", str(file)), (other, "restore", str(file))):
+        result = CliRunner().invoke(cli, ["--home", str(place), *words])
+        assert result.exit_code == 0, result.output
+    assert _texts(other, english) == before
+    assert (other / "collections/default/sources.json").is_file()
+    keys = KeyStore(other)
+    assert {key.name for key in keys.list_keys()} == set(FACTS["keys"])
     keys.close()
 
 

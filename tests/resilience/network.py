@@ -213,8 +213,6 @@ def watch(journey: Journey, place: Place, *, traced: bool = True) -> Findings:
             process.wait()
     findings.seconds = time.monotonic() - started
     findings.exit = process.returncode
-    if journey.idle is not None and findings.exit == -signal.SIGTERM:
-        findings.exit = 0  # uvicorn drains, and then ends by the signal that asked it to
     if findings.exit:
         sys.stderr.write(f"{journey.name}: exit {process.returncode}\n{errors[-2_000:]}\n")
     if traced:

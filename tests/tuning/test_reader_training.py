@@ -1,6 +1,7 @@
 """A reader is trained, kept, written down, and read again as what torch had."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from ragdesk.answering.reading.reader_weights import read_reader_weights
 from ragdesk.answering.reading.unit_reader import ReaderInput
 from ragdesk.errors import SettingsError
 from ragdesk.tuning.on_torch import ReaderShape
-from ragdesk.tuning.reader_job import ReaderJob, TuningOptions
+from ragdesk.tuning.reader_job import ReaderJob, TuningOptions, TuningReport
 from ragdesk.tuning.reader_samples import ReaderSample, SampleMaker
 from ragdesk.tuning.reader_training import TrainingOptions, TrainingStep
 from ragdesk.tuning.reader_trials import choose_rates
@@ -63,6 +64,43 @@ def make_job(model: ModelFiles, folder: Path, **changes: object) -> ReaderJob:
     return ReaderJob(TuningOptions(**settings))  # type: ignore[arg-type]
 
 
+@dataclass(frozen=True)
+class _Written:
+    """What two layers of the embedder are before they learn anything, and their file."""
+
+    job: ReaderJob
+    file: Path
+
+
+@pytest.fixture(scope="module")
+def written(
+    model: ModelFiles, samples: list[ReaderSample], tmp_path_factory: pytest.TempPathFactory
+) -> _Written:
+    folder = tmp_path_factory.mktemp("written")
+    made = _Written(make_job(model, folder), folder / "reader.safetensors")
+    made.job.write_reader(made.file, samples, {"made": "here"})
+    return made
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A training that came to its end: what it told on the way, and in the end."""
+
+    job: ReaderJob
+    folder: Path
+    report: TuningReport
+    steps: list[TrainingStep]
+
+
+@pytest.fixture(scope="module")
+def trained(
+    model: ModelFiles, samples: list[ReaderSample], tmp_path_factory: pytest.TempPathFactory
+) -> _Trained:
+    folder, steps = tmp_path_factory.mktemp("trained") / "work", []
+    job = make_job(model, folder)
+    return _Trained(job, folder, job.run(samples, steps.append), steps)
+
+
 def score_by_torch(job: ReaderJob, model: ModelFiles, units: Sequence[ReaderInput]) -> list[float]:
     sample = ReaderSample(
         question=QUESTION, units=tuple(units), answers=(), spans=(), origin="", group=""
@@ -71,13 +109,10 @@ def score_by_torch(job: ReaderJob, model: ModelFiles, units: Sequence[ReaderInpu
     return job.trainer.score_samples([encoded])[0].tolist()
 
 
-def test_the_graph_gives_what_torch_gives(model, samples, tmp_path):
-    job = make_job(model, tmp_path)
-    file = tmp_path / "reader.safetensors"
-    job.write_reader(file, samples, {"made": "here"})
-    reader = read_reader_weights(file)
+def test_the_graph_gives_what_torch_gives(model, written):
+    reader = read_reader_weights(written.file)
     assert reader.card == {"made": "here"}
-    wanted = score_by_torch(job, model, UNITS)
+    wanted = score_by_torch(written.job, model, UNITS)
     weights = QuantisedWeights(model.weights)
     pieces = UnigramTokenizer(model.tokenizer)
     exact = PackagedReader(
@@ -93,14 +128,12 @@ def test_the_graph_gives_what_torch_gives(model, samples, tmp_path):
     assert 0 < exact.answerable < 1
 
 
-def test_a_reader_is_converted_once_and_scores_each_unit_alone(model, samples, tmp_path):
-    file = tmp_path / "reader.safetensors"
-    make_job(model, tmp_path).write_reader(file, samples, {})
-    reader = open_packaged_reader(model, tmp_path, threads=2, weights=file)
+def test_a_reader_is_converted_once_and_scores_each_unit_alone(model, written, tmp_path):
+    reader = open_packaged_reader(model, tmp_path, threads=2, weights=written.file)
     assert reader is not None
     (graph,) = tmp_path.glob("reader-*.onnx")
     stamp = graph.stat().st_mtime_ns
-    again = open_packaged_reader(model, tmp_path, threads=1, weights=file)
+    again = open_packaged_reader(model, tmp_path, threads=1, weights=written.file)
     assert again is not None
     assert graph.stat().st_mtime_ns == stamp
     together = reader(QUESTION, UNITS).scores
@@ -128,23 +161,20 @@ def test_what_is_learnt_over_and_over_is_known_in_the_end(model, samples, tmp_pa
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_a_stopped_training_goes_on_where_it_was(model, samples, tmp_path):
-    steps: list[TrainingStep] = []
-    report = make_job(model, tmp_path / "work").run(samples, steps.append)
-    assert steps[-1].held_out == report.after
+def test_a_stopped_training_goes_on_where_it_was(model, samples, trained, tmp_path):
+    report = trained.report
+    assert trained.steps[-1].held_out == report.after
     assert report.samples == 16
-    again = make_job(model, tmp_path / "work")
-    seen = len(steps)
+    steps: list[TrainingStep] = []
+    again = make_job(model, trained.folder)
     assert again.run(samples, steps.append, resumes=True) == report
-    assert [step.held_out is None for step in steps[seen:]] == [False]  # nothing was left to learn
+    assert [step.held_out is None for step in steps] == [False]  # nothing was left to learn
     with pytest.raises(SettingsError, match="no checkpoint"):
         make_job(model, tmp_path / "other").run(samples, steps.append, resumes=True)
 
 
-def test_a_reader_is_trained_further_from_where_another_ended(model, samples, tmp_path):
-    file = tmp_path / "reader.safetensors"
-    first = make_job(model, tmp_path / "first")
-    first.run(samples, lambda _: None)
+def test_a_reader_is_trained_further_from_where_another_ended(model, samples, trained, tmp_path):
+    file, first = tmp_path / "reader.safetensors", trained.job
     first.write_reader(file, samples, {})
     further = make_job(model, tmp_path / "second", start=file, shape=ReaderShape())
     wanted = score_by_torch(first, model, UNITS)

@@ -16,9 +16,11 @@ from ragdesk.web.serve_options import ServeOptions
 
 OPEN = {"/", "/admin", "/inbox", "/page/{name}", "/page/logo", "/v1/page", "/healthz", "/readyz"}
 OPEN |= {"/v1/sign-in", "/v1/oidc/start", "/v1/oidc/callback"}  # the ways in
-OPEN |= {"/widget", "/widget.js"}  # of other websites: the key is in the address
+OPEN |= {"/docs", "/widget", "/widget.js"}  # of other websites: the key is in the address
 OPEN_CHANGES = {("POST", "/v1/session")}  # the key is in the body
 OPEN_CHANGES |= {("POST", "/v1/hooks/chatwoot")}  # signed
+# Signed, too: Slack, Feishu, WeCom and Teams.
+OPEN_CHANGES |= {("GET", "/v1/channels/{channel}"), ("POST", "/v1/channels/{channel}")}
 DOCUMENTS = "/v1/collections/default/documents"
 NEEDED = {
     ("POST", "/v1/answers"): "ask",

@@ -1,6 +1,7 @@
 """Channels from end to end: a signed message in, its answer in the other system's hands."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,7 +27,7 @@ from chat_systems import (
 )
 from outside_systems import running_system
 from starlette.testclient import TestClient
-from web_home import serving
+from web_home import HOSTILE, serving
 
 from ragdesk.support.chat_channels import chat_store
 from ragdesk.support.chat_channels.chat_message import ChatRequest
@@ -223,6 +224,32 @@ def test_feishu_asks_and_is_answered_in_the_thread(home, keys):
     assert feishu.tokens == 1
 
 
+def test_hostile_bodies_of_any_media_type_are_refused_in_words(home, keys):
+    feishu, wecom = Feishu(), Wecom()
+    bodies = (
+        *HOSTILE,
+        b'{"encrypt":' * 9_000,
+        b"<a>" * 9_000,
+        b"<xml><Encrypt>\xff</Encrypt></xml>",
+    )
+    with (
+        running_system(feishu),
+        running_system(wecom),
+        channels(home, keys, feishu=feishu.options, wecom=wecom.options) as client,
+    ):
+        for kind in ("application/json", "text/plain", "Application/JSON; charset=x", ""):
+            for body in bodies:
+                bare = ChatRequest(
+                    method="POST", headers={"content-type": kind}, query={}, body=body
+                )
+                for name in ("feishu", "wecom"):
+                    assert 400 <= post(client, name, bare).status_code < 500, (
+                        name,
+                        kind,
+                        body[:30],
+                    )
+
+
 def test_wecom_is_verified_asks_and_is_answered(home, keys):
     wecom = Wecom()
     with running_system(wecom), channels(home, keys, chat=wecom.options) as client:
@@ -242,6 +269,17 @@ def test_wecom_is_verified_asks_and_is_answered(home, keys):
     assert (message["touser"], message["agentid"], message["msgtype"]) == ("mycreate", 218, "text")
     assert message["text"]["content"].startswith("退款会在三个工作日内到账。")
     assert "来源：\n[1] 退款.md" in message["text"]["content"]
+
+
+def test_no_log_holds_a_secret_of_a_channel(home, keys, caplog):
+    """WeCom wants its secret and its token in addresses, which libraries write at info level."""
+    caplog.set_level(logging.DEBUG)
+    wecom = Wecom()
+    with running_system(wecom), channels(home, keys, chat=wecom.options) as client:
+        post(client, "chat", sign_wecom(seal_wecom_text("退款会在三个工作日内到账吗？")))
+        wait_for(lambda: wecom.messages)
+    assert "corp-secret" not in caplog.text
+    assert "acc1" not in caplog.text
 
 
 def test_teams_is_answered_in_the_response(home, keys):

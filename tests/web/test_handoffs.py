@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from outside_systems import sign_chatwoot_event
 from starlette.testclient import TestClient
-from web_home import serving
+from web_home import SECRET, serving
 
 from ragdesk.errors import DatabaseUnavailable
 from ragdesk.support.handoff.handoff_desk import HandoffDesk
@@ -384,6 +384,40 @@ def test_a_reply_that_quotes_what_an_agent_may_not_see_is_hidden_from_them(clien
     assert "xylophone" not in json.dumps(outsider.get(f"/v1/conversations/{talk}/turns").json())
 
 
+def test_a_public_document_opens_no_hidden_one_of_its_name(client, keys):
+    """A hand-off's payload names no source: whose quote it is, of two of one uri, nobody knows."""
+    staff = Person(client, keys, "Staff", groups=["staff"])
+    outsider = Person(client, keys, "Outsider", scopes=["ask", "agent", "write"], groups=["guests"])
+    talk = staff.begin()
+    staff.ask(talk, "What is the canary password of the cellar?")
+    name = staff.post("/v1/handoffs", conversation=talk).json()["id"]
+    place = f"/v1/collections/default/documents/{SECRET}"
+    put = client.put(place, content=b"Nothing here.\n", headers=outsider.headers)
+    while outsider.get(f"/v1/jobs/{put.json()['id']}").json()["state"] not in {"done", "failed"}:
+        time.sleep(0.02)
+    assert "Nothing here" in outsider.get(f"{place}/text").text
+    shown = outsider.get(f"/v1/handoffs/{name}")
+    assert (shown.status_code, "xylophone" in shown.text) == (200, False)
+
+
+def test_the_queue_is_read_a_page_at_a_time_in_its_order(client, keys, ann, agent):
+    names = [ann.hand_over() for _ in range(5)]
+    for state in ("open", "all"):
+        whole = [one["id"] for one in agent.get(f"/v1/handoffs?state={state}").json()["handoffs"]]
+        read, cursor = [], ""
+        while cursor is not None:
+            page = agent.get(f"/v1/handoffs?state={state}&limit=2{cursor}").json()
+            assert len(page["handoffs"]) <= 2
+            read += [one["id"] for one in page["handoffs"]]
+            cursor = page["next"] and f"&cursor={page['next']}"
+        assert (read, sorted(read)) == (whole, sorted(names))
+    cursor = agent.get("/v1/handoffs?limit=2").json()["next"]
+    for other in ("state=all&", "view=own&"):
+        refused = agent.get(f"/v1/handoffs?{other}limit=2&cursor={cursor}")
+        assert (refused.status_code, refused.json()["code"]) == (400, "bad_request")
+    assert ann.get(f"/v1/handoffs?limit=2&cursor={cursor}").status_code == 400
+
+
 def test_names_are_one_line(client, keys, ann):
     talk = ann.begin()
     for name in ("Ann\r\nBcc: eve", "Ann\u0085x"):
@@ -405,3 +439,27 @@ def test_a_webhook_of_a_moment_that_no_clock_shows_is_refused(home, keys):
             headers = {"X-Chatwoot-Timestamp": moment, "Content-Type": "application/json"}
             heard = client.post("/v1/hooks/chatwoot", content=b"{}", headers=headers)
             assert heard.status_code == 401
+
+
+def test_what_another_agent_has_is_ended_knowingly_and_noted(client, keys, ann, agent):
+    other = Person(client, keys, "Ben", **AGENT)
+    lead = Person(client, keys, "Lea", scopes=["ask", "agent", "edit"])
+    name = ann.hand_over()
+    agent.act(name, "take")
+    for step, body in (("close", {}), ("transfer", {}), ("close", {"confirm": "another"})):
+        refused = other.act(name, step, **body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
+        assert "Anna of support has it" in refused.json()["detail"]
+    assert other.act(name, "close", confirm=name).json()["state"] == "closed"
+    assert other.act(name, "reopen").json()["state"] == "waiting"
+    agent.act(name, "take")
+    assert lead.act(name, "close").json()["state"] == "closed"
+    lead.act(name, "reopen")
+    agent.act(name, "take")
+    assert ann.act(name, "close").json()["state"] == "closed"  # her own
+    assert agent.act(name, "resend").status_code == 200
+    noted = [(entry.who, entry.action) for entry in list_audit(keys.database)]
+    assert noted[0] == (agent.key.id, "handoff.resend")
+    assert (other.key.id, "handoff.reopen") in noted
+    assert (other.key.id, "handoff.close") in noted
+    assert (lead.key.id, "handoff.close") in noted

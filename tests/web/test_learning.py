@@ -130,7 +130,7 @@ def test_drafts_of_documents_that_a_reader_may_not_see_are_missing_to_them(home,
         assert draft["groups"] == ["staff"]
         assert draft["sources"][0]["quote"] == CANARY
         assert client.post("/v1/drafts", json=body, headers=others).status_code == 404
-        assert client.get("/v1/drafts", headers=others).json() == {"drafts": []}
+        assert client.get("/v1/drafts", headers=others).json() == {"drafts": [], "next": None}
         url = f"/v1/drafts/{draft['id']}"
         edit = {"question": QUESTION, "answer": ANSWER}
         assert client.patch(url, json=edit, headers=others).status_code == 404
@@ -143,7 +143,7 @@ def test_another_collection_is_missing_to_an_editor_of_one(home, keys, editor):
     body = {"question": QUESTION, "answer": ANSWER}
     with serving(home, keys) as client:
         draft = client.post("/v1/drafts", json=body, headers=editor).json()
-        assert client.get("/v1/drafts", headers=other).json() == {"drafts": []}
+        assert client.get("/v1/drafts", headers=other).json() == {"drafts": [], "next": None}
         for method, path in (
             ("GET", "/v1/gaps"),
             ("GET", "/v1/drafts?collection=default"),
@@ -183,7 +183,10 @@ def test_erasing_a_person_takes_drafts_with_their_words_and_cases(home, keys, ed
         assert [entry["question"] for entry in exported["drafts"]] == [QUESTION]
         erased = client.delete("/v1/persons/visitor:a:1/data", headers=admin).json()["erased"]
         assert (erased["drafts"], erased["cases"]) == (1, 1)
-        assert client.get("/v1/drafts?state=published", headers=editor).json() == {"drafts": []}
+        assert client.get("/v1/drafts?state=published", headers=editor).json() == {
+            "drafts": [],
+            "next": None,
+        }
         assert QUESTION not in cases.read_text(encoding="utf-8")
 
 
@@ -196,7 +199,9 @@ def test_an_effect_counts_what_was_asked_since_the_entry_was_published(
         draft = client.post("/v1/drafts", json=body, headers=editor).json()
         approved = client.post(f"/v1/drafts/{draft['id']}/approve", json={}, headers=editor).json()
         assert wait_for_job(client, approved["job"], editor)["state"] == "done"
-        cited = {"citations": [{"uri": f"faq/{draft['id']}.csv"}], "sources": []}
+        facts = {"source": "approved", "digest": "0", "groups": ["staff"]}
+        place = {"uri": f"faq/{draft['id']}.csv", "document": facts}
+        cited = {"citations": [place], "sources": []}
         with keys.database.write() as connection:  # as if it had been answered from it before
             early = {"created": 1_000, "answer": json.dumps(cited)}
             connection.execute(update(TURNS).where(TURNS.c.id == before).values(early))
@@ -205,7 +210,16 @@ def test_an_effect_counts_what_was_asked_since_the_entry_was_published(
         like = Feedback(id="", turn=answered, person="visitor:a:1", role="customer", verdict="up")
         FeedbackStore(keys.database).put(like)
         (published,) = client.get("/v1/drafts?state=published", headers=editor).json()["drafts"]
+        board = {**SECRET_SOURCE, "uri": "board.md", "document": {"source": "api", "digest": "0"}}
+        board["document"]["groups"] = ["board"]
+        ask_badly(answer={**cited, "sources": [board]}, reason=None)
+        ask_badly(answer={**NOT_FOUND, "sources": [board]})
+        listed = "/v1/drafts?state=published"
+        assert client.get(listed, headers=editor).json()["drafts"] == [published]
+        everything = bearer(keys.create("a", scopes=["admin"])[1])
+        (whole,) = client.get(listed, headers=everything).json()["drafts"]
     assert published["effect"] == {"questions": 2, "answered": 1, "liked": 1, "disliked": 0}
+    assert whole["effect"] == {"questions": 4, "answered": 2, "liked": 1, "disliked": 0}
 
 
 def test_personal_data_has_to_be_looked_at(home, keys, editor):
@@ -236,6 +250,24 @@ def test_a_correction_waits_for_an_editor(home, keys, editor, ask_badly):
         assert (rejected["state"], rejected["reason"]) == ("rejected", "twice")
     actions = [entry.action for entry in list_audit(keys.database)]
     assert actions[:2] == ["draft.reject", "correction.create"]
+
+
+def test_drafts_are_read_a_page_at_a_time(home, keys, editor):
+    with serving(home, keys) as client:
+        for number in range(5):
+            body = {"question": f"Question {number}?", "answer": ANSWER}
+            assert client.post("/v1/drafts", json=body, headers=editor).status_code == 201
+        whole = client.get("/v1/drafts", headers=editor).json()["drafts"]
+        read, cursor = [], {}
+        while cursor is not None:
+            page = client.get("/v1/drafts", params={"limit": 2, **cursor}, headers=editor).json()
+            read += page["drafts"]
+            cursor = page["next"] and {"cursor": page["next"]}
+        first = client.get("/v1/drafts?limit=2", headers=editor).json()["next"]
+        foreign = {"cursor": first, "state": "published"}
+        assert client.get("/v1/drafts", params=foreign, headers=editor).status_code == 400
+    assert read == whole
+    assert len(read) == 5
 
 
 def test_past_tickets_become_drafts(home, keys, editor):
@@ -269,7 +301,29 @@ def test_figures_count_and_name_only_documents_of_the_asker(home, keys, editor, 
         ).json()
         assert (shown["questions"], shown["outcomes"]) == (1, {"not_found": 1})
         assert [document["uri"] for document in shown["documents"]] == ["secrets.md"]
-        assert client.get("/v1/insight", headers=others).json()["documents"] == []
+        assert not shown["limited"]
+        limited = client.get("/v1/insight", headers=others).json()
+        inside = client.get("/v1/insight", headers=editor).json()
+    assert limited["documents"] == []
+    assert (inside["questions"], inside["limited"]) == (1, True)
+
+
+def test_figures_tell_nothing_of_questions_about_hidden_documents(home, keys, ask_badly):
+    """Whatever is asked about a hidden document changes no figure of who may not see it."""
+    others = bearer(keys.create("e", scopes=["ask", "agent"], groups=["others"])[1])
+    ask_badly("Where is my invoice?", answer={**NOT_FOUND, "sources": []})
+    with serving(home, keys) as client:
+        before = client.get("/v1/insight", headers=others).json()
+        cited = {**NOT_FOUND, "citations": [SECRET_SOURCE], "sources": []}
+        for answer in (NOT_FOUND, cited):
+            turn = ask_badly(answer=answer, person="visitor:b:2")
+            dislike = Feedback(id="", turn=turn, person="v", role="customer", verdict="down")
+            FeedbackStore(keys.database).put(dislike)
+        assert client.get("/v1/insight", headers=others).json() == before
+        everything = bearer(keys.create("a", scopes=["admin"])[1])
+        shown = client.get("/v1/insight", headers=everything).json()
+    assert (before["questions"], before["dislikes"]) == (1, 0)
+    assert (shown["questions"], shown["dislikes"]) == (3, 2)
 
 
 def test_a_kept_question_says_what_it_is_about(home, keys, editor):

@@ -20,6 +20,7 @@ from ragdesk.support.sign_in.sign_in_options import SignInOptions
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.limit_options import LimitOptions
 from ragdesk.web.limits import RequestLimits
+from ragdesk.web.proxies import TrustedProxies
 
 HOME, OFFICE, OTHER = "203.0.113.9", "198.51.100.1", "198.51.100.200"
 
@@ -145,7 +146,10 @@ def test_servers_of_one_database_count_together(database, site, threads, minute)
         ("10.0.0.2", ["1.1.1.1", "203.0.113.9"], "203.0.113.9"),
         ("10.0.0.2", [], "10.0.0.2"),
         ("198.51.100.1", ["203.0.113.9"], "198.51.100.1"),  # no proxy of ours
-        ("10.0.0.2", ["nonsense"], "nonsense"),
+        ("10.0.0.2", ["nonsense"], "10.0.0.2"),  # else whoever writes it has no network
+        ("10.0.0.2", ["203.0.113.9, nonsense"], "10.0.0.2"),
+        ("10.0.0.2", ["203.0.113.9:4711"], "203.0.113.9"),
+        ("::ffff:10.0.0.2", ["[2001:db8::1]:4711"], "2001:db8::1"),
     ],
 )
 def test_an_address_is_believed_of_the_proxies_that_the_settings_name(
@@ -153,6 +157,6 @@ def test_an_address_is_believed_of_the_proxies_that_the_settings_name(
 ):
     with closing(KeyStore(tmp_path)) as keys:
         identities = open_identities(keys, SignInOptions())
-        gate = Authenticator(identities, loopback=False, trusted_proxies=("10.0.0.0/8",))
+        gate = Authenticator(identities, loopback=False, proxies=TrustedProxies(["10.0.0.0/8"]))
         raw = [(b"x-forwarded-for", value.encode()) for value in forwarded]
         assert gate.client_address(Headers(raw=raw), peer) == address

@@ -337,6 +337,15 @@ def test_the_verb_sees_what_a_key_may_see_in_one_collection(english_home):
     )
 
 
+def test_an_empty_key_opens_nothing(tmp_path, monkeypatch):
+    """A variable that was to hold a key, and does not, must not stand for the local user."""
+    for empty in ("", " "):
+        monkeypatch.setenv("RAGDESK_KEY", empty)
+        done = run_verb(tmp_path, "mcp")
+        assert done.exit_code == 2
+        assert "RAGDESK_KEY" in done.output
+
+
 def test_the_verb_names_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "mcp_types", None)
     monkeypatch.delitem(sys.modules, "ragdesk.web.mcp.on_mcp_sdk", raising=False)

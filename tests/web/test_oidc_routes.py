@@ -80,6 +80,19 @@ def test_somebody_of_a_known_group_has_its_role_and_documents(client):
     assert client.get("/metrics").status_code == 403
 
 
+def test_a_sub_path_stands_in_all_that_signing_in_sends(home, keys, options):
+    keys.create("closes the desk")
+    with serving(home, keys, tables={"sign_in": options}, root_path="/help") as client:
+        client.follow_redirects = False
+        start = client.get("/help/v1/sign-in").json()["oidc"]
+        assert start == "/help/v1/oidc/start"
+        started = client.get(start, params={"page": "inbox"})
+        assert "Path=/help/v1/oidc;" in started.headers["set-cookie"]
+        came_back = client.get("/help" + visit(started.headers["location"], groups="support"))
+        assert (came_back.status_code, came_back.headers["location"]) == (303, "/help/inbox")
+        assert client.get("/help/v1/session").json()["kind"] == "staff"
+
+
 def test_the_highest_role_counts_and_the_same_person_is_the_same_account(client, keys):
     sign_in(client, groups="everybody,it")
     assert client.get("/v1/session").json()["role"] == "admin"

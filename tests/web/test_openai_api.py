@@ -286,6 +286,14 @@ def test_the_gate_speaks_the_same_shape(home, keys):
         assert client.post("/v1/answers", json={"question": "x"}).json()["status"] == 401
 
 
+def test_errors_below_a_sub_path_have_this_shape_too(home, keys):
+    keys.create("closes the desk")
+    with serving(home, keys, root_path="/help") as client:
+        for root in ("", "/help"):
+            assert error(client.post(f"{root}{CHAT}", json={}), 401)["code"] == "invalid_api_key"
+            assert client.get(f"{root}/v1/keys").json()["status"] == 401
+
+
 def test_a_limit_says_when_to_come_again(home, keys):
     _, token = keys.create("busy")
     shown = {"Authorization": f"Bearer {token}"}

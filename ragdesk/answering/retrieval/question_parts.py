@@ -15,6 +15,7 @@ from indexes.text.folding import strip_invisible
 from indexes.text.scripts import HAN
 from indexes.text.sentences import split_sentences
 from indexes.text.tokens import drop_stopwords, tokenize_text
+from ragdesk.answering.retrieval.question_courtesies import strip_introduction
 
 MOST_PARTS: Final = 4  # of one question; the rest is asked in the last
 LONG_TEXT: Final = 240  # characters (Han: 90) from which a text is a mail, not a question
@@ -111,7 +112,7 @@ def split_question(text: str) -> tuple[QuestionPart, ...]:
     >>> len(split_question("I lost my card. Can I get a new one?"))
     1
     """
-    plain = strip_invisible(text).strip()
+    plain = strip_introduction(strip_invisible(text).strip())
     body = drop_courtesies(plain)
     clauses = _split_clauses(body)
     if len(clauses) < 2:  # noqa: PLR2004 (one question)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from indexes.chunk import Passage
+from ragdesk.request_context import trace_step
 
 # By ``[advanced.rerank] backend``: the class to call with RerankOptions. By name, as it is
 # imported only where a model is named: its library takes seconds. A line makes another one known.
@@ -87,7 +88,8 @@ class RerankStep:
         """Order passages anew, best first."""
         self.passages = tuple(passages)
         start = time.perf_counter()
-        ordered = self._rerank(self._question, passages) if passages else ()
+        with trace_step("rerank", values={"ragdesk.candidates": len(passages)}):
+            ordered = self._rerank(self._question, passages) if passages else ()
         self.seconds = time.perf_counter() - start
         return ordered
 

@@ -47,6 +47,7 @@ from ragdesk.answering.retrieval.reranker import Reranker, RerankStep
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.retrieval.score_fusion import union_rows, weigh_scores
 from ragdesk.answering.retrieval.sibling_documents import SiblingOrder
+from ragdesk.request_context import trace_step
 
 CONTEXT_CHUNKS = 3  # of its section, on either side
 WIDEST_GAP, ONLY_GAP = 0.25, 0.08  # to the next passage; where there is none: of right answers
@@ -174,10 +175,8 @@ class Retriever:
         guesses = correction.words if correction else frozenset()
         term_weights = weigh_terms(analysis.terms, idf, guesses)
         similarity = self.compare_question(compared, analysis.language, mask)
-        lanes = PriorityLanes(
-            self.find_named_rows(analysis, mask),
-            self._find_faq_rows(term_weights, similarity, mask),
-        )
+        named_rows = self.find_named_rows(analysis, mask)
+        lanes = PriorityLanes(named_rows, self._find_faq_rows(term_weights, similarity, mask))
         candidates = self._rank_candidates(
             term_weights, similarity, mask, lanes, self._count_contenders(limit, rerank)
         )
@@ -377,6 +376,7 @@ class Retriever:
         shares = covered @ np.array([*term_weights.weights.values()])
         return np.asarray(shares / (term_weights.total or 1.0), dtype=np.float32)
 
+    @trace_step("candidates")
     def _rank_candidates(
         self,
         term_weights: TermWeights,
@@ -479,10 +479,9 @@ def _measure_signals(
     scores before a reranker's, where one gave its own, siblings put back as without it: ``top`` and
     ``gap`` are of the same scale under every reranker and none.
     """
-    best = passages[0] if passages else None
     scores = sorted((fused_scores.get(p.chunk.id, p.score) for p in passages), reverse=True)
     top, after, *_ = (*scores, 0.0, 0.0)
-    chunk = best.chunk if best else None
+    chunk = passages[0].chunk if passages else None
     return {
         "top": top,
         "gap": min(top - after, WIDEST_GAP) if len(scores) > 1 else ONLY_GAP * len(scores),

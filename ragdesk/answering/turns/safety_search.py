@@ -20,8 +20,7 @@ class QuoteWriter:
     model: str
     generator: str = "extractive"
 
-    @property
-    def follow_up(self) -> None:
+    def follow_up(self, question: Question) -> None:
         """Rewrite no follow-up question."""
 
     def admit(self) -> None:

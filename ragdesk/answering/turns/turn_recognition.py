@@ -13,6 +13,7 @@ from typing import Final
 from indexes.embedding.embedder import Embedder
 from indexes.text.sentences import split_sentences
 from indexes.text.tokens import STOPWORDS
+from ragdesk.answering.turns.record_mentions import iter_clauses_beside_records
 from ragdesk.answering.turns.turn_classifier import TurnClassifier, load_classifier
 from ragdesk.answering.turns.turn_features import (
     find_cues,
@@ -91,15 +92,15 @@ def recognise_turn(
     if len(turn.core) == 1 and turn.core in STOPWORDS:  # a particle says nothing of any kind
         return TurnKind.QUESTION
     classifier = classifier or load_classifier()
-    sentences = _split_turn(text)
-    cores = [sentence for sentence in sentences if strip_courtesies(sentence).core]
-    if len(cores) > 1:
-        by_sentence = [classifier.score_turn(sentence) for sentence in cores]
-        pairs = list(zip(cores, by_sentence, strict=True))
-        if any(_choose_kind(*pair, options) is TurnKind.SAFETY for pair in pairs):
-            return TurnKind.SAFETY
-        if any(scores[TurnKind.QUESTION] >= _question_floor(core) for core, scores in pairs):
-            return TurnKind.QUESTION
+    sentences = [part for part in _split_turn(text) if strip_courtesies(part).core]
+    clauses = [c for c in iter_clauses_beside_records(text) if strip_courtesies(c).core]
+    scored = [(part, classifier.score_turn(part)) for part in sentences if len(sentences) > 1]
+    if any(_is_accident(part, classifier.score_turn(part)) for part in clauses) or any(
+        _is_accident(*pair) for pair in scored
+    ):
+        return TurnKind.SAFETY
+    if any(scores[TurnKind.QUESTION] >= _question_floor(part) for part, scores in scored):
+        return TurnKind.QUESTION
     kind = _choose_kind(text, classifier.score_turn(text, embedder), options)
     is_known = kind is TurnKind.SAFETY or classifier.knows_words(text, kind)
     return kind if is_known else TurnKind.QUESTION  # "annual fee" is short, as "bye" is

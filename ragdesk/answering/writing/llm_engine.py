@@ -101,17 +101,19 @@ class LlmEngine:
             places.release()
 
     async def generate_short(
-        self, prompt: Prompt, *, within: float | None = None
+        self, prompt: Prompt, *, within: float | None = None, session: str = ""
     ) -> AsyncGenerator[WrittenPiece, None]:
         """Write a few words before the answer itself, in a place, within half of its patience.
 
         Thoughts are turned off, and what comes all the same must be over by then, too.
-        within: seconds to the last word, if fewer. Raises EngineFailed.
+        within: seconds to the last word, if fewer. session: the conversation that it is written
+        for: what the last rewriting of it read need not be read again. Raises EngineFailed.
         """
         most = self.options.first_seconds / 2
         async with self.reserve_slot(most if within is None else min(within, most)) as seconds_left:
             # A talk is nobody else's.
-            own_prompt = replace(prompt, salt=secrets.token_hex(16), may_think=False)
+            salt = self.session_salt(session) if session else secrets.token_hex(16)
+            own_prompt = replace(prompt, salt=salt, affinity=session, may_think=False)
             until = asyncio.get_running_loop().time() + seconds_left
             written = self.current_generator()(own_prompt, within=seconds_left)
             async with aclosing(written) as pieces:
@@ -129,8 +131,14 @@ class LlmEngine:
     def cache_salt(self, collection: str, where: SearchFilter) -> str:
         """Return a cache salt that only askers who may see the same documents share."""
         groups = "*" if where.groups is None else "\x1f".join(sorted(where.groups))
-        key = f"{collection}\x1e{groups}".encode()
-        return hashlib.blake2b(key, key=self._secret, digest_size=16).hexdigest()
+        return self._make_salt(f"{collection}\x1e{groups}")
+
+    def session_salt(self, session: str) -> str:
+        """Return a cache salt of one conversation alone."""
+        return self._make_salt(f"session\x1d{session}")
+
+    def _make_salt(self, key: str) -> str:
+        return hashlib.blake2b(key.encode(), key=self._secret, digest_size=16).hexdigest()
 
     async def close(self) -> None:
         """Close the generator of this event loop."""

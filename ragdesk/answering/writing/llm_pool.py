@@ -1,10 +1,16 @@
-"""Choose among several servers of one language model; rest the broken ones.
+"""Choose among several servers of one language model, by what they have read; rest the broken.
+
+A server keeps what it has read (its prefix cache), so whatever begins alike is best asked of the
+same one: which, rendezvous hashing says, so that one that comes or goes moves its own share alone.
+It is asked while it has not much more to do than the others (bounded load), else the next one.
 
 A breaker per address: after some failures in a row it is left alone, and asked for its health
 until it answers again. Nobody waits for an address that is known to be broken.
 """
 
 import asyncio
+import hashlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +21,9 @@ from ragdesk.errors import EngineFailed
 
 LONGEST_RETRY_HEADER = 64  # characters of a Retry-After; a date has 29
 LONGEST_WAIT = 60.0  # seconds: who asks for more is taken at no word, as OpenAI's clients do
+# How much more than the mean one server may have to do for the sake of what it has read: the bound
+# of "Consistent Hashing with Bounded Loads" (Mirrokni, Thorup, Zadimoghaddam 2018) at c = 1.25.
+LOAD_BOUND = 1.25
 HealthProbe = Callable[[str], Awaitable[bool]]
 
 
@@ -60,19 +69,24 @@ class LlmPool:
         self._trips, self._rest, self._probe = trips, rest, probe
         self._health_tasks: set[asyncio.Task[None]] = set()
 
-    def choose_server(self, avoid: Collection[str] = ()) -> LlmServer:
-        """Return the least busy address; one of ``avoid`` only if no other is up.
+    def choose_server(self, avoid: Collection[str] = (), affinity: str = "") -> LlmServer:
+        """Return the address to ask: the one that has read the beginning, or the least busy.
 
-        One that asked to be left alone comes after those that did not: see ``LlmServer.pause``.
+        affinity: names what a prompt begins with; empty where that is nobody else's. One of
+        ``avoid`` only if no other is up. One that asked to be left alone comes after those that did
+        not: see ``LlmServer.pause``.
         """
         available = [server for server in self.servers if not server.resting]
         if not available:
             raise EngineFailed("resting", "No language model answers; they are being watched.")
+        most = math.ceil(LOAD_BOUND * (sum(s.active for s in available) + 1) / len(available))
+        rank = rank_servers([server.url for server in available], affinity)
         return min(
             available,
             key=lambda replica: (
                 replica.url in avoid,
                 replica.pause_seconds,
+                *((replica.active >= most, rank[replica.url]) if affinity else ()),
                 replica.active,
                 replica.since,
             ),
@@ -104,6 +118,18 @@ class LlmPool:
         for nurse in tuple(self._health_tasks):
             nurse.cancel()
         await asyncio.gather(*self._health_tasks, return_exceptions=True)
+
+
+def rank_servers(urls: Sequence[str], affinity: str) -> dict[str, int]:
+    """Rank addresses for what a prompt begins with, 0 first: the same in every process.
+
+    >>> ranks = rank_servers(["http://a/v1", "http://b/v1", "http://c/v1"], "talk")
+    >>> without = rank_servers([url for url, rank in ranks.items() if rank], "talk")
+    >>> [rank for rank in sorted(without.values())], sorted(ranks.values())
+    ([0, 1], [0, 1, 2])
+    """
+    weights = {url: hashlib.blake2b(f"{affinity}\x1f{url}".encode()).digest() for url in urls}
+    return {url: n for n, url in enumerate(sorted(urls, key=lambda url: weights[url]))}
 
 
 def parse_retry_after(header: str) -> float:

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from typing import TypeVar
 
 from indexes.chunk import ALWAYS_VALID, Passage, Validity
@@ -28,6 +28,7 @@ from ragdesk.answering.writing.prompts import Prompt, PromptSource
 from ragdesk.answering.writing.sanitize import GrowingSanitizer, sanitize_text
 from ragdesk.answering.writing.structured_decoder import StructuredDecoder
 from ragdesk.errors import EngineFailed
+from ragdesk.request_context import trace_step
 
 log = logging.getLogger("ragdesk.answering")
 DECODE_STEP = 1_024  # characters of an answer that are read at once
@@ -58,10 +59,9 @@ class ModelWriter:
         """Return the model's name."""
         return self.engine.current_generator().model
 
-    @property
-    def follow_up(self) -> GenerateText:
-        """Return the model that rewrites follow-up questions, in a place of its own."""
-        return self.engine.generate_short
+    def follow_up(self, question: Question) -> GenerateText:
+        """Return the model that rewrites a follow-up question, in a place of its own."""
+        return partial(self.engine.generate_short, session=question.session)
 
     def admit(self) -> None:
         """Refuse a question while too many wait. Raises Overloaded."""
@@ -81,6 +81,9 @@ class ModelWriter:
         )
         if not prompt.passages:
             return
+        # Where no conversation says it: what begins with the same passage was read there.
+        affinity = question.session or f"{salt}\x1f{prompt.passages[0].chunk.id}"
+        prompt = replace(prompt, affinity=affinity)
         page = _AnswerInProgress(
             prompt=prompt,
             question=analysis.text,
@@ -193,7 +196,10 @@ def _check_sentence_length(sentence: DecodedSentence) -> DecodedSentence:
 
 async def _check_in_thread(work: Callable[[DecodedSentence], _T], sentence: DecodedSentence) -> _T:
     """Check a whole sentence in a thread, some 10 ms; what only grows is cleaned at once."""
-    return await run_in_thread(work, sentence) if sentence.is_complete else work(sentence)
+    if not sentence.is_complete:
+        return work(sentence)
+    with trace_step("verify"):
+        return await run_in_thread(work, sentence)
 
 
 @dataclass(slots=True, kw_only=True)

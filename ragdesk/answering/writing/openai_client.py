@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
+from ragdesk.answering.writing.chat_span import ChatSpan, trace_chat
 from ragdesk.answering.writing.generator import Finish, GenerateOptions, WrittenPiece
 from ragdesk.answering.writing.llm_pool import LlmPool, LlmServer
 from ragdesk.answering.writing.openai_stream import (
@@ -32,6 +33,7 @@ from ragdesk.answering.writing.openai_stream import (
 from ragdesk.answering.writing.prompts import Prompt
 from ragdesk.answering.writing.thoughts import ThoughtFilter
 from ragdesk.errors import EngineFailed
+from ragdesk.request_context import make_outgoing_headers
 
 if TYPE_CHECKING:  # imported with the first client: 0.1 s, and most desks have no model
     import httpx
@@ -95,13 +97,15 @@ class OpenAIGenerator:
         end = clock() + self._options.total_seconds
         tried: set[str] = set()
         while True:
-            replica, has_output = self._replicas.choose_server(tried), False
+            replica, has_output = self._replicas.choose_server(tried, prompt.affinity), False
             await _wait_for_server(replica, first)
             try:
-                with replica.track_request():
-                    async with aclosing(
-                        self._stream_pieces(replica, prompt, min(first, end), end)
-                    ) as pieces:
+                with (
+                    replica.track_request(),
+                    trace_chat(self._options, self._model, replica.url, prompt) as chat,
+                ):
+                    written = self._stream_pieces(replica, prompt, min(first, end), end, chat)
+                    async with aclosing(written) as pieces:
                         async for piece in pieces:
                             has_output = True
                             yield piece
@@ -118,7 +122,7 @@ class OpenAIGenerator:
                 return
 
     async def _stream_pieces(
-        self, replica: LlmServer, prompt: Prompt, first: float, end: float
+        self, replica: LlmServer, prompt: Prompt, first: float, end: float, chat: ChatSpan
     ) -> AsyncGenerator[WrittenPiece, None]:
         """Ask one server, and hand on what it says beside its thoughts."""
         import httpx  # noqa: PLC0415 - see above
@@ -127,7 +131,7 @@ class OpenAIGenerator:
         thoughts = ThoughtFilter(waits=self._opens_thoughts)
         try:
             async with asyncio.timeout_at(first):
-                response = await self._send_prompt(replica, prompt)
+                response = await self._send_prompt(replica, prompt, chat)
             most = self._options.reply_tokens(may_think=prompt.may_think)
             async with aclosing(response), aclosing(iter_server_events(response, most)) as events:
                 clock = asyncio.get_running_loop().time
@@ -142,6 +146,7 @@ class OpenAIGenerator:
                         deadline = min(clock() + self._options.silence_seconds, end)
                     if event.stop:
                         self._opens_thoughts |= thoughts.is_unopened
+                        await chat.note_end(self._model, event.stop, events)
                         yield Finish(event.stop)
                         return
         except TimeoutError as error:
@@ -154,11 +159,19 @@ class OpenAIGenerator:
             code = "truncated" if "incomplete" in str(error) else "reset"
             raise EngineFailed(code, "The language model broke off.") from error
 
-    async def _send_prompt(self, replica: LlmServer, prompt: Prompt) -> "httpx.Response":
+    async def _send_prompt(
+        self, replica: LlmServer, prompt: Prompt, chat: ChatSpan
+    ) -> "httpx.Response":
         if not self._model:
             self._model = await self._fetch_model_name(replica)
+        body = self._request_body(prompt)
+        if chat.wants_usage:
+            body["stream_options"] = {"include_usage": True}
         request = self._http.build_request(
-            "POST", f"{replica.url}/chat/completions", json=self._request_body(prompt)
+            "POST",
+            f"{replica.url}/chat/completions",
+            json=body,
+            headers=make_outgoing_headers(),
         )
         return await self._open_response(request, replica)
 

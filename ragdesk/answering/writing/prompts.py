@@ -115,8 +115,9 @@ class Prompt:
     """The texts for a model. passages: number n of the text is ``passages[n - 1]``.
 
     schema: of the JSON to be written, or None where plain text with marks is asked for.
-    salt: separates prefix caches of askers who may see different documents. may_think: the model
-    may think first, if the settings say so.
+    salt: separates prefix caches of askers who may see different documents. affinity: names what
+    prompts with the same beginning share, for choosing among servers; it goes to none of them.
+    may_think: the model may think first, if the settings say so.
     """
 
     system: str
@@ -124,6 +125,7 @@ class Prompt:
     passages: tuple[Passage, ...] = ()
     schema: dict[str, Any] | None = None
     salt: str = ""
+    affinity: str = ""
     language: str = "en"
     may_think: bool = True
 

@@ -75,6 +75,7 @@ class ChatSystem(Protocol):
     """One chat system, by the settings of one channel. Safe to share between threads."""
 
     answers_at_once: bool  # its answer is in the response, as it takes none later
+    takes_json: bool  # what it posts is JSON, whatever its media type says
 
     def hear(self, request: ChatRequest, now: float) -> Hearing:
         """Prove and read a request. Raises Unauthenticated, Invalid."""

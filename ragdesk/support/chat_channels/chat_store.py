@@ -20,6 +20,7 @@ from ragdesk.support.conversations.conversation import HANDED_OVER_STATES
 from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, TURNS
 from ragdesk.support.database import Database, upsert
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.row_leases import lease_row
 
 CHAT_LEASE_SECONDS: Final = 180  # longer than an answer may take
 MOST_CHAT_MESSAGES: Final = 1_000  # that wait at a time; more are refused, and come again
@@ -104,18 +105,8 @@ class ChatStore:
         )
         is_free = (box.c.ended.is_(None), box.c.due <= now, box.c.leased <= now)
         query = select(box).where(*is_free, is_first).order_by(box.c.due, box.c.number).limit(1)
-        with self._database.read() as connection:
-            if connection.execute(query).first() is None:
-                return None
-        with self._database.write() as connection:
-            row = connection.execute(query).mappings().first()
-            if row is None:
-                return None
-            lease = update(box).where(box.c.number == row["number"], *is_free)
-            lease = lease.values(leased=now + CHAT_LEASE_SECONDS).returning(box.c.number)
-            if connection.execute(lease).first() is None:
-                return None  # another server has it
-        return self._read_letter(row)
+        row = lease_row(self._database, query, box.c.number, is_free, now + CHAT_LEASE_SECONDS)
+        return None if row is None else self._read_letter(row)
 
     def store_reply(self, letter: ChatLetter, reply: ChatReply) -> None:
         """Keep an answer that is to be sent: it is not written a second time."""

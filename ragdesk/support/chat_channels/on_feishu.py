@@ -9,13 +9,12 @@ comes again with the same ``event_id``. The question by which an address is chec
 
 import hashlib
 import json
-import threading
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from ragdesk.errors import DeliveryFailed, Invalid
+from ragdesk.errors import Invalid, Unauthenticated
+from ragdesk.support.chat_channels.access_token import ChatAccessToken
 from ragdesk.support.chat_channels.chat_message import (
     ChatMessage,
     ChatReply,
@@ -30,7 +29,6 @@ from ragdesk.support.chat_channels.chat_options import ChatOptions
 from ragdesk.support.chat_channels.message_cipher import open_feishu
 from ragdesk.support.handoff.http_delivery import HttpSender
 
-TOKEN_MARGIN: Final = 300  # seconds before its end at which another access token is asked for
 LONGEST_FEISHU_TEXT: Final = 20_000  # bytes; a message of 30 KB is refused there
 TOKEN_PATH: Final = "/open-apis/auth/v3/tenant_access_token/internal"  # noqa: S105, a path
 EXPIRED_CODES: Final = frozenset({99991661, 99991663, 99991668})  # of an access token
@@ -40,12 +38,13 @@ class FeishuSystem:
     """One app of Feishu or Lark."""
 
     answers_at_once = False
+    takes_json = True
 
     def __init__(self, options: ChatOptions) -> None:
         self._options = options
         self._sender = HttpSender("Feishu", options.reply_address)
-        self._lock = threading.Lock()
-        self._token, self._token_end = "", 0.0
+        names = ("tenant_access_token", "expire")
+        self._token = ChatAccessToken("Feishu", self._fetch_token, names)
 
     def hear(self, request: ChatRequest, now: float) -> Hearing:
         """Prove and read a request: encrypted, signed, of now, with our verification token."""
@@ -62,10 +61,12 @@ class FeishuSystem:
                 check_signature(self._options.verification, str(body.get("token")))
                 return Hearing(body=json.dumps({"challenge": str(body["challenge"])}))
             if not is_signed:
-                self._check_signature(request, now)
+                raise Unauthenticated
             check_signature(self._options.verification, str(body["header"]["token"]))
             return self._read(body["header"], body["event"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if not is_signed:  # else strangers would learn which changed texts decrypt to something
+                raise Unauthenticated from error
             raise Invalid("This is no event of Feishu.") from error
 
     def send(self, address: Mapping[str, str], reply: ChatReply, name: str) -> None:
@@ -76,13 +77,9 @@ class FeishuSystem:
             "uuid": name[:50],
         }
         path = f"/open-apis/im/v1/messages/{quote(address['message'], safe='')}/reply"
-        headers = {"Authorization": f"Bearer {self._find_token()}"}
+        headers = {"Authorization": f"Bearer {self._token.find()}"}
         result = self._sender.send_json("POST", path, body, headers)
-        code = result.get("code") if isinstance(result, dict) else None
-        if code != 0:
-            if code in EXPIRED_CODES:
-                self._token_end = 0.0
-            raise DeliveryFailed(f"Feishu took no message: code {code}.")
+        self._token.check(result, "code", EXPIRED_CODES)
 
     def format_response(self, _reply: ChatReply) -> str:
         """Give nothing: Feishu takes its answers later."""
@@ -124,19 +121,9 @@ class FeishuSystem:
             ),
         )
 
-    def _find_token(self) -> str:
-        """Return an access token: the last one while it holds."""
-        with self._lock:
-            if time.monotonic() < self._token_end:
-                return self._token
-            body = {"app_id": self._options.app, "app_secret": self._options.token}
-            result = self._sender.send_json("POST", TOKEN_PATH, body)
-            try:
-                token, seconds = str(result["tenant_access_token"]), float(result["expire"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise DeliveryFailed("Feishu gave no access token.") from error
-            self._token, self._token_end = token, time.monotonic() + seconds - TOKEN_MARGIN
-            return token
+    def _fetch_token(self) -> Any:
+        body = {"app_id": self._options.app, "app_secret": self._options.token}
+        return self._sender.send_json("POST", TOKEN_PATH, body)
 
 
 def format_feishu_post(reply: ChatReply) -> dict[str, Any]:

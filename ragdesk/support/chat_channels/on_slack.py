@@ -35,6 +35,7 @@ class SlackSystem:
     """One Slack app."""
 
     answers_at_once = False
+    takes_json = True
 
     def __init__(self, options: ChatOptions) -> None:
         self._secret = options.secret.encode()

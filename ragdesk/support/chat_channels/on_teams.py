@@ -37,6 +37,7 @@ class TeamsSystem:
     """One outgoing webhook of a team."""
 
     answers_at_once = True
+    takes_json = True
 
     def __init__(self, options: ChatOptions) -> None:
         self._key = decode_base64_key(options.secret)

@@ -8,15 +8,14 @@ the same ``MsgId``.
 """
 
 import hashlib
-import threading
-import time
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
 from ingest.errors import Unreadable
 from ingest.parse.xml_tree import local_name, parse_xml
-from ragdesk.errors import DeliveryFailed, Invalid
+from ragdesk.errors import Invalid
+from ragdesk.support.chat_channels.access_token import ChatAccessToken
 from ragdesk.support.chat_channels.chat_message import (
     ChatMessage,
     ChatReply,
@@ -32,7 +31,6 @@ from ragdesk.support.chat_channels.message_cipher import open_wecom
 from ragdesk.support.handoff.http_delivery import HttpSender
 
 LONGEST_WECOM_TEXT: Final = 2_048  # bytes, of its documentation
-WECOM_TOKEN_MARGIN: Final = 300
 WECOM_EXPIRED: Final = frozenset({40014, 42001})
 
 
@@ -40,13 +38,14 @@ class WecomSystem:
     """One app of WeCom."""
 
     answers_at_once = False
+    takes_json = False
 
     def __init__(self, options: ChatOptions) -> None:
         self._options = options
         self._key = decode_aes_key(options.secret)
         self._sender = HttpSender("WeCom", options.reply_address)
-        self._lock = threading.Lock()
-        self._token, self._token_end = "", 0.0
+        names = ("access_token", "expires_in")
+        self._token = ChatAccessToken("WeCom", self._fetch_token, names)
 
     def hear(self, request: ChatRequest, now: float) -> Hearing:
         """Prove and read a request: signed, of now, and for our company."""
@@ -81,13 +80,9 @@ class WecomSystem:
             "text": {"content": format_wecom_text(reply)},
             "enable_duplicate_check": 1,
         }
-        path = f"/cgi-bin/message/send?access_token={quote(self._find_token(), safe='')}"
+        path = f"/cgi-bin/message/send?access_token={quote(self._token.find(), safe='')}"
         result = self._sender.send_json("POST", path, body)
-        code = result.get("errcode") if isinstance(result, dict) else None
-        if code != 0:
-            if code in WECOM_EXPIRED:
-                self._token_end = 0.0
-            raise DeliveryFailed(f"WeCom took no message: code {code}.")
+        self._token.check(result, "errcode", WECOM_EXPIRED)
 
     def format_response(self, _reply: ChatReply) -> str:
         """Give nothing: WeCom takes its answers later."""
@@ -102,19 +97,9 @@ class WecomSystem:
         check_moment(timestamp, now)
         return open_wecom(sealed, self._key, self._options.app)
 
-    def _find_token(self) -> str:
-        """Return an access token: the last one while it holds."""
-        with self._lock:
-            if time.monotonic() < self._token_end:
-                return self._token
-            query = urlencode({"corpid": self._options.app, "corpsecret": self._options.token})
-            result: Any = self._sender.get_json(f"/cgi-bin/gettoken?{query}")
-            try:
-                token, seconds = str(result["access_token"]), float(result["expires_in"])
-            except (KeyError, TypeError, ValueError) as error:
-                raise DeliveryFailed("WeCom gave no access token.") from error
-            self._token, self._token_end = token, time.monotonic() + seconds - WECOM_TOKEN_MARGIN
-            return token
+    def _fetch_token(self) -> Any:
+        query = urlencode({"corpid": self._options.app, "corpsecret": self._options.token})
+        return self._sender.get_json(f"/cgi-bin/gettoken?{query}")
 
 
 def format_wecom_text(reply: ChatReply) -> str:

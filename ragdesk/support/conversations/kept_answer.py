@@ -6,7 +6,7 @@ document that is gone is shown to those whose groups it had, as they are today. 
 for a customer is shown to them, and to the agents whom their conversation was handed to.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Final
 
 from indexes.index import Index
@@ -52,10 +52,27 @@ def is_readable(kept: Mapping[str, Any], may_read: MayRead, index: Index | None)
     return all(_may_read_part(part, may_read, index) for part in parts)
 
 
-def has_readable_sources(kept: Mapping[str, Any], may_read: MayRead, index: Index | None) -> bool:
-    """Tell whether somebody may read all that an answer quotes, and was looked for in, today."""
+def has_readable_sources(
+    kept: Mapping[str, Any],
+    may_read: MayRead,
+    index: Index | None,
+    known: dict[Hashable, bool] | None = None,
+) -> bool:
+    """Tell whether somebody may read all that an answer quotes, and was looked for in, today.
+
+    known: of the documents of other answers, for the same reader and index; it is added to.
+    """
     parts = (*kept.get("citations", ()), *kept.get("sources", ()))
-    return all(_may_read_part(part, may_read, index) for part in parts)
+    if known is None:
+        return all(_may_read_part(part, may_read, index) for part in parts)
+    for part in parts:
+        facts = part.get("document")
+        key = (part["uri"], facts and (facts["source"], tuple(facts["groups"])))
+        if key not in known:
+            known[key] = _may_read_part(part, may_read, index)
+        if not known[key]:
+            return False
+    return True
 
 
 def show_answer(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final, Protocol
 
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -99,18 +99,20 @@ class HandoffStore:
             row = connection.execute(query).mappings().first()
         return self._from_row(row) if row else None
 
-    def list_handoffs(
+    def list_handoffs(  # noqa: PLR0913, one parameter a part of the list
         self,
         states: Collection[HandoffState] = OPEN_HANDOFF_STATES,
         *,
         collections: Collection[str] = (),
         person: str | None = None,
         conversation: str | None = None,
+        after: tuple[int, str] | None = None,
         limit: int = 200,
     ) -> list[Handoff]:
         """List hand-offs: open ones oldest first, as they wait; with closed ones newest first.
 
         collections: only those of these; none means all. person, conversation: only of this one.
+        after: the place (``handoff_place``) of the last one of the page before.
         """
         query = select(HANDOFFS).where(HANDOFFS.c.state.in_([str(state) for state in states]))
         if collections:
@@ -119,8 +121,13 @@ class HandoffStore:
             query = query.where(HANDOFFS.c.person == person)
         if conversation is not None:
             query = query.where(HANDOFFS.c.conversation == conversation)
-        waits = HandoffState.CLOSED not in states
-        order = HANDOFFS.c.created if waits else HANDOFFS.c.updated.desc()
+        waits = _are_open(states)
+        moment = HANDOFFS.c.created if waits else HANDOFFS.c.updated
+        if after is not None:
+            seconds, name = after
+            follows = moment > seconds if waits else moment < seconds
+            query = query.where(or_(follows, and_(moment == seconds, HANDOFFS.c.id > name)))
+        order = moment if waits else moment.desc()
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(order, HANDOFFS.c.id).limit(limit))
             return [self._from_row(row) for row in rows.mappings()]
@@ -305,6 +312,15 @@ def _set_by_action(before: Handoff, action: HandoffAction, now: int) -> dict[str
                 "reopened": before.reopened + 1
             }
     return {}
+
+
+def handoff_place(handoff: Handoff, states: Collection[HandoffState]) -> tuple[int, str]:
+    """Return where a hand-off stands in the list of some states, as a page begins after it."""
+    return (handoff.created if _are_open(states) else handoff.updated), handoff.id
+
+
+def _are_open(states: Collection[HandoffState]) -> bool:
+    return HandoffState.CLOSED not in states
 
 
 def _to_plain(value: Handoff | HandoffEvent) -> dict[str, Any]:

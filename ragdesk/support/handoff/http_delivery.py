@@ -5,14 +5,21 @@ spoken to. Replies are read to a bound.
 """
 
 import json
-from collections.abc import Mapping
+import logging
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import httpx
 
+from ingest.errors import OutboundFailed
+from ingest.outbound.reply_body import ACCEPTED_ENCODINGS, unpack_body
 from ragdesk.errors import DeliveryFailed
 
-TIMEOUT_SECONDS: Final = 15.0
+# It writes every address at info level, and a vendor may want a secret there.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+TIMEOUT_SECONDS: Final = 15.0  # of silence
+LONGEST_EXCHANGE: Final = 60.0  # seconds until a reply is there: a byte at a time is no silence
 LARGEST_OUTSIDE_REPLY: Final = 1_000_000
 OK_STATUS: Final = range(200, 300)
 
@@ -36,7 +43,11 @@ class HttpSender:
             timeout=TIMEOUT_SECONDS,
             follow_redirects=False,
             trust_env=False,
-            headers={"User-Agent": "ragdesk", **(headers or {})},
+            headers={
+                "User-Agent": "ragdesk",
+                "Accept-Encoding": ACCEPTED_ENCODINGS,
+                **(headers or {}),
+            },
             auth=httpx.BasicAuth(*login) if login else None,
         )
 
@@ -65,13 +76,18 @@ class HttpSender:
         self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]
     ) -> Any:
         address = f"{self._address}{path}"
+        until = time.monotonic() + LONGEST_EXCHANGE
         try:
             with self._client.stream(method, address, content=content, headers=headers) as reply:
                 status = reply.status_code
                 if status not in OK_STATUS:
                     wait = _read_seconds(reply.headers.get("retry-after", ""))
                     raise DeliveryFailed(f"{self._name} answered {status}.", retry_after=wait)
-                return _parse_reply(_read_bounded(reply))
+                encoding = reply.headers.get("content-encoding", "")
+                pieces = _iter_in_time(reply, until)
+                return _parse_reply(unpack_body(pieces, encoding, LARGEST_OUTSIDE_REPLY))
+        except OutboundFailed as error:
+            raise DeliveryFailed(f"{self._name}: {error}") from error
         except httpx.HTTPError as error:
             reason = type(error).__name__
             raise DeliveryFailed(f"{self._name} cannot be reached: {reason}.") from error
@@ -81,13 +97,11 @@ class HttpSender:
         self._client.close()
 
 
-def _read_bounded(reply: httpx.Response) -> bytes:
-    body = bytearray()
-    for piece in reply.iter_bytes(65_536):
-        body += piece
-        if len(body) > LARGEST_OUTSIDE_REPLY:
-            raise DeliveryFailed("The reply is longer than any that is expected.")
-    return bytes(body)
+def _iter_in_time(reply: httpx.Response, until: float) -> Iterator[bytes]:
+    for piece in reply.iter_raw():
+        if time.monotonic() > until:
+            raise DeliveryFailed("The reply takes too long.")
+        yield piece
 
 
 def _parse_reply(body: bytes) -> Any:

@@ -19,6 +19,7 @@ from ragdesk.support.database import Database
 from ragdesk.support.handoff.handoff_states import HandoffAction
 from ragdesk.support.handoff.handoff_store import TextSealer
 from ragdesk.support.handoff.handoff_tables import HANDOFF_LINKS, HANDOFF_OUTBOX
+from ragdesk.support.row_leases import lease_row
 
 LEASE_SECONDS: Final = 120  # longer than any channel takes over one letter
 FIRST_RETRY_WAIT: Final = 5.0  # seconds; then twice as long, again and again
@@ -86,18 +87,8 @@ class Outbox:
             box.c.leased <= now,
         )
         query = select(box).where(*is_free, is_first).order_by(box.c.due, box.c.number).limit(1)
-        with self._database.read() as connection:  # most of the time there is none
-            if connection.execute(query).first() is None:
-                return None
-        with self._database.write() as connection:
-            row = connection.execute(query).mappings().first()
-            if row is None:
-                return None
-            lease = update(box).where(box.c.id == row["id"], *is_free)
-            lease = lease.values(leased=now + LEASE_SECONDS).returning(box.c.id)
-            if connection.execute(lease).first() is None:
-                return None  # another server has it
-        return self._read_letter(row)
+        row = lease_row(self._database, query, box.c.id, is_free, now + LEASE_SECONDS)
+        return None if row is None else self._read_letter(row)
 
     def note_delivery(self, letter: Letter) -> None:
         """Note that a letter was taken on the other side."""

@@ -1,12 +1,17 @@
 """Read what the figures of a desk are counted from: its turns, without their texts."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import case, func, select
+from sqlalchemy import RowMapping, case, func, select
 
 from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, FEEDBACK, TURNS
 from ragdesk.support.database import Database
+
+ROWS_AT_ONCE: Final = 500
+IsCounted = Callable[[str | None], bool]
+"""A kept answer in, as it is stored, or None; whether its question is counted for a reader."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +37,15 @@ class InsightTurn:
 
 
 def read_insight_turns(
-    database: Database, since: int, collections: Collection[str] | None
+    database: Database,
+    since: int,
+    collections: Collection[str] | None,
+    is_counted: IsCounted | None = None,
 ) -> list[InsightTurn]:
-    """Return the questions since a time (seconds), oldest first. Nothing is opened. Blocks.
+    """Return the questions since a time (seconds), oldest first. Blocks.
 
-    collections: only these; None is all.
+    collections: only these; None is all. is_counted: leaves out questions by their answers; without
+    it no answer is read.
     """
     votes = (
         select(
@@ -64,22 +73,29 @@ def read_insight_turns(
     )
     if collections is not None:
         query = query.where(TURNS.c.collection.in_(sorted(collections)))
+    if is_counted is not None:
+        query = query.add_columns(TURNS.c.answer)
+    query = query.execution_options(yield_per=ROWS_AT_ONCE)  # answers are long
     with database.read() as connection:
-        rows = connection.execute(query).mappings().all()
-    return [
-        InsightTurn(
-            conversation=row["conversation"],
-            time=row["created"] // 1000,
-            outcome=row["outcome"] or "",
-            reason=row["reason"] or "",
-            language=row["language"] or "",
-            seconds=row["seconds"],
-            intent=row["intent"] or "",
-            sentiment=row["sentiment"] or "",
-            likes=row["likes"] or 0,
-            dislikes=row["dislikes"] or 0,
-            is_handed_over=row["state"] != "answering",
-            is_out_of_scope=row["in_scope"] == 0,
-        )
-        for row in rows
-    ]
+        return [
+            _read_turn(row)
+            for row in connection.execute(query).mappings()
+            if is_counted is None or is_counted(row["answer"])
+        ]
+
+
+def _read_turn(row: RowMapping) -> InsightTurn:
+    return InsightTurn(
+        conversation=row["conversation"],
+        time=row["created"] // 1000,
+        outcome=row["outcome"] or "",
+        reason=row["reason"] or "",
+        language=row["language"] or "",
+        seconds=row["seconds"],
+        intent=row["intent"] or "",
+        sentiment=row["sentiment"] or "",
+        likes=row["likes"] or 0,
+        dislikes=row["dislikes"] or 0,
+        is_handed_over=row["state"] != "answering",
+        is_out_of_scope=row["in_scope"] == 0,
+    )

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, RowMapping, insert, select, update
+from sqlalchemy import Connection, RowMapping, and_, insert, or_, select, update
 
 from ragdesk.errors import NotFound, WrongState
 from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, TURNS
@@ -51,12 +51,20 @@ class DraftStore:
         collections: Collection[str] | None,
         *,
         states: Sequence[DraftState] = ("open", "approved"),
+        after: tuple[int, str] | None = None,
         limit: int = 100,
     ) -> list[Draft]:
-        """List drafts of collections (None: of all), the last changed first."""
+        """List drafts of collections (None: of all), the last changed first.
+
+        after: when the last one of the page before was changed (seconds since 1970), and its id.
+        """
         query = select(DRAFTS).where(DRAFTS.c.state.in_(states))
         if collections is not None:
             query = query.where(DRAFTS.c.collection.in_(sorted(collections)))
+        if after is not None:
+            seconds, name = after
+            same = and_(DRAFTS.c.updated == seconds, DRAFTS.c.id > name)
+            query = query.where(or_(DRAFTS.c.updated < seconds, same))
         query = query.order_by(DRAFTS.c.updated.desc(), DRAFTS.c.id).limit(limit)
         with self._database.read() as connection:
             return [self._from_row(row) for row in connection.execute(query).mappings()]

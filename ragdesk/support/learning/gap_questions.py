@@ -58,9 +58,16 @@ def is_gap_turn(database: Database, turn: str) -> bool:
 
 
 def iter_kept_answers(
-    database: Database, cipher: TextCipher, since: int, collection: str
+    database: Database,
+    cipher: TextCipher,
+    since: int,
+    collection: str,
+    may_see: MaySeeAnswer | None = None,
 ) -> Iterator[KeptAnswer]:
-    """Yield the answers of a collection since a time (seconds), the latest 20,000 at most."""
+    """Yield the answers of a collection since a time (seconds), of the latest 20,000 at most.
+
+    may_see: leaves out those that were looked for in documents that a reader may not see.
+    """
     likes = func.count().filter(FEEDBACK.c.verdict == "up")
     dislikes = func.count().filter(FEEDBACK.c.verdict == "down")
     query = (
@@ -80,6 +87,8 @@ def iter_kept_answers(
         rows = connection.execute(query).mappings().all()
     for row in rows:
         kept = json.loads(cipher.open(row["answer"]))
+        if may_see is not None and not may_see(kept):
+            continue
         yield KeptAnswer(
             time=row["created"] // 1000,
             cited=frozenset(_list_uris(kept.get("citations"))),

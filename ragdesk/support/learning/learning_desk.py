@@ -187,24 +187,38 @@ class LearningDesk:
                     keep_case(folder, case)
 
     def measure_effects(
-        self, drafts: Sequence[Draft], collection: str, embed: EmbedQuestions
+        self,
+        drafts: Sequence[Draft],
+        collection: str,
+        embed: EmbedQuestions,
+        may_see: MaySeeAnswer | None = None,
     ) -> Mapping[str, EntryEffect]:
-        """Measure what the published ones of a collection's drafts did since, by their uri."""
+        """Measure what the published ones of a collection's drafts did since, by their uri.
+
+        may_see: leaves out questions about documents that the reader may not see.
+        """
         entries = [draft for draft in drafts if draft.published and draft.collection == collection]
         if not entries:
             return {}
         published = {draft.uri: draft.published or 0 for draft in entries}
         since = min(published.values())
-        answers = iter_kept_answers(self._database, self._cipher, since, collection)
-        return count_effects(answers, published, self._count_misses(entries, since, embed))
+        answers = iter_kept_answers(self._database, self._cipher, since, collection, may_see)
+        misses = self._count_misses(entries, since, embed, may_see)
+        return count_effects(answers, published, misses)
 
     def _count_misses(
-        self, entries: Sequence[Draft], since: int, embed: EmbedQuestions
+        self,
+        entries: Sequence[Draft],
+        since: int,
+        embed: EmbedQuestions,
+        may_see: MaySeeAnswer | None,
     ) -> dict[str, int]:
         """Count how often the questions of entries went wrong since each was published."""
         floor = GapOptions().floor
         collection = entries[0].collection
-        questions = collect_gap_questions(self._database, self._cipher, since, [collection])
+        questions = collect_gap_questions(
+            self._database, self._cipher, since, [collection], may_see
+        )
         counts: dict[str, int] = {}
         for entry in entries:
             own = [

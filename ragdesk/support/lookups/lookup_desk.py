@@ -19,6 +19,7 @@ from ragdesk.answering.answer import Turn
 from ragdesk.answering.lookup_result import LookupResult, LookupStatus
 from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.errors import HomeUnusable, LookupFailed
+from ragdesk.request_context import run_in_pool
 from ragdesk.support.access import Principal
 from ragdesk.support.lookups.lookup_options import LookupOptions
 from ragdesk.support.lookups.lookup_server import LookupServer
@@ -121,12 +122,10 @@ class LookupDesk:
 
     async def _fetch(self, wanted: _Wanted, sub: str) -> tuple[LookupStatus, str]:
         """Return what came of a lookup, and the sentence that says it."""
-        loop = asyncio.get_running_loop()
         options = self._options[wanted.name]
-        work = loop.run_in_executor(self._threads, self._fetch_counted, wanted, sub)
         try:
             async with asyncio.timeout(options.seconds):
-                return await work
+                return await run_in_pool(self._threads, self._fetch_counted, wanted, sub)
         except TimeoutError:
             return _fail(wanted.name, "too_slow")
         except LookupFailed as error:

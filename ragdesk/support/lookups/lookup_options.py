@@ -96,6 +96,7 @@ def _check_headers(headers: Mapping[str, str]) -> None:
     """Raise ValueError for headers that are none, without telling what they hold."""
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
-            raise ValueError(f"headers must not hold {name[:64]!r}")
+            known = name.partition(":")[0][:64]  # a whole line may have been written there
+            raise ValueError(f"headers must not hold {known!r}")
         if not _HEADER_VALUE.fullmatch(value):
             raise ValueError(f"the value of the header {name} holds what no header may")

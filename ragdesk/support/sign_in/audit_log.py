@@ -33,6 +33,8 @@ AuditAction = Literal[
     "handoff.reply",
     "handoff.transfer",
     "handoff.close",
+    "handoff.reopen",
+    "handoff.resend",
     "draft.create",
     "draft.approve",
     "draft.reject",
@@ -56,7 +58,11 @@ LONGEST_TARGET: Final = 1_200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One line of the log. created: seconds since 1970. target: an id, a name or a uri."""
+    """One line of the log. created: seconds since 1970. target: an id, a name or a uri.
+
+    address: where staff asked from, past the proxies that the settings name; None of visitors, and
+    of what no request did.
+    """
 
     id: int
     created: int
@@ -64,14 +70,17 @@ class AuditEntry:
     action: str
     target: str
     outcome: str
+    address: str | None = None
 
 
-def record_audit(
+def record_audit(  # noqa: PLR0913, one parameter a column
     database: Database,
     who: Principal | str,
     action: AuditAction,
     target: str = "",
     outcome: str = "done",
+    *,
+    address: str | None = None,
 ) -> None:
     """Note who did what. It blocks.
 
@@ -79,7 +88,7 @@ def record_audit(
     refused, failed, or a code of an error.
     """
     with database.write() as connection:
-        insert_audit(connection, who, action, target, outcome)
+        insert_audit(connection, who, action, target, outcome, address=address)
 
 
 def note_audit(
@@ -102,12 +111,14 @@ def note_audit(
         )
 
 
-def insert_audit(
+def insert_audit(  # noqa: PLR0913, one parameter a column
     connection: Connection,
     who: Principal | str,
     action: AuditAction,
     target: str = "",
     outcome: str = "done",
+    *,
+    address: str | None = None,
 ) -> None:
     """Note who did what in the transaction that does it: both come about, or neither."""
     row = {
@@ -116,6 +127,7 @@ def insert_audit(
         "action": action,
         "target": target[:LONGEST_TARGET],
         "outcome": outcome,
+        "address": address,
     }
     connection.execute(insert(AUDIT).values(row))
 

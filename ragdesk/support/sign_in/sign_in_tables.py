@@ -92,5 +92,6 @@ AUDIT: Final = Table(
     Column("action", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("outcome", Text, nullable=False),
+    Column("address", Text),  # where staff asked from
     Index("audit_created", "created"),
 )

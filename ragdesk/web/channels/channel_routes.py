@@ -30,7 +30,7 @@ async def hear_channel(channel: str, request: Request) -> Response:
     if system is None:
         raise NotFound("No such channel. See the settings: [channels.NAME]")
     body = await StrictRequest(request.scope, request.receive).body()
-    if request.headers.get("content-type", "").startswith("application/json"):
+    if system.takes_json and request.method == "POST":
         parse_json_body(body)
     request.state.slot.take()
     shown = ChatRequest(

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import quote
 
 from ragdesk.answering.answer import Answer, Citation, Done
+from ragdesk.answering.lookup_result import is_lookup
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.access import CHANNEL_PREFIX, Principal, make_channel_principal
@@ -122,7 +123,7 @@ def make_source_link(address: str, answer: Answer, citation: Citation) -> str:
 
     Whoever follows it is asked who they are, and sees what they may see.
     """
-    if not address or citation.uri.startswith("lookup:"):
+    if not address or is_lookup(citation.uri):
         return ""
     document = f"{answer.collection}/{quote(citation.uri, safe='')}"
     place = f"{citation.start}-{citation.end}"

@@ -78,26 +78,30 @@ class OpenAiErrorTranslation:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _is_openai_path(scope):
-            send = _TranslatingSend(send)
+        if scope["type"] == "http":
+            send = _TranslatingSend(send, scope)
         await self.app(scope, receive, send)
 
 
-def _is_openai_path(scope: Scope) -> bool:
-    path = scope["path"].removeprefix(scope.get("root_path", ""))
+def _is_openai_path(path: str) -> bool:
     return any(path == known or path.startswith(f"{known}/") for known in OPENAI_PATHS)
 
 
 class _TranslatingSend:
-    """Sends a response on; one that is a problem whole, and in the other shape."""
+    """Sends a response on; one that is a problem whole, and in the other shape.
 
-    def __init__(self, send: Send) -> None:
+    The path is looked at with the response: by then it is without the sub-path of a proxy.
+    """
+
+    def __init__(self, send: Send, scope: Scope) -> None:
         self._send = send
+        self._scope = scope
         self._start: Message | None = None
         self._body = b""
 
     async def __call__(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and _is_problem(message):
+        is_start = message["type"] == "http.response.start"
+        if is_start and _is_openai_path(self._scope["path"]) and _is_problem(message):
             self._start = message
         elif self._start is None:
             await self._send(message)

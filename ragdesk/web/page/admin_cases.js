@@ -4,6 +4,7 @@ import { el } from "./dom.js";
 import * as parts from "./admin_parts.js";
 import { say } from "./admin_words.js";
 import * as server from "./admin_wire.js";
+import { ROOT } from "./wire.js";
 
 const STRATA = ["in_kb", "underspecified", "near_domain", "out_of_kb"];
 
@@ -62,7 +63,7 @@ export async function list(place, desk) {
     const save = parts.button(say("saveFile"), () => parts.attempt(place, () => server.save(server.inside(desk.collection, "cases/file"), name)));
     const head = el("div", { class: "toolbar" }, el("h2", {}, say("keptCases", page.total)), page.total > 0 && save);
     const table = parts.table(say("keptCases", page.total), heads, page.cases.map(row));
-    place.replaceChildren(head, ...(page.total ? [el("p", {}, el("code", {}, `ragdesk eval run ${name} --target ${location.origin}`)), table] : [parts.empty(say("noCases"))]));
+    place.replaceChildren(head, ...(page.total ? [el("p", {}, el("code", {}, `ragdesk eval run ${name} --target ${location.origin}${ROOT}`)), table] : [parts.empty(say("noCases"))]));
     parts.pages(place, table, heads, row, page.next, async (cursor) => {
       const following = await load(cursor);
       return [following.cases, following.next];

@@ -6,27 +6,42 @@ import { say } from "./admin_words.js";
 import * as server from "./admin_wire.js";
 import { Problem } from "./wire.js";
 
-const of = (desk, states) => `/v1/drafts?${new URLSearchParams([["collection", desk.collection], ...states.map((one) => ["state", one])])}`;
+const of = (desk, states, cursor) =>
+  `/v1/drafts?${new URLSearchParams([["collection", desk.collection], ...states.map((one) => ["state", one]), ...(cursor ? [["cursor", cursor]] : [])])}`;
 
 export async function list(place, desk, again) {
-  await parts.attempt(place, async () => {
-    const { drafts } = await server.json(of(desk, ["open", "approved"]));
+  const load = async (cursor) => {
+    const { drafts, next } = await server.json(of(desk, ["open", "approved"], cursor));
     if (!desk.alive()) return;
-    place.replaceChildren(...(drafts.length ? drafts.map((one) => card(one, desk, again)) : [parts.empty(say("noDrafts"))]));
-  });
+    const cards = drafts.map((one) => card(one, desk, again));
+    if (cursor) place.append(...cards);
+    else place.replaceChildren(...(cards.length || next ? cards : [parts.empty(say("noDrafts"))]));
+    if (next) place.append(parts.more((event) => follow(event.currentTarget, next)));
+  };
+  const follow = (pressed, cursor) =>
+    parts.attempt(place, async () => {
+      await load(cursor);
+      pressed.remove();
+    });
+  await parts.attempt(place, () => load());
 }
 
 export async function published(place, desk) {
   await parts.attempt(place, async () => {
-    const { drafts } = await server.json(of(desk, ["published"]));
+    const { drafts, next } = await server.json(of(desk, ["published"]));
     if (!desk.alive()) return;
     const heads = [say("question"), say("publishedWhen"), say("asked"), say("answeredBy"), say("liked"), say("dislikedHead")];
-    const rows = drafts.map((one) => [
+    const cells = (one) => [
       el("span", { class: "name" }, one.question),
       parts.moment(one.updated),
       ...["questions", "answered", "liked", "disliked"].map((name) => one.effect?.[name] ?? "–"),
-    ]);
-    place.replaceChildren(drafts.length ? parts.table(say("published"), heads, rows) : parts.empty(say("noPublished")));
+    ];
+    const table = parts.table(say("published"), heads, drafts.map(cells));
+    place.replaceChildren(drafts.length || next ? table : parts.empty(say("noPublished")));
+    parts.pages(place, table, heads, cells, next, async (cursor) => {
+      const following = await server.json(of(desk, ["published"], cursor));
+      return [following.drafts, following.next];
+    });
   });
 }
 

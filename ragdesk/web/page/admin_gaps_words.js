@@ -118,6 +118,7 @@ teach({
     surgeShare: "Share",
     usually: "Usually",
     ofThem: "Questions",
+    figuresLimited: "Counted for your groups: questions that were looked for in documents you may not see, or in a customer's own facts, are left out.",
     noFigures: "No question was kept in this period. Conversations are kept where a question names one.",
   },
   zh: {
@@ -232,6 +233,7 @@ teach({
     surgeShare: "占比",
     usually: "平常",
     ofThem: "问题数",
+    figuresLimited: "仅统计您的分组可见的部分：涉及您无权查看的文档或客户个人信息的问题不计入。",
     noFigures: "这段时间没有保存问题。提问时带上对话才会保存。",
   },
 });

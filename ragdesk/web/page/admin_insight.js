@@ -28,10 +28,12 @@ export async function draw(place, desk) {
 
 function report(now) {
   const surges = [el("h2", {}, say("surges")), el("p", { class: "count" }, say("surgesWhat")), now.surges.length ? surgeTable(now.surges) : parts.empty(say("noSurges"))];
-  if (!now.questions) return [parts.empty(say("noFigures")), ...surges];
+  const limits = now.limited ? [el("p", { class: "count" }, say("figuresLimited"))] : [];
+  if (!now.questions) return [...limits, parts.empty(say("noFigures")), ...surges];
   const outcomes = OUTCOMES.map((name) => [name, say(`outcome_${name}`)]);
   const feelings = FEELINGS.map((name) => [name, say(`feeling_${name}`)]);
   return [
+    ...limits,
     cards(now),
     plots.stackedDays(say("perDay"), now.days.map((one) => ({ day: one.day, counts: one.outcomes })), outcomes),
     el("h2", {}, say("intents")),

@@ -49,6 +49,7 @@ async function open() {
   byId("collection-box").hidden = known.length < 2;
   introduce();
   question.focus();
+  person.follow(conversations.conversation()?.id ?? null);
   conversations.follow().catch(() => askKey(open));
   followDocument();
 }

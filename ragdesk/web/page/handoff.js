@@ -8,12 +8,12 @@ import * as wire from "./handoff_wire.js";
 // place: where it is drawn. ensure(): the conversation's id, begun if there is none yet. draw(turn):
 // shows a reply of an agent. onTurnKnown(): the number of the last turn that the page shows.
 // Returns { follow }, to be called with the conversation's id (or null) whenever another one is
-// shown, and after an answer that was handed over.
+// shown, once it is known who asks, and after an answer that was handed over.
 // notice(state): called with the state of the hand-off, or null, whenever it was looked up.
 export function mountHandoff(place, { ensure, draw, known = () => 0, notice = () => {} }) {
   let conversation = null;
   let handoff = null;
-  let enabled = true;
+  let enabled = null; // whether people can be asked for here; null: not known yet
   let stream = null; // ends the following of a conversation
   let form = false; // whether the form is open
   let drawn = 0; // number of the last reply that was drawn here
@@ -33,7 +33,10 @@ export function mountHandoff(place, { ensure, draw, known = () => 0, notice = ()
     if (!conversation) {
       handoff = null;
       notice(null);
-      return render();
+      render();
+      enabled ??= (await wire.ofConversation(null)).enabled;
+      if (!conversation) render();
+      return;
     }
     const mine = conversation;
     const found = await wire.ofConversation(mine);
@@ -46,7 +49,8 @@ export function mountHandoff(place, { ensure, draw, known = () => 0, notice = ()
 
   function listen() {
     if (stream) return;
-    stream = new AbortController();
+    const own = new AbortController();
+    stream = own;
     const hear = (name, data) => {
       if (name === "state" && data.state !== handoff?.state) attempt(refresh);
       if (name !== "turn" || data.author !== "agent" || data.number <= drawn) return;
@@ -54,7 +58,10 @@ export function mountHandoff(place, { ensure, draw, known = () => 0, notice = ()
       draw(data);
     };
     drawn = Math.max(drawn, known());
-    wire.follow(conversation, drawn, hear, stream.signal);
+    // Ended, as by a session that ran out, it is begun anew when there is something to follow.
+    wire.follow(conversation, drawn, hear, own.signal).finally(() => {
+      if (stream === own) stream = null;
+    });
   }
 
   function render() {
@@ -161,6 +168,5 @@ export function mountHandoff(place, { ensure, draw, known = () => 0, notice = ()
     return attempt(refresh);
   }
 
-  follow(null);
   return { follow, redraw: render };
 }

@@ -11,11 +11,23 @@ function post(path, body = {}) {
 
 const query = (facts) => new URLSearchParams(Object.entries(facts).filter(([, value]) => value != null));
 
-export const queue = (state) => json(call(`/v1/handoffs?${query({ state, view: "queue" })}`));
+// The first pages of the queue as one list, so many as are asked for; next: whether there are more.
+export async function queue(state, pages = 1) {
+  let whole = null;
+  for (let cursor = null, read = 0; read < pages && (cursor || !whole); read += 1) {
+    const page = await json(call(`/v1/handoffs?${query({ state, view: "queue", cursor })}`));
+    const known = new Set(whole?.handoffs.map((one) => one.id)); // what was changed meanwhile moved on
+    const fresh = page.handoffs.filter((one) => !known.has(one.id));
+    whole = { ...page, handoffs: [...(whole?.handoffs ?? []), ...fresh] };
+    cursor = page.next;
+  }
+  return whole;
+}
 
 // The newest hand-off of one's own conversation, or null.
 export async function ofConversation(conversation) {
-  const { handoffs, enabled } = await json(call(`/v1/handoffs?${query({ state: "all", view: "own", conversation })}`));
+  const facts = { state: "all", view: "own", conversation, limit: conversation ? null : 1 };
+  const { handoffs, enabled } = await json(call(`/v1/handoffs?${query(facts)}`));
   return { handoff: handoffs.find((one) => one.state !== "closed") ?? handoffs[0] ?? null, enabled };
 }
 

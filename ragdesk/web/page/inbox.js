@@ -12,6 +12,7 @@ const LOOK = 3000; // milliseconds between looks at the queue
 const which = byId("which");
 let chosen = null; // id of the hand-off that is shown
 let timer = null;
+let pages = 1; // of the queue that are shown
 
 speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
 dress(localStorage.getItem("ragdesk.theme"));
@@ -65,17 +66,18 @@ function askKey(wrong) {
 async function look() {
   clearTimeout(timer);
   try {
-    if (!document.hidden) draw(await wire.queue(which.value));
+    if (!document.hidden) draw(await wire.queue(which.value, pages));
   } catch (problem) {
     if (problem.status === 401) return askKey(false);
   }
   timer = setTimeout(look, LOOK);
 }
 
-function draw({ handoffs, counts, staffed }) {
+function draw({ handoffs, counts, staffed, next }) {
   byId("count").textContent = tell("nOpen", counts.waiting ?? 0);
   byId("away").hidden = staffed;
   byId("empty").hidden = handoffs.length > 0;
+  byId("more").hidden = !next;
   const focused = document.activeElement?.dataset?.case;
   const rows = handoffs.map(entry);
   const before = byId("cases").dataset.drawn;
@@ -120,7 +122,17 @@ function leaveCase() {
   byId("cases").querySelector(`[data-case="${chosen}"]`)?.focus();
 }
 
-which.addEventListener("change", look);
+which.addEventListener("change", () => {
+  pages = 1;
+  look();
+});
+// Where the button was the next entry begins: the keyboard goes on there.
+byId("more").addEventListener("click", async () => {
+  const drawn = byId("cases").childElementCount;
+  pages += 1;
+  await look();
+  byId("cases").children[drawn]?.querySelector("button").focus();
+});
 byId("to-queue").addEventListener("click", leaveCase);
 document.addEventListener("visibilitychange", () => document.hidden || look());
 document.addEventListener("keydown", (event) => {

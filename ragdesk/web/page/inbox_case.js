@@ -109,9 +109,17 @@ function foot(one) {
   const row = [];
   if (can.has("take")) row.push(button("take", () => act("take"), "primary"));
   if (can.has("transfer")) row.push(button("transfer", () => { form = "transfer"; drawCase(); byId("case-foot").querySelector("input").focus(); }));
-  if (can.has("close")) row.push(button("close", () => act("close")));
+  if (can.has("close")) row.push(closing(one));
   if (can.has("reopen")) row.push(button("reopen", () => act("reopen")));
   return [...(one.mine ? [composer()] : []), el("div", { class: "row-of" }, ...row), el("p", { class: "note bad", id: "refused", role: "alert", hidden: true })];
+}
+
+// What another agent has is closed by a second press, which says whose it is.
+function closing(one) {
+  if (one.mine || one.state !== "with_person") return button("close", () => act("close"));
+  const sure = el("button", { type: "button", class: "chip", on: { click: () => act("close", { confirm: one.id }) } }, tell("closeOthers", one.agent_name || tell("agent")));
+  const first = button("close", () => { first.replaceWith(sure); sure.focus(); });
+  return first;
 }
 
 function composer() {
@@ -165,7 +173,7 @@ function transferForm() {
     event.preventDefault();
     const facts = Object.fromEntries(new FormData(event.target));
     form = null;
-    act("transfer", facts);
+    act("transfer", { ...facts, confirm: current.id });
   };
   const cancel = () => { form = null; drawCase(); };
   return el(

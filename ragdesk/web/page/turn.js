@@ -173,11 +173,17 @@ export class Turn {
         sourced && chip(),
         cited && navigator.clipboard && this.#copy(answer), // none over plain http from elsewhere
         cited && readAloud(answer.text, answer.language),
-        !SOCIAL.has(answer.reason) && answer.id && !this.kept?.shared && thumbs(answer, this.kept?.feedback),
+        this.#isJudged(answer) && thumbs(answer, this.kept?.feedback),
         answer.seconds?.total && spoken("span", { class: "took" }, "took", answer.seconds.total),
       ].filter(Boolean),
     );
     if (answer.outcome === "answered" && cited && !this.kept) this.#neighbours(answer);
+  }
+
+  // A greeting is not judged, nor is a turn that a person is to answer and that says nothing itself.
+  #isJudged({ id, reason, outcome, citations }) {
+    const isPassedOn = outcome === "handed_over" && !citations.length;
+    return id && !SOCIAL.has(reason) && !isPassedOn && !this.kept?.shared;
   }
 
   // Questions that stand beside the one that was answered, in the same list of them.

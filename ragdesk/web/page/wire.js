@@ -2,6 +2,9 @@
 
 const KEY = "ragdesk.key";
 
+// Where browsers see the desk: "" or a sub-path. Every address of the server begins with it.
+export const ROOT = new URL("..", import.meta.url).pathname.slice(0, -1);
+
 export class Problem extends Error {
   constructor(status, code, message) {
     super(message);
@@ -40,7 +43,7 @@ const changes = ({ method = "GET" }) => !["GET", "HEAD"].includes(method);
 
 export async function send(path, options) {
   try {
-    return await fetch(path, options);
+    return await fetch(ROOT + path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(0, "offline", "");
@@ -48,13 +51,19 @@ export async function send(path, options) {
 }
 
 // Whoever signed in on another of our pages has a session: its token is asked for when it is needed.
+let asked = false; // a request that is refused first would stand in the console
+
 async function learnToken() {
   const former = token;
-  learnSession(await fetch("/v1/session").then((response) => (response.ok ? response.json() : {})).catch(() => ({})));
+  learnSession(await fetch(`${ROOT}/v1/session`).then((response) => (response.ok ? response.json() : {})).catch(() => ({})));
   return token !== null && token !== former;
 }
 
 export async function call(path, options = {}) {
+  if (asker === staff && changes(options) && !asked && path !== "/v1/session" && token === null && !hasKey()) {
+    asked = true;
+    await learnToken();
+  }
   const shown = async () => ({ ...options, ...(await asker.show(options)) });
   const sent = await shown();
   let response = await send(path, sent);

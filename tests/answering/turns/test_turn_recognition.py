@@ -83,6 +83,33 @@ def test_an_accident_goes_before_the_question_in_the_same_turn():
     assert recognise_turn(text) is TurnKind.SAFETY
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "My kettle from order 12345 caught fire, what now?",
+        "The heater from my order 88231 started smoking, where is my refund?",
+        "Order 12345: the lamp gave me an electric shock, cancel it",
+        "我的订单12345的水壶着火了，怎么办？",
+        "订单 51723 的充电器冒烟了，什么时候退款？",
+    ],
+)
+def test_an_accident_goes_before_the_order_that_it_came_with(text):
+    assert recognise_turn(text) is TurnKind.SAFETY
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Where is order 12345, the smoke detector?",
+        "My order 77123 with the knife block never arrived",
+        "order 12345 stuck in transit",
+        "订单12345里的烟雾报警器到哪了",
+    ],
+)
+def test_an_order_of_what_only_sounds_dangerous_is_no_accident(text):
+    assert recognise_turn(text) is not TurnKind.SAFETY
+
+
 def test_a_question_among_other_sentences_goes_on():
     text = "I am really disappointed. How many days do I have to return the lamp?"
     assert recognise_turn(text) is TurnKind.QUESTION

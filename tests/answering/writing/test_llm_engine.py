@@ -67,3 +67,31 @@ def test_another_loop_is_served_once_the_first_let_go(engine):
     asyncio.run(use(close=False))
     with pytest.raises(RuntimeError, match="close it there"):
         asyncio.run(use(close=True))
+
+
+def test_a_conversation_has_a_cache_of_its_own_and_the_rest_share_none(engine):
+    salts, affinities = [], []
+
+    class Model:
+        model = "m"
+
+        async def __call__(self, prompt, *, within=None):
+            salts.append(prompt.salt)
+            affinities.append(prompt.affinity)
+            yield "x"
+
+        async def close(self) -> None:
+            pass
+
+    async def ask() -> None:
+        engine.open_generator = Model
+        for session in ("talk", "talk", "other", "", ""):
+            prompt = Prompt(system="", user="?")
+            async for _ in engine.generate_short(prompt, session=session):
+                pass
+
+    asyncio.run(ask())
+    assert salts[0] == salts[1]
+    assert len(set(salts)) == 4
+    assert affinities == ["talk", "talk", "other", "", ""]
+    assert not any("talk" in salt for salt in salts)

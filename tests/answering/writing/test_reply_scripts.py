@@ -202,7 +202,9 @@ def test_a_few_words_before_an_answer_are_over_in_time_and_without_thoughts(desk
         asking = by_model(desk, model.url, **PATIENT | {"thinking": "on", "first_seconds": 3.0})
         began = time.monotonic()
         with pytest.raises(EngineFailed, match="few words"):
-            async for _ in asking.writer.follow_up(Prompt(system="s", user="And opened ones?")):
+            async for _ in asking.writer.follow_up(Question(text="?"))(
+                Prompt(system="s", user="And opened ones?")
+            ):
                 pass
         await asking.writer.engine.close()
         return time.monotonic() - began

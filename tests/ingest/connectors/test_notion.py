@@ -67,6 +67,14 @@ def test_who_may_see_a_page_is_not_told_so_the_settings_say_it(tmp_path, notion)
     }
 
 
+def test_half_a_character_in_a_page_stops_no_other_one(tmp_path, notion):
+    """Titles are cut by halves of characters, which JSON can hold and no file or table can."""
+    notion.put_page(5, "Party \ud83d", block("paragraph", "At \udfff eight."))
+    report = update_source(tmp_path, notion.connect, GROUPS)
+    assert (report.listed, report.fetched) == (4, 4)
+    assert "Party \ufffd" in read_source(tmp_path)[path_of(5)].address
+
+
 def test_what_changed_is_fetched_under_the_same_name(tmp_path, notion):
     update_source(tmp_path, notion.connect, GROUPS)
     notion.put_page(

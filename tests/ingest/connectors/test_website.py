@@ -182,6 +182,15 @@ def test_a_redirect_out_of_the_list_or_to_what_robots_forbids_skips_the_page(tmp
     assert report.fetched == 2
 
 
+def test_a_redirect_out_of_the_roots_skips_the_page(tmp_path, website):
+    website.pages["/staff/rota"] = (b"<p>Rota of the staff.</p>", OLD)
+    website.pages["/help/moved"] = (b"", OLD)
+    website.further["/help/moved"] = SmallReply(status=302, headers={"location": "/staff/rota"})
+    report = update_source(tmp_path, lambda: website.connect(roots=("/help/",)))
+    assert [failure.uri for failure in report.failures] == ["wiki/help/moved"]
+    assert not [p for p in read_source(tmp_path).values() if b"Rota" in p.file.read_bytes()]
+
+
 def test_a_page_that_fails_keeps_its_former_version(tmp_path, website):
     update_source(tmp_path, website.connect)
     website.pages["/help/returns"] = (b"", "2026-07-01")

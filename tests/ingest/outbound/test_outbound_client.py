@@ -3,6 +3,7 @@
 import gzip
 import ipaddress
 import itertools
+import logging
 import ssl
 import threading
 import zlib
@@ -47,6 +48,15 @@ def server() -> Iterator[SmallServer]:
 
 def address(server: SmallServer, path: str = "/") -> str:
     return f"http://{NAME}:{server.port}{path}"
+
+
+def test_no_log_holds_an_address_that_was_asked(server, caplog):
+    """It may name a customer; libraries write it at info level, whoever has asked for that."""
+    caplog.set_level(logging.DEBUG)
+    with make_client(server) as client:
+        client.get(address(server, "/orders/12345?customer=mia"))
+    assert "mia" not in caplog.text
+    assert "12345" not in caplog.text
 
 
 def test_a_request_goes_to_the_checked_address_and_bears_the_name(server, monkeypatch):

@@ -1,5 +1,6 @@
 """What each chat system sends is proven as its documentation says, and nothing else is heard."""
 
+import base64
 import json
 import time
 from dataclasses import replace
@@ -85,6 +86,17 @@ def test_what_is_not_proven_is_refused(kind):
         system.hear(ChatRequest(method="POST", headers={}, query={}, body=request.body), NOW)
     with pytest.raises((Unauthenticated, Invalid)):
         system.hear(ChatRequest(method="GET", headers={}, query={}, body=b""), NOW)
+
+
+def test_an_unsigned_event_of_feishu_cannot_be_read_by_changing_its_bytes():
+    """Whether a changed text decrypts to something would tell what stands in it, byte by byte."""
+    sealed = bytearray(base64.b64decode(json.loads(seal_feishu(feishu_event()))["encrypt"]))
+    for value in range(256):
+        sealed[-17] = value  # of the block before the last: it decides how the last one ends
+        body = json.dumps({"encrypt": base64.b64encode(sealed).decode()}).encode()
+        unsigned = ChatRequest(method="POST", headers={}, query={}, body=body)
+        with pytest.raises(Unauthenticated):
+            SYSTEMS["feishu"].hear(unsigned, NOW)
 
 
 def test_signatures_and_texts_of_the_documentations_are_understood():

@@ -52,6 +52,10 @@ def test_lookups_stand_in_tables_of_their_own_names(tmp_path):
         (TABLE.replace("{digits:5-10}", "(a+)+"), "pattern cannot be read"),
         (TABLE.replace('"Bearer s3cret"', '"Bearer s3cret\\r\\nX: y"'), "holds what no header may"),
         (TABLE.replace("Authorization", "Host"), "headers must not hold 'Host'"),
+        (
+            TABLE.replace('Authorization = "Bearer s3cret"', '"Authorization: s3cret" = ""'),
+            "'Authorization'",
+        ),
         (TABLE.replace('["order", "订单"]', "[]"), "words must name"),
         (TABLE.replace("en =", "fr ="), "en, zh, not 'fr'"),
         (TABLE + "seconds = 60\n", "seconds must lie"),

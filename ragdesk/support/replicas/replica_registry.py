@@ -1,0 +1,75 @@
+"""Which servers of a database live: each says so every few seconds, and who falls silent is lost.
+
+Clocks of the servers have to agree within a few seconds, as by NTP.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from typing import Final
+
+from sqlalchemy import delete, select
+
+from ragdesk.errors import HomeUnusable
+from ragdesk.support.database import Database, upsert
+from ragdesk.support.replicas.replica_tables import REPLICAS
+
+BEAT_SECONDS: Final = 3.0
+LOST_SECONDS: Final = 15.0  # of silence, after which a server counts as lost
+FORGOTTEN_SECONDS: Final = 3_600.0
+log = logging.getLogger("ragdesk.support")
+
+
+class ReplicaRegistry:
+    """Tells the servers of a database that one more lives; ``id`` is drawn anew at each start."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.id = secrets.token_hex(8)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="replica", daemon=True)
+
+    def start(self) -> None:
+        """Say that this server lives, now and until it is closed. Raises HomeUnusable."""
+        self.beat()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Say that this server ended, and stop."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        try:
+            with self.database.write() as connection:
+                connection.execute(delete(REPLICAS).where(REPLICAS.c.id == self.id))
+        except HomeUnusable as error:  # the others will notice by its silence
+            log.warning("the end was not noted", extra={"reason": str(error)})
+
+    def beat(self) -> None:
+        """Say that this server lives, and forget those that fell silent long ago."""
+        now = time.time()
+        with self.database.write() as connection:
+            connection.execute(
+                upsert(connection, REPLICAS)
+                .values(id=self.id, seen=now)
+                .on_conflict_do_update(index_elements=["id"], set_={"seen": now})
+            )
+            connection.execute(delete(REPLICAS).where(REPLICAS.c.seen < now - FORGOTTEN_SECONDS))
+
+    def is_alive(self, replica: str) -> bool:
+        """Tell whether a server lives, this one included."""
+        if replica == self.id:
+            return True
+        query = select(REPLICAS.c.seen).where(REPLICAS.c.id == replica)
+        with self.database.read() as connection:
+            seen = connection.execute(query).scalar()
+        return seen is not None and seen > time.time() - LOST_SECONDS
+
+    def _run(self) -> None:
+        while not self._stop.wait(BEAT_SECONDS):
+            try:
+                self.beat()
+            except HomeUnusable as error:
+                fields = {"reason": str(error), "repeats": "replica"}
+                log.warning("other servers cannot be told that this one lives", extra=fields)

@@ -1,0 +1,187 @@
+"""Responses by ``Idempotency-Key``, for every server of a database: made once, given again.
+
+Who claims a key makes its response; the others wait for it, and take over where the server that
+made it was lost. A response goes after a day, with its person, or when newer ones take its place.
+"""
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
+
+from ragdesk.support.database import upsert
+from ragdesk.support.encryption import TextCipher
+from ragdesk.support.personal_data_source import PersonalDataSource
+from ragdesk.support.replicas.replica_registry import ReplicaRegistry
+from ragdesk.support.replicas.replica_tables import KEPT_RESPONSES
+
+RESPONSE_SECONDS: Final = 86_400.0
+MOST_RESPONSES: Final = 2_000
+MOST_OF_PERSON: Final = 200  # so that nobody pushes out what others sent
+CLEARED_EVERY: Final = 20  # claims
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseKey:
+    """What a response is asked for by. person: who asked; request: digest of the body.
+
+    basis: digest of what the response rests on.
+    """
+
+    name: str
+    person: str
+    request: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptResponse:
+    """What is known of a key. claim: of whoever makes it now; None where it is made.
+
+    is_same_request, is_same_basis: whether it was asked with the same body, and rests on the same.
+    body: None while it is made, or where it is not kept.
+    """
+
+    claim: str | None
+    is_same_request: bool = True
+    is_same_basis: bool = True
+    is_lost: bool = False
+    status: int = 0
+    headers: Mapping[str, str] | None = None
+    body: str | None = None
+
+
+class ResponseStore:
+    """The responses of a database's servers."""
+
+    def __init__(self, registry: ReplicaRegistry, cipher: TextCipher) -> None:
+        self._registry = registry
+        self._database = registry.database
+        self._cipher = cipher
+        self._claims = 0
+
+    def claim(self, key: ResponseKey) -> str | None:
+        """Claim a key that nobody used yet; gives the claim, or None where somebody did."""
+        with self._database.write() as connection:
+            self._claims += 1
+            if self._claims % CLEARED_EVERY == 0:
+                _clear_old(connection)
+            own = KEPT_RESPONSES.c.name == _digest(key.name)
+            is_old = KEPT_RESPONSES.c.created < time.time() - RESPONSE_SECONDS
+            connection.execute(delete(KEPT_RESPONSES).where(own & is_old))
+            _clear_person(connection, _digest(key.person))
+            row = self._make_row(key)
+            made = connection.execute(
+                upsert(connection, KEPT_RESPONSES)
+                .values(row)
+                .on_conflict_do_nothing(index_elements=["name"])
+                .returning(KEPT_RESPONSES.c.claim)
+            )
+            return made.scalar()
+
+    def take_over(self, key: ResponseKey, former: str | None) -> str | None:
+        """Claim a key whose response is to be made anew; None where somebody else did first.
+
+        former: the claim of the server that was lost; None of a response that is there.
+        """
+        table = KEPT_RESPONSES
+        row = self._make_row(key)
+        held = table.c.claim == former if former else table.c.status.is_not(None)
+        is_this = (table.c.name == row["name"]) & held
+        kept = {name: row[name] for name in ("basis", "replica", "claim", "created")}
+        with self._database.write() as connection:
+            change = update(table).where(is_this).values(**kept, status=None)
+            return str(row["claim"]) if connection.execute(change).rowcount else None
+
+    def find(self, key: ResponseKey) -> KeptResponse | None:
+        """Return what is known of a key; None where it was not used, or its response is too old."""
+        table = KEPT_RESPONSES
+        query = select(table).where(table.c.name == _digest(key.name))
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None or row.created < time.time() - RESPONSE_SECONDS:
+            return None
+        return self._describe(row, key)
+
+    def keep(self, key: ResponseKey, claim: str, response: KeptResponse) -> None:
+        """Keep the response of one's own claim; without a body it is known that there was one."""
+        body = response.body
+        values = {
+            "status": response.status,
+            "headers": json.dumps(dict(response.headers or {})),
+            "body": None if body is None else self._cipher.seal(body),
+        }
+        with self._database.write() as connection:
+            change = update(KEPT_RESPONSES).where(_is_claim(key, claim)).values(values)
+            connection.execute(change)
+
+    def release(self, key: ResponseKey, claim: str) -> None:
+        """Give a claim back: its response was not made, so that the key is as if unused."""
+        with self._database.write() as connection:
+            connection.execute(delete(KEPT_RESPONSES).where(_is_claim(key, claim)))
+
+    def _make_row(self, key: ResponseKey) -> dict[str, Any]:
+        return {
+            "name": _digest(key.name),
+            "person": _digest(key.person),
+            "request": key.request,
+            "basis": key.basis,
+            "replica": self._registry.id,
+            "claim": secrets.token_hex(8),
+            "created": time.time(),
+        }
+
+    def _describe(self, row: Row[Any], key: ResponseKey) -> KeptResponse:
+        pending = row.status is None
+        return KeptResponse(
+            claim=row.claim if pending else None,
+            is_same_request=row.request == key.request,
+            is_same_basis=row.basis == key.basis,
+            is_lost=pending and not self._registry.is_alive(row.replica),
+            status=row.status or 0,
+            headers=json.loads(row.headers) if row.headers else None,
+            body=None if row.body is None else self._cipher.open(row.body),
+        )
+
+
+def _is_claim(key: ResponseKey, claim: str) -> Any:
+    return (KEPT_RESPONSES.c.name == _digest(key.name)) & (KEPT_RESPONSES.c.claim == claim)
+
+
+def _clear_old(connection: Connection) -> None:
+    """Remove what is too old, and the oldest of too many."""
+    table = KEPT_RESPONSES
+    newest = select(table.c.created).order_by(table.c.created.desc())
+    last = connection.execute(newest.offset(MOST_RESPONSES).limit(1)).scalar()
+    is_old = table.c.created < time.time() - RESPONSE_SECONDS
+    connection.execute(delete(table).where(or_(is_old, table.c.created <= (last or 0.0))))
+
+
+def _clear_person(connection: Connection, person: str) -> None:
+    """Remove the oldest of somebody who has too many."""
+    table = KEPT_RESPONSES
+    own = table.c.person == person
+    count = connection.execute(select(func.count()).select_from(table).where(own)).scalar_one()
+    if count >= MOST_OF_PERSON:
+        oldest = select(table.c.name).where(own).order_by(table.c.created).limit(1)
+        connection.execute(delete(table).where(table.c.name == oldest.scalar_subquery()))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _erase_responses(connection: Connection, person: str) -> int:
+    is_own = KEPT_RESPONSES.c.person == _digest(person)
+    return connection.execute(delete(KEPT_RESPONSES).where(is_own)).rowcount
+
+
+# Copies of a day: what they are copies of is exported where it is kept.
+RESPONSE_DATA: Final = PersonalDataSource(
+    name="kept_responses", export=lambda _connection, _cipher, _person: [], erase=_erase_responses
+)

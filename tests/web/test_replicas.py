@@ -1,0 +1,130 @@
+"""Two servers on one PostgreSQL: a retry, and the question how far a job is, reach either."""
+
+import threading
+import time
+from contextlib import closing, contextmanager
+
+import pytest
+from postgresql_process import new_database
+from sqlalchemy import select, update
+from web_home import REFUNDS, publish, serving
+
+from ragdesk.support.database import Database
+from ragdesk.support.key_store import KeyStore
+from ragdesk.support.replicas.replica_tables import KEPT_RESPONSES, REPLICAS
+
+pytestmark = pytest.mark.real
+ASK = {"question": "When does a refund reach my bank account?"}
+DOCUMENTS = "/v1/collections/default/documents"
+
+
+@contextmanager
+def two_servers(home, server):
+    """Serve one home twice; gives both clients, and headers of an administrator."""
+    with (
+        new_database(server) as address,
+        closing(Database(home, address)) as first,
+        closing(Database(home, address)) as second,
+        serving(home, KeyStore(home, first)) as a,
+        serving(home, KeyStore(home, second)) as b,
+    ):
+        _, token = KeyStore(home, first).create("Mia", scopes=["admin"])
+        for client in (a, b):
+            client.headers["Authorization"] = f"Bearer {token}"
+            client.headers["Idempotency-Key"] = "k"
+        yield a, b, first
+
+
+def wait_for(client, job):
+    until = time.monotonic() + 30
+    while not (shown := client.get(f"/v1/jobs/{job}").json())["finished"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return shown
+
+
+def read_kept(database):
+    with database.read() as connection:
+        return connection.execute(select(KEPT_RESPONSES)).all()
+
+
+def test_a_job_is_seen_at_the_other_server_and_a_retry_there_begins_no_second(home, postgresql):
+    with two_servers(home, postgresql) as (a, b, database):
+        put = a.put(f"{DOCUMENTS}/tea.md", content=b"Tea is served at four.")
+        retry = b.put(f"{DOCUMENTS}/tea.md", content=b"Tea is served at four.")
+        assert (retry.status_code, retry.json()["id"]) == (202, put.json()["id"])
+        assert retry.headers["location"] == put.headers["location"]
+        assert b.put(f"{DOCUMENTS}/tea.md", content=b"Or at five.").status_code == 422
+        name = put.json()["id"]
+        done = wait_for(b, name)
+        assert done["state"] == "done"
+        own = a.get(f"/v1/jobs/{name}").json()
+        assert done == own
+        assert [job["id"] for job in b.get("/v1/jobs").json()["jobs"]] == [name]
+        _, stranger = KeyStore(home, database).create("x", scopes=["write"])
+        other = {"Authorization": f"Bearer {stranger}"}
+        assert b.get(f"/v1/jobs/{name}", headers=other).status_code == 404
+        assert b.get("/v1/jobs", headers=other).json()["jobs"] == []
+
+
+def test_a_retry_gets_the_first_answer_and_after_a_publish_keeps_no_second_turn(home, postgresql):
+    with two_servers(home, postgresql) as (a, b, _):
+        talk = a.post("/v1/conversations", json={}).json()["id"]
+        assert b.post("/v1/conversations", json={}).json()["id"] == talk
+        ask = {**ASK, "conversation": talk}
+        first = a.post("/v1/answers", json=ask)
+        assert b.post("/v1/answers", json=ask).content == first.content
+        publish(home, "default", {"refunds.md": REFUNDS.replace("5 working", "7 working")})
+        for client in (b, a):
+            until = time.monotonic() + 20
+            while "7 working" not in (again := client.post("/v1/answers", json=ask)).text:
+                assert time.monotonic() < until
+                time.sleep(0.1)
+            assert again.json()["id"] == first.json()["id"]
+        shown = a.get(f"/v1/conversations/{talk}/turns").json()["turns"]
+        assert [turn["id"] for turn in shown] == [first.json()["id"]]
+
+
+def test_of_two_retries_at_once_one_does_it(home, postgresql):
+    with two_servers(home, postgresql) as (a, b, _):
+        for client in (a, b):  # FastAPI makes its models at the first request
+            client.post("/v1/conversations", json={}, headers={"Idempotency-Key": "first"})
+            client.get("/v1/conversations")
+        made = []
+        threads = [
+            threading.Thread(
+                target=lambda client=client: made.append(client.post("/v1/conversations", json={}))
+            )
+            for client in (a, b) * 4
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {reply.status_code for reply in made} == {201}
+        assert len({reply.json()["id"] for reply in made}) == 1
+        assert len(a.get("/v1/conversations").json()["conversations"]) == 2
+
+
+def test_the_token_of_a_new_key_is_kept_nowhere_and_no_retry_makes_a_second(home, postgresql):
+    with two_servers(home, postgresql) as (a, b, database):
+        body = {"name": "new", "role": "asker"}
+        made = a.post("/v1/keys", json=body)
+        token = made.json()["key"]
+        assert a.post("/v1/keys", json=body).json()["key"] == token
+        refused = b.post("/v1/keys", json=body)
+        assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
+        assert "revoke" in refused.json()["detail"]
+        assert token not in str(read_kept(database))
+        assert sum(key["name"] == "new" for key in a.get("/v1/keys").json()["keys"]) == 1
+
+
+def test_what_a_lost_server_was_at_is_taken_over(home, postgresql):
+    with two_servers(home, postgresql) as (a, b, database):
+        first = a.post("/v1/conversations", json={})
+        with database.write() as connection:  # as if it had died before it was done
+            connection.execute(update(KEPT_RESPONSES).values(status=None, body=None, replica="x"))
+            connection.execute(update(REPLICAS).values(seen=0).where(REPLICAS.c.id == "x"))
+        again = b.post("/v1/conversations", json={})
+        assert again.status_code == 201
+        assert again.json()["id"] != first.json()["id"]
