@@ -29,7 +29,8 @@ REQUEST_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     },
     "HandoffReplyIn": {"text": "It was sent back to your card today."},
     "HandoffTransferIn": {"to": "Billing", "text": "About an invoice."},
-    "HandoffNoteIn": {"text": "Solved by telephone."},
+    "HandoffNoteIn": {"text": "It came back."},
+    "HandoffEndIn": {"text": "Solved by telephone."},
     "HandoffRatingIn": {"rating": 5, "comment": "Quick and kind."},
     "DraftNew": {
         "question": "Can I pay by invoice?",

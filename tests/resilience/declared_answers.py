@@ -53,6 +53,7 @@ CHECKS: Final = (
     "ignored_auth",
     "tells_no_path_of_the_machine",
 )
+PATIENCE: Final = 60.0
 SHOP: Final = "https://shop.example"
 NO_LIMITS: Final = LimitOptions(
     visitor_per_minute=0,
@@ -101,7 +102,11 @@ def make_roles(address: str, app: Any, keys: KeyStore) -> list[Role]:
     }
     site = PublishableKeyStore(keys).create("shop", origins=[SHOP], collections=["default"])
     visit = {"Authorization": f"Bearer {site.token}", "Origin": SHOP}
-    made = httpx.post(f"{address}/v1/visitors", headers=visit).raise_for_status().json()
+    made = (
+        httpx.post(f"{address}/v1/visitors", headers=visit, timeout=PATIENCE)
+        .raise_for_status()
+        .json()
+    )
     shown |= {"visitor": {**visit, "X-Visitor": made["secret"]}}
     roles = [
         Role(name=name, headers=headers, places=_furnish(address, app, headers, shown["admin"]))
@@ -114,7 +119,7 @@ def _furnish(
     address: str, app: Any, headers: dict[str, str], admin: dict[str, str]
 ) -> dict[str, Any]:
     """Begin what a role asks of: a conversation with a turn, a hand-off, a job; gives the names."""
-    with httpx.Client(base_url=address, headers=headers) as client:
+    with httpx.Client(base_url=address, headers=headers, timeout=PATIENCE) as client:
         talk = client.post("/v1/conversations", json={}).raise_for_status().json()["id"]
         question = {"question": "How long do refunds take?", "conversation": talk}
         answer = client.post("/v1/answers", json=question).raise_for_status().json()["id"]
@@ -135,13 +140,15 @@ def _furnish(
     return {**names, "lookup": "orders", "value": "12345", "body": body}
 
 
-def try_role(address: str, role: Role, home: Path, examples: int) -> tuple[int, str]:
+def try_role(address: str, role: Role, home: Path, examples: int, routes: str) -> tuple[int, str]:
     """Ask as a role, in every phase; gives how many findings there are, and the report."""
     command = [sys.executable, "-m", "schemathesis.cli", "run", f"{address}/openapi.json"]
     command += ["--phases", ",".join(PHASES), "--checks", ",".join(CHECKS)]
     command += ["--max-examples", str(examples), "--seed", "7", "--continue-on-failure"]
     command += ["--generation-with-security-parameters", "false", "--no-color", "--workers", "1"]
     command += ["--request-timeout", "120", "--generation-database", "none", "--no-shrink"]
+    if routes:
+        command += ["--include-path-regex", routes]
     for name, value in role.headers.items():
         command += ["-H", f"{name}: {value}"]
     environment = {
@@ -164,6 +171,7 @@ def main() -> int:
     )
     parser.add_argument("--examples", type=int, default=60, help="of each route and phase")
     parser.add_argument("--only", nargs="*", default=[], help="names of roles")
+    parser.add_argument("--routes", default="", help="an expression for their paths; all of them")
     parser.add_argument("--out", type=Path, help="folder of the reports")
     options = parser.parse_args()
     logging.disable(logging.ERROR)
@@ -179,7 +187,7 @@ def main() -> int:
                     if options.only and role.name not in options.only:
                         continue
                     began = time.monotonic()
-                    status, report = try_role(address, role, home, options.examples)
+                    status, report = try_role(address, role, home, options.examples, options.routes)
                     failed += status != 0
                     if options.out:
                         (options.out / f"{role.name}.txt").write_text(report)
