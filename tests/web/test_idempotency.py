@@ -38,10 +38,9 @@ WHO = Principal(name="a", scopes=frozenset({"admin"}), groups=None)
 
 
 async def make_secret(cache, made):
-    headers = [(b"idempotency-key", b"k")]
-    request = Request(
-        {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": headers}
-    )
+    scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
+    request = Request(scope)
+    request.state.idempotency_key = "k"
 
     async def make():
         made.append("rd_secret")
