@@ -4,6 +4,8 @@ Every ``Metrics`` has a registry of its own: two apps of one process count apart
 other code of the process registers is shown.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -20,6 +22,7 @@ from ragdesk.outage import OUTAGE_CODES, Outage
 OTHER_LABEL = "other"
 SECONDS_BUCKETS = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24)
 LabelValues = tuple[str, ...]
+MOST_SERIES_AT_START = 40  # of a counter; those of routes begin with their first request
 _SUMMED = ("outcome", "state", "status", "result")  # labels that a sum is told apart by
 Family = TypeVar("Family", bound=MetricWrapperBase)
 
@@ -169,7 +172,12 @@ class Metrics:
         most_handles.set_function(handle_limit)
 
     def _add_counter(self, name: str, about: str, **labels: LabelValues) -> ClosedFamily[Counter]:
-        return ClosedFamily(Counter(name, about, tuple(labels), registry=self.registry), labels)
+        """Add a counter. Where its series are few, all begin at 0: a first event is an increase."""
+        family = Counter(name, about, tuple(labels), registry=self.registry)
+        if labels and math.prod(map(len, labels.values())) <= MOST_SERIES_AT_START:
+            for values in itertools.product(*labels.values()):
+                family.labels(*values)
+        return ClosedFamily(family, labels)
 
     def _add_gauge(self, name: str, about: str) -> Gauge:
         return Gauge(name, about, registry=self.registry)

@@ -155,7 +155,9 @@ def _create_publishable(  # noqa: PLR0913, one parameter an option
         shared_options.print_json(_publishable_as_json(key))
         return
     click.echo(key.token)
-    click.echo("It may stand in the pages of the website. A visitor is made with it:", err=True)
+    click.echo("It may stand in the pages of the website. The chat comes there by", err=True)
+    click.echo(f'  <script src="…/widget.js" data-key="{key.token}" async></script>', err=True)
+    click.echo("A visitor is made with it by", err=True)
     click.echo(f'  curl -X POST -H "Authorization: Bearer {key.token}" …/v1/visitors', err=True)
 
 

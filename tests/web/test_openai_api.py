@@ -399,3 +399,12 @@ def test_open_webui_gets_what_it_reads(client: TestClient):
 def test_a_title_that_open_webui_asks_for_is_no_server_error(client):
     """It shows the first message as the title then."""
     assert error(client.post(CHAT, json=OPEN_WEBUI_TITLE, headers=OPEN_WEBUI_HEADERS), 400)
+
+
+def test_addresses_lead_below_the_sub_path_of_the_desk(home, keys):
+    with serving(home, keys, root_path="/help") as client:
+        message = {"role": "user", "content": REFUND}
+        body = {"model": "ragdesk", "messages": [message]}
+        reply = client.post(f"/help{CHAT}", json=body).json()
+    (first, *_) = reply["choices"][0]["message"]["annotations"]
+    assert first["url_citation"]["url"].startswith("http://localhost:8080/help/v1/collections/")

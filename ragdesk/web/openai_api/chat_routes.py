@@ -26,6 +26,7 @@ from ragdesk.web.openai_api.chat_request import (
 )
 from ragdesk.web.openai_api.chat_response import ChatCompletionOut, ChatForm
 from ragdesk.web.openai_api.openai_errors import OpenAiErrorOut
+from ragdesk.web.proxies import outer_path
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
 
@@ -66,7 +67,7 @@ async def complete_chat(
     form = ChatForm(
         model=chat.model,
         ask=(ask := chat.to_ask()),
-        base_address=str(request.base_url),
+        base_address=str(request.base_url.replace(path=outer_path(request, "/"))),
         with_usage=bool(chat.stream_options and chat.stream_options.include_usage),
     )
     try:

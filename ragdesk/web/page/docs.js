@@ -2,6 +2,7 @@
 
 import { byId, el } from "./dom.js";
 import { nameShape, prose, showShape } from "./docs_shapes.js";
+import { send } from "./wire.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 const OVERVIEW = "overview";
@@ -182,7 +183,7 @@ function draw() {
 
 async function start() {
   try {
-    const reply = await fetch("openapi.json", { credentials: "omit" });
+    const reply = await send("/openapi.json", { credentials: "omit" });
     if (!reply.ok) throw new Error(`${reply.status}`);
     description = await reply.json();
   } catch (error) {
