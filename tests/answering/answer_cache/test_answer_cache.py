@@ -174,6 +174,7 @@ def test_an_answer_that_is_not_whole_and_sure_is_not_kept(changed):
 def test_a_question_with_anything_that_a_key_does_not_hold_is_not_kept(monkeypatch):
     plain = Question(text="Hi?", history=(Turn(role="user", text="Hi"),), explain=True)
     assert is_cacheable_question(plain)
+    assert is_cacheable_question(replace(plain, session="a conversation"))  # of no effect on it
     rules = "ragdesk.answering.answer_cache.cache_rules.KEYED_FIELDS"
     monkeypatch.setattr(rules, frozenset({"text", "where", "explain", "send"}))
     assert not is_cacheable_question(plain)  # as a field that came later
