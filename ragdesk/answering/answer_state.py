@@ -62,6 +62,7 @@ class AnswerState:
     turn: AnswerReason | None = None
     is_quoted: bool = False
     find_links: FindLinks = lambda _: ()
+    find_address: FindAddress = lambda _: ""
     settled: SettledStatements | None = None
 
     @property
@@ -72,8 +73,6 @@ class AnswerState:
     def settle(self) -> None:
         """Keep what was said so far, whatever becomes of the writer."""
         self.settled = SettledStatements(self.text, tuple(self.claims), tuple(self.citations))
-
-    find_address: FindAddress = lambda _: ""
 
     def begin_anew(self, writer: Writer, reason: str) -> None:
         """Begin with another writer, whatever was written; why no question was asked stays."""
