@@ -17,11 +17,16 @@ from ragdesk.web.auth import reidentify_request, require_scope
 from ragdesk.web.conversation_access import open_conversation, use_answer_view
 from ragdesk.web.conversation_schemas import TurnOut
 from ragdesk.web.conversation_turns import describe_turn
-from ragdesk.web.event_schemas import DeletedEventOut, StateEventOut, describe_event_stream
+from ragdesk.web.event_schemas import (
+    EVENT_MEDIA_TYPE,
+    DeletedEventOut,
+    StateEventOut,
+    describe_event_stream,
+)
 from ragdesk.web.leases import Leases
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
-from ragdesk.web.stream import STREAM_MEDIA_TYPE, format_event
+from ragdesk.web.stream import format_event
 
 router = APIRouter(route_class=StrictRoute, tags=["conversations"])
 Follower = Annotated[Principal, Depends(require_scope("ask"))]
@@ -66,7 +71,7 @@ async def follow_conversation(  # noqa: PLR0913, one parameter a part of the req
     events = _write_events(state, opened, last, changed, _make_check(request))
     leases.on_close(events.aclose)
     headers = {"X-Accel-Buffering": "no"}
-    return StreamingResponse(events, media_type=STREAM_MEDIA_TYPE, headers=headers)
+    return StreamingResponse(events, media_type=EVENT_MEDIA_TYPE, headers=headers)
 
 
 async def _write_events(

@@ -28,12 +28,12 @@ from ragdesk.web import admin_schemas, cursors
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_list import name_source
-from ragdesk.web.event_schemas import VERIFY_EVENTS, describe_event_stream
+from ragdesk.web.event_schemas import EVENT_MEDIA_TYPE, VERIFY_EVENTS, describe_event_stream
 from ragdesk.web.open_collections import COLLECTION_NAME
 from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
-from ragdesk.web.stream import STREAM_MEDIA_TYPE, format_event
+from ragdesk.web.stream import format_event
 
 router = APIRouter(route_class=StrictRoute, tags=["generations"])
 GenerationKeeper = Annotated[Principal, Depends(require_scope("admin"))]
@@ -174,7 +174,7 @@ async def verify_collection_files(
     reading = asyncio.ensure_future(asyncio.to_thread(_verify_once, folder))
     return StreamingResponse(
         _iter_verify_events(reading, folder),
-        media_type=STREAM_MEDIA_TYPE,
+        media_type=EVENT_MEDIA_TYPE,
         headers={"X-Accel-Buffering": "no"},
     )
 

@@ -22,6 +22,7 @@ from ragdesk.errors import Invalid, WrongState
 from ragdesk.support.access import Principal
 from ragdesk.web.shared_responses import (
     DONE_MESSAGE,
+    LARGEST_RESPONSE,
     OTHER_BODY_MESSAGE,
     ResponseRecipe,
     SharedResponses,
@@ -33,7 +34,6 @@ RequestEntry = tuple[bytes, Hashable, asyncio.Task[Response] | None]
 MakeResponse = Callable[[], Awaitable[Response]]
 RemakeResponse = Callable[[bytes], Awaitable[Response]]
 MAX_KEYS = 1_000
-LARGEST_RESPONSE = 200_000  # bytes of an answer that is kept; a larger one is made again
 LONGEST_KEY = 128
 KeyHeader = Annotated[
     str | None,

@@ -21,7 +21,7 @@ from ragdesk.support.replicas.response_store import KeptResponse, ResponseKey, R
 MakeAnew = Callable[[bytes | None], Awaitable[Response]]
 CLAIM_POLL_SECONDS: Final = 0.1
 WAIT_SECONDS: Final = 60.0  # for a response that another server makes
-LARGEST_SHARED: Final = 200_000  # bytes
+LARGEST_RESPONSE: Final = 200_000  # bytes of one that is kept; a larger one is made again
 LEFT_OUT: Final = frozenset({"content-length"})  # headers that follow from the body
 OTHER_BODY_MESSAGE: Final = "This Idempotency-Key was used with another body."
 DONE_MESSAGE: Final = (
@@ -101,7 +101,7 @@ class SharedResponses:
         except BaseException:
             await asyncio.shield(run_in_thread(self._store.release, recipe.key, claim))
             raise
-        if len(response.body) > LARGEST_SHARED:
+        if len(response.body) > LARGEST_RESPONSE:
             await run_in_thread(self._store.release, recipe.key, claim)
             return response
         headers = {name: text for name, text in response.headers.items() if name not in LEFT_OUT}

@@ -14,9 +14,9 @@ from ragdesk.answering.answer import Answer, AnswerEvent, Done, JsonObject, to_j
 from ragdesk.errors import ENGINE_REASONS, EngineFailed, Refusal, error_status
 from ragdesk.web.auth import reidentify_request
 from ragdesk.web.disconnect import cancel_on_disconnect
+from ragdesk.web.event_schemas import EVENT_MEDIA_TYPE
 from ragdesk.web.leases import RequestLeases
 
-STREAM_MEDIA_TYPE = "text/event-stream"
 REIDENTIFY_SECONDS = 5.0  # after which a stream asks again whether its key is still valid
 INTERNAL_MESSAGE = "Something went wrong here; the server's log says what."
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -118,7 +118,7 @@ async def respond_with_events(
     begun = await _wait_for_first(request, events)
     body = format_events(_end_when_revoked(request, begun), on_done, form)
     leases.on_close(body.aclose)
-    return StreamingResponse(body, media_type=STREAM_MEDIA_TYPE, headers=headers)
+    return StreamingResponse(body, media_type=EVENT_MEDIA_TYPE, headers=headers)
 
 
 async def _end_when_revoked(
