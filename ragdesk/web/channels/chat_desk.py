@@ -14,6 +14,7 @@ from typing import Final
 from indexes.errors import IndexesError
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import DeliveryFailed, HomeUnusable, RagdeskError, error_status
+from ragdesk.request_context import RequestContext, enter_request
 from ragdesk.support.chat_channels.chat_message import ChatMessage, ChatReply, ChatSystem
 from ragdesk.support.chat_channels.chat_options import ChatOptions
 from ragdesk.support.chat_channels.chat_store import ChatLetter, ChatStore
@@ -125,6 +126,11 @@ class ChatDesk:
         letter = await run_in_thread(self.store.claim)
         if letter is None:
             return False
+        with enter_request(RequestContext(id=f"chat-{letter.name[:16]}")):  # over all its tries
+            await self._try_letter(letter)
+        return True
+
+    async def _try_letter(self, letter: ChatLetter) -> None:
         try:
             await self._process(letter)
         except asyncio.CancelledError:
@@ -135,7 +141,6 @@ class ChatDesk:
         except Exception as error:  # a message that nobody foresaw stops no other one
             log.exception("a message of a channel failed", extra={"repeats": letter.channel})
             await self._note_failure(letter, error)
-        return True
 
     async def _note_failure(self, letter: ChatLetter, error: Exception) -> None:
         # Messages of ours name no word of a chat; what others say may.
