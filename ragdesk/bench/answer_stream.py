@@ -79,18 +79,18 @@ class StreamClient:
         return kind(address.hostname, address.port, timeout=PATIENCE)
 
     def _headers(self) -> dict[str, str]:
-        known = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
-        return known | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        return headers | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
 
     def _body(self, question: str) -> bytes:
-        asked = {"question": question, "collection": self.collection, "stream": True}
-        return json.dumps(asked | ({"verify": self.send} if self.send else {})).encode()
+        fields = {"question": question, "collection": self.collection, "stream": True}
+        return json.dumps(fields | ({"verify": self.send} if self.send else {})).encode()
 
 
 def _describe_answer(done: Mapping[str, object]) -> dict[str, float]:
     """Return the seconds of the steps, and whether a model wrote the answer to its end."""
     steps = done.get("seconds")
-    by_model = done.get("generator") == "vllm" and not done.get("degraded")
+    by_model = done.get("generator") == "vllm" and not (done.get("degraded") or done.get("cached"))
     is_answer = by_model and done.get("outcome") == "answered"
     return {**(steps if isinstance(steps, dict) else {}), "model": float(is_answer)}
 

@@ -2,7 +2,7 @@
 
 An answer counts where the model wrote it to its end, its first word came in time, counted from the
 moment when the question was due, and its words came as fast as they are read. What is answered
-late, in the documents' words or not at all is load, and no goodput.
+late, in the documents' words, out of the answer cache or not at all is load, and no goodput.
 """
 
 from collections.abc import Mapping, Sequence
@@ -100,16 +100,16 @@ def goodput_as_markdown(results: Sequence[GoodputResult]) -> str:
     promise = f"a first word within {bounds.first_seconds:g} s, then {bounds.rate:g} tokens/s"
     rows = [f"good: {promise}", "", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
     for result in results:
-        told = result.as_json()
-        first, rate = told["first_seconds"].values(), told["tokens_per_second"].values()
+        figures = result.as_json()
+        first, rate = figures["first_seconds"].values(), figures["tokens_per_second"].values()
         cells = (
             f"{result.load.rate:g}",
-            told["good_per_second"],
-            told["answered_per_second"],
-            f"{told['by_model']} of {told['answers']}",
+            figures["good_per_second"],
+            figures["answered_per_second"],
+            f"{figures['by_model']} of {figures['answers']}",
             ", ".join(map(str, first)),
             ", ".join(map(str, rate)),
-            f"{told['errors']}, {told['turned_away']}",
+            f"{figures['errors']}, {figures['turned_away']}",
         )
         rows.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(rows)
