@@ -96,8 +96,8 @@ def strip_introduction(text: str) -> str:
     >>> strip_introduction("Hello!")
     'Hello!'
     """
-    asked = _strip_closings(_strip_addresses(_strip_preambles(text.strip())))
-    return asked if drop_stopwords(tokenize_text(asked)) else text
+    question = _strip_closings(_strip_addresses(_strip_preambles(text.strip())))
+    return question if drop_stopwords(tokenize_text(question)) else text
 
 
 def _strip_preambles(text: str) -> str:
