@@ -37,7 +37,7 @@ RETRY_LINE: Final = f"retry: {RETRY_MILLISECONDS}\n\n".encode()
 EVENT_CONTENT: Final = describe_event_stream(
     {"state": StateEventOut, "turn": TurnOut, "deleted": DeletedEventOut},
     'event: state\ndata: {"state":"with_person"}\n\n',
-    numbered=frozenset({"turn"}),
+    numbered=frozenset({"state", "turn"}),
 )
 
 
