@@ -62,7 +62,6 @@ class WebsiteConnector:
         waiting = list(self._find_sitemaps())
         known = set(waiting)
         while waiting:
-            further: list[str] = []
             try:
                 sitemap = parse_sitemap(self._read_sitemap(waiting.pop(0)))
             except PageUnreadable as error:

@@ -95,8 +95,8 @@ def describe_problems(path: str, operation: JsonObject, schemas: JsonObject) -> 
     for status in _list_statuses(path, operation, schemas):
         responses.setdefault(str(status), {})
     is_openai = path.startswith(OPENAI_PATHS)
-    for told, known in OPENAI_STATUSES.items() if is_openai else ():
-        responses[str(known)] = responses.pop(str(told), {})
+    for own_status, openai_status in OPENAI_STATUSES.items() if is_openai else ():
+        responses[str(openai_status)] = responses.pop(str(own_status), {})
     media_type, model = OPENAI_FORM if is_openai else PROBLEM_FORM
     for name, response in responses.items():
         status = int(name)
