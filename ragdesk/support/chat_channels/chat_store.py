@@ -47,15 +47,6 @@ class ChatLetter:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatThread:
-    """The conversation that a thread of a chat is."""
-
-    thread: str
-    channel: str
-    conversation: str
-
-
 class ChatStore:
     """The messages and threads of all channels. Safe to share between threads and servers."""
 
@@ -131,17 +122,14 @@ class ChatStore:
         """Give a message back that was not answered: it is due at once."""
         self._update(letter.number, leased=0)
 
-    def find_thread(self, channel: str, thread: str) -> ChatThread | None:
-        """Find the conversation of a thread; None where there is none, or none any more."""
+    def find_conversation(self, channel: str, thread: str) -> str | None:
+        """Find the conversation of a thread, by id; None where there is none, or none any more."""
         threads = CHAT_THREADS
-        query = select(threads).where(threads.c.thread == name_thread(channel, thread))
+        query = select(threads.c.conversation)
+        query = query.where(threads.c.thread == name_thread(channel, thread))
         with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
-        if row is None:
-            return None
-        return ChatThread(
-            thread=row["thread"], channel=row["channel"], conversation=row["conversation"]
-        )
+            name = connection.execute(query).scalar()
+        return None if name is None else str(name)
 
     def store_thread(
         self, channel: str, thread: str, conversation: str, address: Mapping[str, str]

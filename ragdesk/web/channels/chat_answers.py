@@ -47,11 +47,11 @@ class ChannelThreads:
         return conversation
 
     def _find(self, message: ChatMessage) -> Conversation | None:
-        known = self.store.find_thread(self.channel, message.thread)
-        if known is None:
+        name = self.store.find_conversation(self.channel, message.thread)
+        if name is None:
             return None
         try:
-            conversation = self.conversations.get(known.conversation)
+            conversation = self.conversations.get(name)
         except NotFound:  # it was deleted meanwhile
             return None
         is_old = message.is_direct and conversation.updated < time.time() - DIRECT_SECONDS

@@ -112,7 +112,7 @@ def test_what_people_of_the_house_write_is_sent_once(store, database):
     conversations = ConversationStore(database, CIPHER)
     name = conversations.create("channel:help:u", "default").id
     store.store_thread("help", "t", name, {"channel": "c"})
-    assert store.find_thread("help", "t").conversation == name
+    assert store.find_conversation("help", "t") == name
 
     def write(number: str, author: str, text: str) -> None:
         turn = ConversationTurn(
@@ -137,4 +137,4 @@ def test_what_people_of_the_house_write_is_sent_once(store, database):
         ("Hello", {"channel": "c"}, None),
     ]
     conversations.delete(name)
-    assert store.find_thread("help", "t") is None
+    assert store.find_conversation("help", "t") is None
