@@ -7,6 +7,7 @@ a backup ends with its file, and logs hold no texts.
 import time
 from typing import Any, Final
 
+from ragdesk.support.chat_channels.chat_store import CHAT_DATA
 from ragdesk.support.conversations.conversation_export import CONVERSATION_DATA, FEEDBACK_DATA
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
@@ -21,6 +22,7 @@ PERSONAL_DATA_SOURCES: Final[tuple[PersonalDataSource, ...]] = (
     HANDOFF_DATA,
     DRAFT_DATA,
     FEEDBACK_DATA,
+    CHAT_DATA,
     CONVERSATION_DATA,
     SIGN_IN_DATA,
     RESPONSE_DATA,

@@ -20,6 +20,7 @@ from ragdesk.support.conversations.conversation import HANDED_OVER_STATES
 from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, TURNS
 from ragdesk.support.database import Database, upsert
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.personal_data_source import PersonalDataSource
 from ragdesk.support.row_leases import lease_row
 
 CHAT_LEASE_SECONDS: Final = 180  # longer than an answer may take
@@ -252,3 +253,21 @@ def _read_reply(text: str) -> ChatReply:
     kept = json.loads(text)
     sources = tuple(ReplySource(**source) for source in kept["sources"])
     return ChatReply(text=kept["text"], sources=sources, language=kept["language"])
+
+
+def _erase_messages(connection: Connection, person: str) -> int:
+    """End what waits in the threads of somebody's conversations; digests stay: none comes again."""
+    own = select(CHAT_THREADS.c.thread).join(
+        CONVERSATIONS, CONVERSATIONS.c.id == CHAT_THREADS.c.conversation
+    )
+    box = CHAT_MESSAGES
+    own_waiting = box.c.thread.in_(own.where(CONVERSATIONS.c.person == person))
+    change = update(box).where(own_waiting, box.c.ended.is_(None))
+    ended = {"ended": int(time.time()), "message": None, "reply": None, "leased": 0}
+    return connection.execute(change.values(ended)).rowcount
+
+
+# Nothing to export: what was answered is in the conversations, and the rest waits some minutes.
+CHAT_DATA: Final = PersonalDataSource(
+    name="chat_messages", export=lambda _connection, _cipher, _person: [], erase=_erase_messages
+)

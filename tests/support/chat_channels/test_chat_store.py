@@ -16,6 +16,7 @@ from ragdesk.support.conversations.conversation import ConversationTurn
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.personal_data import erase_person
 
 CIPHER = TextCipher([bytes(32)])
 REPLY = ChatReply(text="Five days. [1]", sources=(ReplySource(number=1, title="Refunds"),))
@@ -138,3 +139,14 @@ def test_what_people_of_the_house_write_is_sent_once(store, database):
     ]
     conversations.delete(name)
     assert store.find_conversation("help", "t") is None
+
+
+def test_what_waits_of_a_person_who_is_erased_is_not_answered(store, database):
+    name = ConversationStore(database, CIPHER).create("channel:help:u", "default").id
+    store.store_thread("help", "t", name, {"channel": "c"})
+    store.take("help", message("1"))
+    store.take("help", message("2", thread="of another"))
+    assert erase_person(database, "channel:help:u")["chat_messages"] == 1
+    assert store.claim().message == message("2", thread="of another")
+    assert store.claim() is None
+    assert not store.take("help", message("1"))
