@@ -243,6 +243,7 @@ def _start_background(ending: contextlib.AsyncExitStack, app: FastAPI, *, upkeep
         state,
         state.workspace.settings.channels,
         ChatStore(state.database, state.support.cipher),
+        app.state.tracer,
     )
     jobs = [state.open_collections.watch(), answer_caching.watch_dislikes(state)]
     if upkeep:

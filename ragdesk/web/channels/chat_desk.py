@@ -14,7 +14,7 @@ from typing import Final
 from indexes.errors import IndexesError
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import DeliveryFailed, HomeUnusable, RagdeskError, error_status
-from ragdesk.request_context import RequestContext, enter_request
+from ragdesk.request_context import RequestContext, Tracer, enter_request, trace_step
 from ragdesk.support.chat_channels.chat_message import ChatMessage, ChatReply, ChatSystem
 from ragdesk.support.chat_channels.chat_options import ChatOptions
 from ragdesk.support.chat_channels.chat_store import ChatLetter, ChatStore
@@ -35,13 +35,18 @@ log = logging.getLogger("ragdesk.web")
 
 
 class ChatDesk:
-    """The channels of one server. Used in its event loop."""
+    """The channels of one server. Used in its event loop. tracer: of what they are answered."""
 
     def __init__(
-        self, state: ServerState, channels: Mapping[str, ChatOptions], store: ChatStore
+        self,
+        state: ServerState,
+        channels: Mapping[str, ChatOptions],
+        store: ChatStore,
+        tracer: Tracer | None = None,
     ) -> None:
         self.store = store
         self._state = state
+        self._tracer = tracer
         self._systems = make_chat_systems(channels)
         self._threads = {
             name: ChannelThreads(
@@ -126,7 +131,9 @@ class ChatDesk:
         letter = await run_in_thread(self.store.claim)
         if letter is None:
             return False
-        with enter_request(RequestContext(id=f"chat-{letter.name[:16]}")):  # over all its tries
+        # The same id over all its tries: the request that brought it is over.
+        context = RequestContext(id=f"chat-{letter.name[:16]}", tracer=self._tracer)
+        with enter_request(context), trace_step("channel", "server"):
             await self._try_letter(letter)
         return True
 
