@@ -88,9 +88,10 @@ class StreamClient:
 
 
 def _describe_answer(done: Mapping[str, object]) -> dict[str, float]:
-    """Return the seconds of the steps, and whether a model wrote the answer to its end."""
+    """Return the seconds of the steps, and whether a model wrote the answer now, to its end."""
     steps = done.get("seconds")
-    by_model = done.get("generator") == "vllm" and not (done.get("degraded") or done.get("cached"))
+    is_kept = bool(done.get("cached"))
+    by_model = done.get("generator") == "vllm" and not is_kept and not done.get("degraded")
     is_answer = by_model and done.get("outcome") == "answered"
     return {**(steps if isinstance(steps, dict) else {}), "model": float(is_answer)}
 

@@ -16,6 +16,7 @@ from fakes import HashEmbedder
 from small_server import SmallReply, SmallServer
 from web_home import publish
 
+from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
 from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.assemble import Workspace
@@ -64,9 +65,12 @@ def test_waiting_for_ones_turn_counts_against_the_first_word():
 
 
 @contextlib.contextmanager
-def serving(home: Path, model: str) -> Iterator[str]:
+def serving(home: Path, model: str, *, cached: bool = False) -> Iterator[str]:
     generate = GenerateOptions(urls=(f"{model}/v1",), model="m")
-    settings = replace(Settings(), generate=generate, decide=DecideOptions(floor=0.0))
+    cache = AnswerCacheOptions(use="always" if cached else "never")
+    settings = replace(
+        Settings(), generate=generate, decide=DecideOptions(floor=0.0), answer_cache=cache
+    )
     keys = KeyStore(home)
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
@@ -123,6 +127,18 @@ def test_a_model_s_stream_is_timed_through_a_real_server(tmp_path, questions):
         hard = bench(url, questions, "--first", "0.000001")
         assert hard["goodput"] == 0
         assert hard["loads"][0]["late"] == 4
+
+
+def test_answers_of_the_cache_are_no_goodput(tmp_path, questions):
+    publish(tmp_path / "home", "default", {"refunds.md": f"# Refunds\n\n{TEXT}\n"})
+    with (
+        SmallServer(lambda _: SmallReply(body=write_in_pieces())) as model,
+        serving(tmp_path / "home", model.url, cached=True) as url,
+    ):
+        bench(url, questions)
+        told = bench(url, questions, "--first", "60", "--tokens", "0.001")
+    assert told["loads"][0]["answers"] == 4
+    assert told["loads"][0]["by_model"] == told["goodput"] == 0
 
 
 def test_answers_in_the_documents_words_are_no_goodput(tmp_path, questions):

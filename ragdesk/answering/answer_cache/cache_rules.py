@@ -9,8 +9,7 @@ from ragdesk.answering.lookup_result import is_lookup
 
 # All that an answer hangs on beside its documents, and that a key of the cache holds.
 KEYED_FIELDS: Final = frozenset({"text", "history", "where", "explain", "send"})
-# Says which of several model servers writes an answer, and nothing of what stands in it.
-UNKEYED_FIELDS: Final = frozenset({"session"})
+SILENT_FIELDS: Final = frozenset({"session"})  # of what is asked where, not of what is answered
 _GOOD_VERDICTS: Final = frozenset({ClaimVerdict.SUPPORTED, ClaimVerdict.NO_CLAIM})
 
 
@@ -33,9 +32,9 @@ def is_cacheable_question(question: Question) -> bool:
     A question that brings live facts, or anything that came after this was written, is not.
     """
     return all(
-        getattr(question, field.name) == _default_value(field)
+        field.name in KEYED_FIELDS | SILENT_FIELDS
+        or getattr(question, field.name) == _default_value(field)
         for field in fields(question)
-        if field.name not in KEYED_FIELDS | UNKEYED_FIELDS
     )
 
 

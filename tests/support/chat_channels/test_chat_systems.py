@@ -5,6 +5,7 @@ import json
 import time
 from dataclasses import replace
 
+import chat_systems
 import pytest
 from chat_systems import (
     CORP,
@@ -43,6 +44,12 @@ SYSTEMS = make_chat_systems(
     }
 )  # fmt: skip
 NOW = time.time()
+
+
+@pytest.fixture(autouse=True)
+def _sign_now(monkeypatch):
+    """What is signed without a time is of this module's: its tests may run minutes later."""
+    monkeypatch.setattr(chat_systems.time, "time", lambda: NOW)
 
 
 def made(kind: str, now: float = NOW) -> ChatRequest:
