@@ -25,6 +25,7 @@ from ragdesk.support.row_leases import lease_row
 
 CHAT_LEASE_SECONDS: Final = 180  # longer than an answer may take
 MOST_CHAT_MESSAGES: Final = 1_000  # that wait at a time; more are refused, and come again
+MOST_OF_AUTHOR: Final = 20  # of one author that wait at a time: nobody fills the place of all
 MOST_CHAT_ATTEMPTS: Final = 9  # the last some 20 minutes after the first
 FIRST_CHAT_WAIT: Final = 5.0
 LONGEST_CHAT_WAIT: Final = 3_600.0
@@ -68,6 +69,7 @@ class ChatStore:
             "digest": _digest(channel, message.event),
             "channel": channel,
             "thread": name_thread(channel, message.thread),
+            "author": _digest(channel, message.user),
             "message": None if is_answered else self._seal(asdict(message)),
             "created": now,
             "due": now,
@@ -80,14 +82,26 @@ class ChatStore:
             if connection.execute(known).first() is not None:
                 return False
             waiting = select(func.count()).select_from(box).where(box.c.ended.is_(None))
-            if (connection.execute(waiting).scalar() or 0) >= MOST_CHAT_MESSAGES:
-                raise Overloaded("Too many messages wait for their answers. Send it again.")
+            of_author = waiting.where(box.c.author == row["author"])
+            for count, most in ((waiting, MOST_CHAT_MESSAGES), (of_author, MOST_OF_AUTHOR)):
+                if (connection.execute(count).scalar() or 0) >= most:
+                    raise Overloaded("Too many messages wait for their answers. Send it again.")
             added = upsert(connection, box).values(row).on_conflict_do_nothing()
             return bool(connection.execute(added.returning(box.c.number)).first())
 
     def claim(self) -> ChatLetter | None:
-        """Take the next message that is due, under a lease; None where none is."""
+        """Take the next message that is due, under a lease; None where none is.
+
+        One at a time of a thread, and of an author: who sends many holds up themselves.
+        """
         now, box, earlier = int(self._clock()), CHAT_MESSAGES, CHAT_MESSAGES.alias()
+        is_only = (box.c.author == "") | ~exists(
+            select(earlier.c.number).where(
+                earlier.c.author == box.c.author,
+                earlier.c.ended.is_(None),
+                earlier.c.leased > now,
+            )
+        )
         is_first = ~exists(
             select(earlier.c.number).where(
                 earlier.c.thread == box.c.thread,
@@ -96,7 +110,12 @@ class ChatStore:
             )
         )
         is_free = (box.c.ended.is_(None), box.c.due <= now, box.c.leased <= now)
-        query = select(box).where(*is_free, is_first).order_by(box.c.due, box.c.number).limit(1)
+        query = (
+            select(box)
+            .where(*is_free, is_first, is_only)
+            .order_by(box.c.due, box.c.number)
+            .limit(1)
+        )
         row = lease_row(self._database, query, box.c.number, is_free, now + CHAT_LEASE_SECONDS)
         return None if row is None else self._read_letter(row)
 
@@ -202,6 +221,7 @@ class ChatStore:
             "digest": _digest(row["channel"], f"turn {row['turn']}"),
             "channel": row["channel"],
             "thread": row["thread"],
+            "author": "",
             "message": row["address"],
             "reply": self._seal(asdict(ChatReply(text=text))),
             "created": now,

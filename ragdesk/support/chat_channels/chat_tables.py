@@ -18,6 +18,7 @@ CHAT_MESSAGES: Final = Table(
     Column("digest", Text, nullable=False, unique=True),
     Column("channel", Text, nullable=False),
     Column("thread", Text, nullable=False),
+    Column("author", Text, nullable=False),  # a digest; "" for what people of the house wrote
     Column("message", Text, info=SEALED),
     Column("reply", Text, info=SEALED),
     Column("created", SECONDS, nullable=False),
@@ -29,6 +30,7 @@ CHAT_MESSAGES: Final = Table(
 )
 Index("chat_messages_by_due", CHAT_MESSAGES.c.ended, CHAT_MESSAGES.c.due)
 Index("chat_messages_by_thread", CHAT_MESSAGES.c.thread)
+Index("chat_messages_by_author", CHAT_MESSAGES.c.author, CHAT_MESSAGES.c.ended)
 CHAT_THREADS: Final = Table(
     "chat_threads",
     METADATA,

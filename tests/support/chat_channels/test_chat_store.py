@@ -1,5 +1,7 @@
 """Messages of channels wait in the database: once each, in their order, under a lease."""
 
+from dataclasses import replace
+
 import pytest
 
 from ragdesk.errors import Overloaded
@@ -39,8 +41,10 @@ def store(database: Database, clock: Clock) -> ChatStore:
     return ChatStore(database, CIPHER, clock)
 
 
-def message(event: str, thread: str = "t", text: str = "How long?") -> ChatMessage:
-    return ChatMessage(event=event, thread=thread, user="u", text=text, address={"channel": "c"})
+def message(event: str, thread: str = "t", user: str = "u") -> ChatMessage:
+    return ChatMessage(
+        event=event, thread=thread, user=user, text="How long?", address={"channel": "c"}
+    )
 
 
 def test_a_message_is_taken_once_and_leased_to_one(store, clock):
@@ -58,7 +62,7 @@ def test_a_message_is_taken_once_and_leased_to_one(store, clock):
 def test_messages_of_a_thread_are_answered_in_their_order(store, clock):
     for number in "123":
         store.take("help", message(number, thread="one"))
-    store.take("help", message("4", thread="two"))
+    store.take("help", message("4", thread="two", user="another"))
     first, second = store.claim(), store.claim()
     assert [first.message.event, second.message.event] == ["1", "4"]
     assert store.claim() is None
@@ -67,7 +71,7 @@ def test_messages_of_a_thread_are_answered_in_their_order(store, clock):
 
 
 def test_an_answer_is_kept_until_it_was_sent_and_no_longer(store, clock, database):
-    store.take("help", message("1", text="a secret question"))
+    store.take("help", replace(message("1"), text="a secret question"))
     letter = store.claim()
     store.store_reply(letter, REPLY)
     with database.read() as connection:
@@ -107,6 +111,17 @@ def test_no_more_wait_than_there_is_room_for(store, monkeypatch):
     with pytest.raises(Overloaded):
         store.take("help", message("2"))
     assert not store.take("help", message("1"))
+
+
+def test_one_author_neither_fills_the_room_nor_has_every_answerer(store, monkeypatch):
+    monkeypatch.setattr(chat_store, "MOST_OF_AUTHOR", 2)
+    for number in ("1", "2"):
+        store.take("help", message(number, thread=number))
+    with pytest.raises(Overloaded):
+        store.take("help", message("3", thread="3"))
+    assert store.take("help", message("4", thread="4", user="another"))
+    assert [store.claim().message.event, store.claim().message.event] == ["1", "4"]
+    assert store.claim() is None
 
 
 def test_what_people_of_the_house_write_is_sent_once(store, database):

@@ -17,6 +17,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.Text, nullable=False, unique=True),
         sa.Column("channel", sa.Text, nullable=False),
         sa.Column("thread", sa.Text, nullable=False),
+        sa.Column("author", sa.Text, nullable=False),
         sa.Column("message", sa.Text),
         sa.Column("reply", sa.Text),
         sa.Column("created", SECONDS, nullable=False),
@@ -28,6 +29,7 @@ def upgrade() -> None:
     )
     op.create_index("chat_messages_by_due", "chat_messages", ["ended", "due"])
     op.create_index("chat_messages_by_thread", "chat_messages", ["thread"])
+    op.create_index("chat_messages_by_author", "chat_messages", ["author", "ended"])
     op.create_table(
         "chat_threads",
         sa.Column("thread", sa.Text, primary_key=True),
