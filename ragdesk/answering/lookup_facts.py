@@ -23,7 +23,7 @@ from ragdesk.answering.turns.turn_kind import TurnKind
 # Whoever is in danger, or wants a person, is not answered with the way of a parcel. All else that
 # names such a number is a question: "It is 12345, thanks" answers what was asked back.
 _OTHER_KINDS: Final = frozenset({TurnKind.SAFETY, TurnKind.WANTS_PERSON})
-_SPACED_MARK = re.compile(r"\s+(?=[?,.;:!？，。；：！])")
+_SPACED_MARK = re.compile(r"(?<!\s)\s++(?=[?,.;:!？，。；：！])")
 
 
 def choose_lookup_kind(kind: TurnKind, lookups: Sequence[LookupResult]) -> TurnKind:
