@@ -126,7 +126,7 @@ def test_the_desk_has_no_rights_and_stops_later_than_it_drains():
     waits = int(desk["lifecycle"]["preStop"]["exec"]["command"][1])
     environment = {one["name"]: one["value"] for one in desk["env"]}
     drains = int(environment["RAGDESK_SERVE__DRAIN_SECONDS"])
-    assert pod["terminationGracePeriodSeconds"] > waits + drains
+    assert pod["terminationGracePeriodSeconds"] > waits + 2 * drains
     assert {desk[f"{name}Probe"]["httpGet"]["path"] for name in ("startup", "liveness")} == {
         "/healthz"
     }
