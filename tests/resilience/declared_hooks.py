@@ -9,8 +9,8 @@ import os
 
 import schemathesis
 
-PLACES = json.loads(os.environ.get("RAGDESK_PLACES", "{}"))
-HOME = os.environ.get("RAGDESK_TRIED_HOME", "")
+PLACES = json.loads(os.environ["RAGDESK_PLACES"])
+HOME = os.environ["RAGDESK_TRIED_HOME"]
 aimed = [0]
 
 
