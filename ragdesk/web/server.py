@@ -75,7 +75,7 @@ class BoundedProtocol(H11Protocol):
             return
         if self._lingering is not None:
             self._lingering += len(data)
-            if self._lingering > LINGER_BYTES:  # no more is read; a reset would take the answer away
+            if self._lingering > LINGER_BYTES:  # a reset would take the answer away
                 self.flow.pause_reading()
             return
         if self._deadline is None:
