@@ -337,7 +337,7 @@ class Workspace:
                 refuse=self.settings.verify.failed == "refuse",
                 reader=self.reading.reader,
                 reading=self.settings.reader,
-                english=self.reading.choose_comparer(embedder),
+                comparers=self.reading.list_comparers(embedder),
             ),
             documents=documents,
             release=card.free_dropped if card else None,

@@ -1,26 +1,38 @@
 """Open the models that questions are answered with beside the embedder, each once and when needed.
 
-They are the reranker, the trained reader of units and what compares English sentences.
+They are the reranker, the trained reader of units and what compares sentences with a question.
 """
 
+import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from indexes.embedding.adapted_encoder import open_adapted_encoder
 from indexes.embedding.embedder import Embedder, count_cores, find_model_files
 from indexes.embedding.embedder_pool import EmbedderPool
-from indexes.embedding.model_files import ENGLISH_MODEL, PACKAGED_MODELS
+from indexes.embedding.model_files import ENGLISH_MODEL, PACKAGED_MODEL, PACKAGED_MODELS
 from indexes.errors import ModelMissing
-from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.packaged_reader import open_packaged_reader
 from ragdesk.answering.reading.reader_reranker import ReaderReranker
 from ragdesk.answering.reading.reader_weights import PACKAGED_READER
+from ragdesk.answering.reading.sentence_comparer import (
+    SentenceComparer,
+    SentenceEmbedder,
+    name_sentence_weights,
+)
 from ragdesk.answering.reading.unit_reader import UnitReader
 from ragdesk.answering.retrieval.reranker import READER_BACKEND, Reranker, open_reranker
 from ragdesk.settings import Settings
 
+SENTENCE_MODELS = {"en": ENGLISH_MODEL, "zh": PACKAGED_MODEL}
+"""The packaged model that learnt to compare sentences with questions of a language."""
 PACKAGED_NAMES = frozenset({"multilingual-e5-small", "all-MiniLM-L6-v2"})
 """Of the packaged models, as cards of embedders have them."""
+
+
+log = logging.getLogger("ragdesk")
 
 
 class ReadingModels:
@@ -69,19 +81,43 @@ class ReadingModels:
         )
 
     @cached_property
-    def _english_comparer(self) -> EnglishComparer:
-        options = replace(self._settings.embed, model=ENGLISH_MODEL)
-        return EnglishComparer(partial(self._pool.open, options))
+    def _comparers(self) -> dict[str, SentenceComparer]:
+        return {
+            language: SentenceComparer(partial(self._open_sentence_model, language))
+            for language in SENTENCE_MODELS
+        }
 
-    def choose_comparer(self, embedder: Embedder) -> EnglishComparer | None:
-        """Return what compares English sentences beside a packaged model; None beside another.
+    def _open_sentence_model(self, language: str) -> SentenceEmbedder:
+        """Open the model that compares sentences with questions of a language.
 
-        Its own model is opened when it is needed.
+        Where the packaged changes are of another model than is installed, it is opened without
+        them. Raises ModelMissing.
+        """
+        options = replace(self._settings.embed, model=SENTENCE_MODELS[language])
+        cache = self._models_folder
+        adapted = open_adapted_encoder(
+            find_model_files(options, cache),
+            name_sentence_weights(language),
+            cache,
+            threads=options.threads or count_cores(),
+        )
+        if adapted is None:
+            log.warning(
+                "sentences are compared by another model than ours",
+                extra={"language": language, "model": options.model},
+            )
+        return adapted or self._pool.open(options)
+
+    def list_comparers(self, embedder: Embedder) -> Mapping[str, SentenceComparer]:
+        """Return what compares sentences beside a packaged model, by language; none beside another.
+
+        Their own models are opened when they are needed.
         """
         is_packaged = self._settings.embed.model in PACKAGED_MODELS
-        return (
-            self._english_comparer if is_packaged and embedder.card.name in PACKAGED_NAMES else None
-        )
+        if not is_packaged or embedder.card.name not in PACKAGED_NAMES:
+            return {}
+        reads = {"en", "zh"} if embedder.card.reads_cjk else {"en"}
+        return {name: compare for name, compare in self._comparers.items() if name in reads}
 
     def prepare_models(self) -> None:
         """Make ready what answers are read with, where it is not yet: some seconds, once a machine.
@@ -89,5 +125,6 @@ class ReadingModels:
         Raises ModelMissing.
         """
         if not self._is_fixed and self._settings.embed.model in PACKAGED_MODELS:
-            self._english_comparer.open()
+            for comparer in self._comparers.values():
+                comparer.open()
         _ = self.reader

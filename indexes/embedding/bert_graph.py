@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from safetensors import SafetensorError, safe_open
 
+from indexes.embedding.model_adapter import ModelAdapter, apply_adapter
+
 Array = NDArray[Any]
 
 # As in the traced graphs.
@@ -79,7 +81,7 @@ class BertConfig:
         return shapes
 
 
-def write_bert_graph(folder: Path, file: Path) -> bool:
+def write_bert_graph(folder: Path, file: Path, adapter: ModelAdapter | None = None) -> bool:
     """Write the graph of the model in a folder; False where it is another kind of model.
 
     Input ``ids``: int64 (1, n), the tokens of one text. Output ``vector``: float32 (1, hidden), of
@@ -92,6 +94,8 @@ def write_bert_graph(folder: Path, file: Path) -> bool:
         return False  # tracing says what is the matter
     if not bert or not weights:
         return False
+    if adapter:
+        weights = apply_adapter(weights, adapter)
     onnx.save(BertGraph(bert, weights).build_model(), str(file))
     return True
 

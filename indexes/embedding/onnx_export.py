@@ -17,7 +17,9 @@ import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]  # ships no hints
 from numpy.typing import NDArray
 
+from indexes.embedding.model_adapter import read_adapter
 from indexes.embedding.model_files import ModelFiles
+from indexes.embedding.quantised_weights import QuantisedWeights
 from indexes.errors import ModelMissing
 
 LEAST_TRACED_COSINE = 0.9999  # cosine of a traced graph in fp32 to the model itself, at least
@@ -26,7 +28,10 @@ _CPU = ["CPUExecutionProvider"]
 
 
 def export_onnx_graph(weights: ModelFiles, *, int8: bool) -> bytes:
-    """Make the graph: ids of one text (1, n) to its unit vector (1, dim). Raises ModelMissing."""
+    """Make the graph: ids of one text (1, n), or its word vectors, to its unit vector (1, dim).
+
+    Raises ModelMissing.
+    """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "model.onnx")
         order = {**asdict(weights), "target": target, "int8": int8}
@@ -63,10 +68,21 @@ def main() -> None:
     int8 = order.pop("int8")
     from indexes.embedding import bert_graph  # noqa: PLC0415 - only an export needs onnx
 
-    paths = {name: Path(order[name]) for name in ("folder", "tokenizer")}
+    names = ("folder", "tokenizer", "weights", "adapter")
+    paths = {name: Path(order[name]) for name in names if order[name] is not None}
     weights = ModelFiles(**{**order, **paths})
+    adapter = read_adapter(weights.adapter) if weights.adapter else None
+    if weights.has_word_table and weights.weights:
+        from indexes.embedding import int8_graph  # noqa: PLC0415 - see above
+
+        quantised = QuantisedWeights(weights.weights)
+        recipe = int8_graph.PACKAGED_RECIPE if int8 else None
+        int8_graph.convert_graph(quantised, target, recipe, adapter)
+        return
     raw = target.with_name("raw.onnx")
-    if not bert_graph.write_bert_graph(weights.folder, raw):
+    if not bert_graph.write_bert_graph(weights.folder, raw, adapter):
+        if adapter:
+            sys.exit("an adapter is for models of BERT's kind alone")
         from indexes.embedding import on_torch  # noqa: PLC0415 - seconds
 
         exact = on_torch.trace_onnx_graph(weights, raw)

@@ -7,7 +7,7 @@ never holds up another one's stream.
 
 import logging
 import uuid
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -57,7 +57,7 @@ from ragdesk.answering.messages import (
 )
 from ragdesk.answering.next_steps import find_reason, suggest_next_step
 from ragdesk.answering.quote_places import locate_nowhere, locate_quote
-from ragdesk.answering.reading.english_comparer import EnglishComparer
+from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
 from ragdesk.answering.reading.unit_scores import ExtractOptions
@@ -117,8 +117,8 @@ class Desk:
     writes, the likelihood is still its own, and ``decide.model_floor`` the bound. contact: whom
     people may turn to where there is no answer. degrade: extraction steps in when the writer
     fails. reader: reads the best units of the passages before it is decided whether to answer;
-    None where there is none. english: compares English
-    sentences. refuse: one unsupported sentence makes the answer unsupported.
+    None where there is none. comparers: what compares sentences with a question, by its
+    language. refuse: one unsupported sentence makes the answer unsupported.
     """
 
     retrieve: Retriever
@@ -134,7 +134,7 @@ class Desk:
     refuse: bool = False
     reader: UnitReader | None = None
     reading: ReaderOptions = field(default_factory=ReaderOptions)
-    english: EnglishComparer | None = None
+    comparers: Mapping[str, SentenceComparer] = field(default_factory=dict)
 
     async def stream(self, question: Question) -> AsyncGenerator[AnswerEvent, None]:
         """Answer a question, and tell each step as it happens. Ends with Done.
@@ -417,7 +417,7 @@ class Desk:
             options=self.extract,
             reader=self.reader,
             reading=self.reading,
-            english=self.english,
+            comparers=self.comparers,
         )
 
     def _build_answer(

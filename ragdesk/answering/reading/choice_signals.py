@@ -4,6 +4,7 @@ The best passage's signals say whether the documents hold an answer; a wrong sen
 right section is told by its own. ``python -m tests.lab.quality.decision_fit`` weighs them.
 """
 
+import statistics
 from collections.abc import Sequence
 
 from indexes.text.contradictions import find_unmet_names
@@ -11,6 +12,9 @@ from ragdesk.answering.reading.unit_choice import UnitChoice
 from ragdesk.answering.reading.unit_scores import ScoredUnit
 from ragdesk.answering.retrieval.passage_words import describe_place
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
+
+LEAST_COMPARED = 8  # units, for their mean and spread to say what is usual
+MOST_SPREADS = 5.0
 
 
 def measure_choice(
@@ -23,7 +27,8 @@ def measure_choice(
     third. answer_nearest: 1 where no other unit is closer by its vector. answer_names: 1 where its
     passage, with what stands above it, holds every name and code of the question. answer_no_code: 1
     where the question names codes, and the passage holds none of them. answer_own_language: 1
-    where it is in the question's language.
+    where it is in the question's language. answer_spread: by how many spreads it is closer than
+    the units that were compared, where these were many.
     """
     if not choice.groups:
         return {}
@@ -43,6 +48,7 @@ def measure_choice(
     unmet = find_unmet_names(asked, chunk.text, place)
     codes = retrieval.analysis.identifiers
     return {
+        **_measure_spread(closeness, ranked),
         "answer": closeness,
         "answer_place": 1 / (1 + closest.rank),
         "answer_nearest": float(0 < closeness >= rival),
@@ -50,3 +56,15 @@ def measure_choice(
         "answer_own_language": float(chunk.language == retrieval.analysis.language),
         "answer_no_code": float(bool(codes) and set(codes) <= set(unmet)),
     }
+
+
+def _measure_spread(closeness: float, ranked: Sequence[ScoredUnit]) -> dict[str, float]:
+    """Return by how many spreads a unit is closer than all that were compared; 1 for five of them.
+
+    Nothing of a few units: these say nothing of what is usual.
+    """
+    known = [scored.closeness for scored in ranked if scored.closeness is not None]
+    if len(known) < LEAST_COMPARED:
+        return {}
+    above = (closeness - statistics.fmean(known)) / max(statistics.pstdev(known), 1e-6)
+    return {"answer_spread": min(max(above, 0.0), MOST_SPREADS) / MOST_SPREADS}

@@ -6,7 +6,7 @@ they are a part of, narrowed where they are long (``unit_width``), and said.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from indexes.chunk import Chunk, Passage
@@ -15,11 +15,11 @@ from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.reading.answer_units import AnswerUnit, split_units
 from ragdesk.answering.reading.choice_signals import measure_choice
 from ragdesk.answering.reading.choice_statements import covers_part, join_parts, state_choice
-from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.question_form import read_form
 from ragdesk.answering.reading.reader_scores import read_ranked_units
 from ragdesk.answering.reading.repeated_units import drop_repeats
 from ragdesk.answering.reading.section_labels import find_section_labels
+from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.answering.reading.unit_choice import UnitChoice, choose_units
 from ragdesk.answering.reading.unit_facts import UnitFacts
 from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
@@ -46,7 +46,8 @@ class SentenceExtractor:
     document_text: returns the stored text of a document by its id. context_chunks: returns the
     chunks around a passage in its document, itself included, in order. is_answerable: tells
     whether a part of a question is to be answered from what was found for it. reader: reads the
-    best units once more; None where there is none. english: compares English units.
+    best units once more; None where there is none. comparers: what compares units with a
+    question, by its language.
     """
 
     embedder: Embedder
@@ -56,7 +57,7 @@ class SentenceExtractor:
     options: ExtractOptions = field(default_factory=ExtractOptions)
     reader: UnitReader | None = None
     reading: ReaderOptions = field(default_factory=ReaderOptions)
-    english: EnglishComparer | None = None
+    comparers: Mapping[str, SentenceComparer] = field(default_factory=dict)
 
     def read_passages(self, retrieval: Retrieval) -> Retrieval:
         """Rank the units of a retrieval's passages, and add signals of what they hold.
@@ -162,7 +163,7 @@ class SentenceExtractor:
             embedder=self.embedder,
             context_chunks=self.context_chunks,
             options=self.options,
-            english=self.english,
+            comparers=self.comparers,
         )
         return scorer.rank_units(self.read_units(retrieval, texts), retrieval)
 

@@ -18,7 +18,7 @@ from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
 from indexes.text.tokens import tokenize_text
 from ragdesk.answering.reading.answer_units import AnswerUnit
-from ragdesk.answering.reading.english_comparer import EnglishComparer
+from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.answering.retrieval.passage_words import analyze_sentences, heading_words
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
@@ -47,9 +47,9 @@ class ExtractOptions:
     margin: sentences worth less than the best by more than this are not close.
     cosine: worth of that comparison (``indexes.similarity``).
     own_language: worth of standing in the question's language, where another says the same.
-    compared: so many English units are compared with an English question by the packaged English
-        model, in place of the close ones; the best of each passage are among them.
-    english: worth of the cosine of that comparison.
+    compared: so many units are compared with the question by a model that has learnt which
+        sentence answers, in place of the close ones; the best of each passage are among them.
+    english, chinese: worth of the cosine of that comparison, by the question's language.
     """
 
     passages: int = 8
@@ -66,6 +66,7 @@ class ExtractOptions:
     own_language: float = 0.2
     compared: int = 16
     english: float = 2.0
+    chinese: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +96,14 @@ class ScoredUnit:
 class UnitScorer:
     """Scores units. context_chunks: returns the chunks around a passage, itself included.
 
-    english: compares English units; None where another model was chosen for the collection.
+    comparers: what compares units with a question of a language; none where another model was
+    chosen for the collection. The English one reads English alone.
     """
 
     embedder: Embedder
     context_chunks: Callable[[Passage], Sequence[Chunk]]
     options: ExtractOptions = field(default_factory=ExtractOptions)
-    english: EnglishComparer | None = None
+    comparers: Mapping[str, SentenceComparer] = field(default_factory=dict)
 
     def rank_units(self, units: Sequence[AnswerUnit], retrieval: Retrieval) -> list[ScoredUnit]:
         """Return units with their worth, best first.
@@ -121,8 +123,9 @@ class UnitScorer:
             before = _read_words(unit.core) if unit.kind != "row" else _NO_WORDS
             parts.append(ScoredUnit(unit, worth, len(parts)))
         ranked = sorted(parts, key=_ranking_key)
-        if self.english is not None and retrieval.analysis.language == "en":
-            ranked = self._compare_english(self.english, ranked, retrieval)
+        compare = self.comparers.get(retrieval.analysis.language)
+        if compare is not None:
+            ranked = self._compare_broadly(compare, ranked, retrieval)
         else:
             ranked = self._compare_by_model(ranked, retrieval)
         return _insert_wholes(units, ranked)
@@ -161,20 +164,21 @@ class UnitScorer:
         last = analyze_sentences(earlier[-1].text) if earlier else ()
         return (first[0].words if first else _NO_WORDS, last[-1].words if last else _NO_WORDS)
 
-    def _compare_english(
-        self, compare: EnglishComparer, ranked: list[ScoredUnit], retrieval: Retrieval
+    def _compare_broadly(
+        self, compare: SentenceComparer, ranked: list[ScoredUnit], retrieval: Retrieval
     ) -> list[ScoredUnit]:
-        """Compare many units of English passages by the English model."""
-        chosen = choose_broadly(
-            [scored for scored in ranked if scored.passage.chunk.language == "en"],
-            self.options.compared,
-        )
+        """Compare many units by the model for questions of this language."""
+        is_english = retrieval.analysis.language == "en"
+        weight = self.options.english if is_english else self.options.chinese
+        readable = [s for s in ranked if not is_english or s.passage.chunk.language == "en"]
+        chosen = choose_broadly(readable, self.options.compared)
         question = retrieval.part or retrieval.analysis.text
         cosines = compare(question, [_write_below_heading(scored.unit) for scored in chosen])
         closeness = dict(zip((s.position for s in chosen), cosines.tolist(), strict=True))
-        closeness |= self._compare_foreign(ranked, retrieval)
+        if is_english:
+            closeness |= self._compare_foreign(ranked, retrieval)
         compared = [
-            _add_closeness(scored, closeness[scored.position], self.options.english)
+            _add_closeness(scored, closeness[scored.position], weight)
             if scored.position in closeness
             else scored
             for scored in ranked

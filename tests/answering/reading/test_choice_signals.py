@@ -7,7 +7,7 @@ from indexes.embedding.background import measure_background
 from indexes.index import Index
 from ragdesk.answering.answer import Question
 from ragdesk.answering.decision import answer_likelihood
-from ragdesk.answering.reading.english_comparer import EnglishComparer
+from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.retrieval.part_retrieval import retrieve_parts
 from ragdesk.answering.retrieval.question_analysis import analyze_question
@@ -33,7 +33,7 @@ def read_passages(tmp_path_factory):
             document_text=index.read_text_by_id,
             context_chunks=retrieve.context_chunks,
             is_answerable=lambda _: True,
-            english=EnglishComparer(HashEmbedder),
+            comparers={"en": SentenceComparer(HashEmbedder)},
         )
 
         def read(text):

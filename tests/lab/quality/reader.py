@@ -31,9 +31,9 @@ from indexes.embedding.embedder import EmbedOptions, open_embedder
 from indexes.embedding.model_files import ENGLISH_MODEL, PACKAGED_MODEL, find_model
 from ragdesk.answering.answer import Question
 from ragdesk.answering.decision import answer_likelihood
-from ragdesk.answering.reading.english_comparer import EnglishComparer
 from ragdesk.answering.reading.packaged_reader import open_packaged_reader
 from ragdesk.answering.reading.reader_weights import PACKAGED_READER
+from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_reader import UnitReader, score_units
 from ragdesk.answering.reading.unit_scores import ExtractOptions, ScoredUnit
@@ -95,7 +95,7 @@ class ReaderTrial:
     """Asks the questions of one set. paragraphs: its documents are paragraphs of articles."""
 
     def __init__(
-        self, part: RetrievalSet, reader: UnitReader, english: EnglishComparer, units: int
+        self, part: RetrievalSet, reader: UnitReader, english: SentenceComparer, units: int
     ) -> None:
         opened = part.collection
         self._part, self._reader, self._units = part, reader, units
@@ -105,9 +105,9 @@ class ReaderTrial:
             document_text=opened.index.read_text_by_id,
             context_chunks=self._retrieve.context_chunks,
             is_answerable=lambda _: True,
-            english=english,
+            comparers={"en": english},
         )
-        self._words = replace(self._default, options=ExtractOptions(cosine=0.0), english=None)
+        self._words = replace(self._default, options=ExtractOptions(cosine=0.0), comparers={})
         self._uris = frozenset(listed.uri for listed in opened.documents)
         self.paragraphs = part.find_right is match_documents
 
@@ -310,7 +310,7 @@ def main() -> None:
         reader = open_packaged_reader(model, cache, threads=2, weights=options.reader)
         if reader is None:
             parser.error("no reader to measure: its weights, or the embedder's, are not here")
-        english = EnglishComparer(partial(open_embedder, EmbedOptions(model=ENGLISH_MODEL), cache))
+        english = SentenceComparer(partial(open_embedder, EmbedOptions(model=ENGLISH_MODEL), cache))
         for part in iter_sets(options, shelf, stack):
             if part.filters or (options.only and part.name not in options.only):
                 continue

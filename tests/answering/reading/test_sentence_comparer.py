@@ -6,7 +6,7 @@ from fakes import HashEmbedder, document, publish
 from indexes.embedding.background import measure_background
 from indexes.index import Index
 from ragdesk.answering.answer import Question
-from ragdesk.answering.reading.english_comparer import EnglishComparer
+from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.retrieval.retriever import Retriever
 
@@ -31,7 +31,7 @@ def rank_units(tmp_path_factory):
             document_text=index.read_text_by_id,
             context_chunks=retrieve.context_chunks,
             is_answerable=lambda _: True,
-            english=EnglishComparer(HashEmbedder),
+            comparers={"en": SentenceComparer(HashEmbedder)},
         )
         yield lambda text: extract.rank_units(retrieve(Question(text=text)))
 
@@ -43,7 +43,7 @@ def test_the_model_is_opened_once_and_compares_no_text_with_nothing():
         opened.append(HashEmbedder())
         return opened[-1]
 
-    compare = EnglishComparer(open_embedder)
+    compare = SentenceComparer(open_embedder)
     cosines = compare("When does the desk open?", ["The desk opens at seven.", "Trainers wait."])
     assert cosines.shape == (2,)
     assert cosines[0] > cosines[1] >= 0

@@ -1,0 +1,291 @@
+"""Teach the packaged models which sentence answers: the weights of ``reading/sentence_comparer``.
+
+    python -m tests.lab.quality.sentence_training --language en --out FILE [--minutes 30]
+    python -m tests.lab.quality.sentence_training --language en --look FILE
+
+Learns from the help texts of tests/lab/help_texts: a question stays nearer to the sentence that
+answers than to the others of its document, of the other questions in its batch, and than a bound
+that is learnt with them; a question that nothing answers stays below the bound. Writes a
+share of the changes of the model's matrices (between what it knew and what it learnt, Wortsman et
+al. 2022, arXiv:2109.01903), cut to a rank, with a card. ``--look`` measures a file as the desk runs it,
+in int8, on the documents held out. Half an hour on two cores; extra ``tune``.
+"""
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from eval.abstention_metrics import compute_auroc
+from indexes.embedding.adapted_encoder import open_adapted_encoder
+from indexes.embedding.embedder import EmbedOptions, open_embedder
+from indexes.embedding.model_adapter import write_adapter
+from indexes.embedding.model_files import ModelFiles, find_model
+from indexes.embedding.on_torch import build_bert, pad_ids
+from indexes.embedding.quantised_weights import QuantisedWeights
+from indexes.embedding.unigram_tokenizer import UnigramTokenizer
+from ragdesk.reading_models import SENTENCE_MODELS
+from tests.lab.quality.help_texts import (
+    CandidateChooser,
+    HelpTexts,
+    HelpUnit,
+    read_help_texts,
+)
+
+SEED = 20261130
+LONGEST = 96  # tokens
+COMPARED = 12  # units that a question held out is compared with
+Embed = Callable[[str, Sequence[str]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentenceTrainingOptions:
+    """How is learnt. scale: by which cosines become logits. null: the bound's logit at first.
+
+    near: share of the questions without an answer. removed: share of the others whose section is
+    left out. units: that a question is compared with, beside those of the other questions.
+    """
+
+    scale: float
+    null: float
+    passes: int = 2
+    batch: int = 16
+    units: int = 6
+    rate: float = 5e-5
+    near: float = 0.5
+    removed: float = 0.06
+
+
+OPTIONS = {
+    "en": SentenceTrainingOptions(scale=20.0, null=9.0),
+    "zh": SentenceTrainingOptions(scale=30.0, null=17.0),
+}
+
+
+class SentenceTrainer:
+    """Trains the layers of a model; its word vectors stay as they are."""
+
+    def __init__(self, model: ModelFiles, options: SentenceTrainingOptions) -> None:
+        torch.manual_seed(SEED)
+        self._options, self._model = options, model
+        self.bert: Any = _load_bert(model)
+        self.before = self.read_matrices()
+        self._null = torch.nn.Parameter(torch.tensor(options.null))
+        self._encode = _open_tokenizer(model)
+        for module in self.bert.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.1
+        for parameter in self.bert.embeddings.parameters():
+            parameter.requires_grad = False
+        self._free = [p for p in self.bert.parameters() if p.requires_grad]
+        self._optimizer = torch.optim.AdamW(
+            [{"params": self._free}, {"params": [self._null], "weight_decay": 0.0}],
+            weight_decay=0.01,
+        )
+
+    def read_matrices(self) -> dict[str, NDArray[np.float32]]:
+        """Return the weights of all layers, by the names that BERT's have."""
+        return {
+            name: value.detach().numpy().copy()
+            for name, value in self.bert.state_dict().items()
+            if name.startswith("encoder.layer.")
+        }
+
+    def embed(self, texts: Sequence[str]) -> torch.Tensor:
+        """Embed texts: (n, dim), of length one; those of like length together."""
+        ids = [self._encode(text) for text in texts]
+        order = sorted(range(len(ids)), key=lambda n: len(ids[n]))
+        vectors: list[torch.Tensor | None] = [None] * len(ids)
+        for first in range(0, len(order), 32):
+            rows = order[first : first + 32]
+            batch = pad_ids([ids[row] for row in rows])
+            tokens = self.bert(**batch).last_hidden_state
+            mask = batch["attention_mask"].unsqueeze(-1)
+            means = (tokens * mask).sum(1) / mask.sum(1)
+            for row, vector in zip(rows, functional.normalize(means, dim=-1), strict=True):
+                vectors[row] = vector
+        return torch.stack([vector for vector in vectors if vector is not None])
+
+    def train_batch(
+        self, asked: Sequence[tuple[str, Sequence[str], frozenset[int]]], progress: float
+    ) -> float:
+        """Learn from questions, their units and which of these answer; return the loss."""
+        questions = [self._model.query_prefix + question for question, _, _ in asked]
+        texts: list[str] = []
+        right: list[list[int]] = []
+        for _, units, answers in asked:
+            right.append([len(texts) + n for n in sorted(answers)])
+            texts += [self._model.passage_prefix + unit for unit in units]
+        vectors = self.embed([*questions, *texts])
+        scores = vectors[: len(asked)] @ vectors[len(asked) :].T * self._options.scale
+        scores = torch.cat([scores, self._null.expand(len(asked), 1)], dim=1)
+        best = [
+            torch.logsumexp(row[places], 0) if places else row[-1]
+            for row, places in zip(scores, right, strict=True)
+        ]
+        loss = (torch.logsumexp(scores, 1) - torch.stack(best)).mean()
+        rise = min(1.0, progress / 0.06) * (1 - progress) + 0.02
+        for group, rate in zip(
+            self._optimizer.param_groups, (self._options.rate, 2e-2), strict=True
+        ):
+            group["lr"] = rate * rise
+        self._optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._free, 1.0)
+        self._optimizer.step()
+        return float(loss.detach())
+
+
+def train_sentences(
+    trainer: SentenceTrainer, texts: HelpTexts, options: SentenceTrainingOptions, minutes: float
+) -> int:
+    """Learn from all questions but those held out, or until the minutes are over.
+
+    Returns how many were learnt from.
+    """
+    learnt, _ = texts.split_held_out()
+    chooser, chance = CandidateChooser(texts), random.Random(SEED)  # noqa: S311 - no secret
+    answered = [q for q in learnt if q.answers]
+    near = [q for q in learnt if not q.answers]
+    start, seen = time.monotonic(), 0
+    trainer.bert.train()
+    for _ in range(options.passes):
+        order = [*answered, *chance.sample(near, int(len(near) * options.near))]
+        chance.shuffle(order)
+        whole = options.passes * len(order)
+        for first in range(0, len(order), options.batch):
+            progress = max(seen / whole, (time.monotonic() - start) / (60 * minutes))
+            if progress >= 1:
+                return seen
+            asked = []
+            for question in order[first : first + options.batch]:
+                is_removed = bool(question.answers) and chance.random() < options.removed
+                units, answers = chooser.choose(
+                    question, options.units, chance, is_removed=is_removed
+                )
+                asked.append((question.text, [_vary(unit, chance) for unit in units], answers))
+            loss = trainer.train_batch(asked, progress)
+            seen += len(asked)
+            if first % (100 * options.batch) == 0:
+                print(f"{progress:.0%}, {seen} questions, loss {loss:.2f}", flush=True)
+    return seen
+
+
+def look_at_held_out(embed: Embed, texts: HelpTexts) -> dict[str, float]:
+    """Measure what is held out: whose best unit answers, and how the others are told apart."""
+    _, held = texts.split_held_out()
+    chooser, chance = CandidateChooser(texts), random.Random(SEED)  # noqa: S311 - no secret
+    first: list[bool] = []
+    best: dict[bool, list[float]] = {True: [], False: []}
+    for question in held:
+        units, answers = chooser.choose(question, COMPARED, chance)
+        cosines = embed(question.text, [unit.read_text() for unit in units])
+        best[bool(answers)].append(float(cosines.max()))
+        if answers:
+            first.append(int(cosines.argmax()) in answers)
+    return {
+        "questions": len(held),
+        "first": round(float(np.mean(first)), 3),
+        "auroc": round(compute_auroc(best[True], best[False]), 3),
+    }
+
+
+def _vary(unit: HelpUnit, chance: random.Random) -> str:
+    """Write a unit as it may stand in other documents: at times without what is above it."""
+    return unit.read_text(with_faq=chance.random() < 0.7, with_heading=chance.random() >= 0.1)
+
+
+def _load_bert(model: ModelFiles) -> Any:
+    if model.has_word_table and model.weights:
+        return build_bert(QuantisedWeights(model.weights))
+    return transformers.BertModel.from_pretrained(model.folder, add_pooling_layer=False)
+
+
+def _open_tokenizer(model: ModelFiles) -> Callable[[str], list[int]]:
+    if model.has_word_table:
+        pieces = UnigramTokenizer(model.tokenizer)
+        return lambda text: pieces.encode(text, LONGEST)
+    import tokenizers
+
+    encoder = tokenizers.Tokenizer.from_file(str(model.tokenizer))
+    encoder.no_padding()
+    encoder.enable_truncation(LONGEST)
+    return lambda text: list(encoder.encode(text).ids)
+
+
+def _measure_file(language: str, file: Path | None, texts: HelpTexts) -> dict[str, float]:
+    """Measure a file as the desk runs it; without one, the packaged model as it is."""
+    with tempfile.TemporaryDirectory() as folder:
+        cache = Path(folder)
+        model = find_model(SENTENCE_MODELS[language], cache)
+        encoder: Any = (
+            open_adapted_encoder(model, file, cache, threads=2)
+            if file
+            else open_embedder(EmbedOptions(model=SENTENCE_MODELS[language]), cache)
+        )
+
+        def embed(question: str, units: Sequence[str]) -> NDArray[np.float32]:
+            return np.asarray(encoder.embed_passages(units) @ encoder.embed_query(question))
+
+        return look_at_held_out(embed, texts)
+
+
+def _describe(language: str, learnt: int, minutes: float) -> dict[str, Any]:
+    return {
+        "language": language,
+        "data": "help texts and questions of ragdesk's own (Apache-2.0)",
+        "base": {"en": "all-MiniLM-L6-v2 (Apache-2.0)", "zh": "multilingual-e5-small (MIT)"}[
+            language
+        ],
+        "questions": learnt,
+        "minutes": round(minutes),
+        "command": "python -m tests.lab.quality.sentence_training",
+    }
+
+
+def main() -> None:
+    """Train one language, or look at a file."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--language", choices=sorted(OPTIONS), required=True)
+    parser.add_argument("--out", type=Path, help="file of the weights")
+    parser.add_argument("--look", type=Path, help="measure this file, and train nothing")
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("--rank", type=int, default=96, help="of each matrix's change")
+    parser.add_argument("--share", type=float, default=0.7, help="of the change that is kept")
+    asked = parser.parse_args()
+    texts = read_help_texts(asked.language)
+    print("as packaged", _measure_file(asked.language, None, texts), flush=True)
+    if asked.look:
+        print("with the file", _measure_file(asked.language, asked.look, texts))
+        return
+    if not asked.out:
+        parser.error("--out FILE or --look FILE")
+    with tempfile.TemporaryDirectory() as folder:
+        model = find_model(SENTENCE_MODELS[asked.language], Path(folder))
+        options = OPTIONS[asked.language]
+        trainer = SentenceTrainer(model, options)
+        start = time.monotonic()
+        learnt = train_sentences(trainer, texts, options, asked.minutes)
+        card = _describe(asked.language, learnt, (time.monotonic() - start) / 60)
+        after = {
+            name: trainer.before[name] + asked.share * (matrix - trainer.before[name])
+            for name, matrix in trainer.read_matrices().items()
+        }
+        write_adapter(
+            asked.out, trainer.before, after, base=model.digest, rank=asked.rank, card=card
+        )
+    print("with the file", _measure_file(asked.language, asked.out, texts))
+
+
+if __name__ == "__main__":
+    main()
