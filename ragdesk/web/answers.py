@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Hashable
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -11,7 +10,6 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import (
     Answer,
     Question,
@@ -20,11 +18,10 @@ from ragdesk.answering.answer import (
     to_json_object,
 )
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
-from ragdesk.web.answer_basis import describe_basis
+from ragdesk.web.answer_basis import describe_basis, make_answer_basis
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.event_schemas import ANSWER_EVENTS, describe_event_stream
@@ -108,7 +105,7 @@ async def respond_to_ask(
         who,
         digest,
         build_response,
-        basis=_answer_basis(opened, who),
+        basis=make_answer_basis(opened, who),
         shared_basis=describe_basis(opened, who),
         remake=build_again,
     )
@@ -168,7 +165,7 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
         who,
         digest,
         build_response,
-        basis=_answer_basis(opened, who),
+        basis=make_answer_basis(opened, who),
         shared_basis=describe_basis(opened, who),
     )
 
@@ -189,8 +186,3 @@ async def search_passages(state: ServerState, who: Principal, ask: schemas.Searc
         passages=rank_passages(passages),
         degraded_reason=degraded_reason,
     )
-
-
-def _answer_basis(opened: OpenCollection, who: Principal) -> Hashable:
-    """Return what an answer depends on: open collection, access table, asker."""
-    return (opened.opening_id, opened.index.make_mask(SearchFilter()).now, who)

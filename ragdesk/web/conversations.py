@@ -39,6 +39,7 @@ from ragdesk.web.conversation_turns import (
     describe_turn,
 )
 from ragdesk.web.idempotency import IDEMPOTENT
+from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
@@ -152,7 +153,12 @@ async def list_conversation_turns(
         return await _respond_with_turns(state, opened, who, view, after=after, limit=limit)
 
 
-@router.post("/v1/conversations/{conversation}/share", response_model=shapes.ShareOut)
+@router.post(
+    "/v1/conversations/{conversation}/share",
+    response_model=shapes.ShareOut,
+    responses=name_problems(409),
+    dependencies=IDEMPOTENT,
+)
 async def share_conversation(conversation: str, request: Request, who: Speaker) -> Response:
     """Make the token by which others of the house open a conversation; the former one ends.
 
@@ -161,9 +167,14 @@ async def share_conversation(conversation: str, request: Request, who: Speaker) 
     state = server_state(request)
     opened = await open_conversation(state, conversation, who, as_owner=True)
     _refuse_visitors(who)
-    token = await run_in_thread(state.conversations.share, opened.id)
-    await audit_request(request, who, "conversation.share", opened.id)
-    return JSONResponse({"token": token})
+
+    async def share() -> Response:
+        token = await run_in_thread(state.conversations.share, opened.id)
+        await audit_request(request, who, "conversation.share", opened.id)
+        return JSONResponse({"token": token})
+
+    digest = hashlib.sha256(await request.body()).digest()
+    return await state.idempotency.get_or_make(request, who, digest, share, is_secret=True)
 
 
 @router.delete("/v1/conversations/{conversation}/share", status_code=204)

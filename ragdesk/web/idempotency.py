@@ -9,6 +9,7 @@ than a retry takes: after ``SECRET_SECONDS`` only that it was given is known.
 """
 
 import asyncio
+import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Header
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
+from ragdesk.answering.answer import JsonObject
 from ragdesk.errors import Invalid, WrongState
 from ragdesk.support.access import Principal
 from ragdesk.web.shared_responses import (
@@ -33,6 +35,7 @@ RequestKey = tuple[str, ...]
 RequestEntry = tuple[bytes, Hashable, asyncio.Task[Response] | None]
 MakeResponse = Callable[[], Awaitable[Response]]
 RemakeResponse = Callable[[bytes], Awaitable[Response]]
+PickNote = Callable[[JsonObject], JsonObject]
 MAX_KEYS = 1_000
 LONGEST_KEY = 128
 KeyHeader = Annotated[
@@ -114,6 +117,36 @@ class IdempotencyCache:
                 if self.entries.get(request_key) is entry:
                     del self.entries[request_key]
         return Response(response.body, response.status_code, headers=dict(response.headers))
+
+    async def get_or_show(  # noqa: PLR0913, one parameter a part of what is made
+        self,
+        request: Request,
+        who: Principal,
+        digest: bytes,
+        make: MakeResponse,
+        show: RemakeResponse,
+        *,
+        pick_note: PickNote,
+    ) -> Response:
+        """Do something once, and show whoever asks again what became of it, as it stands now.
+
+        For replies whose words are not to be given again: what is kept is what ``pick_note`` takes
+        out of a reply, or out of such a note; ``show`` makes a reply of a note. Raises as
+        ``get_or_make`` and ``show`` do.
+        """
+        sent: list[Response] = []
+
+        async def make_note() -> Response:
+            sent.append(await make())
+            return JSONResponse(pick_note(json.loads(bytes(sent[0].body))))
+
+        async def show_note(former: bytes) -> Response:
+            note = JSONResponse(pick_note(json.loads(former)))
+            sent.append(await show(bytes(note.body)))
+            return note
+
+        note = await self.get_or_make(request, who, digest, make_note, remake=show_note)
+        return sent[0] if sent else await show(bytes(note.body))
 
     async def _make_once(
         self,

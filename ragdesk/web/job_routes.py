@@ -1,5 +1,6 @@
 """Routes of jobs as a list, and of a document that is read anew from its stored original."""
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from ragdesk.web import cursors, schemas
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_access import find_in_generation, is_visible, refuse_foreign_document
 from ragdesk.web.documents import DOCUMENTS_PATH, LOCATED, accept_job, job_json
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.jobs import DocumentJob
 from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
@@ -91,6 +93,7 @@ def _read_place(cursor: str, scope: str, secret: bytes) -> tuple[float, str]:
     status_code=202,
     response_model=schemas.JobOut,
     responses={**LOCATED, **name_problems(409, 507)},
+    dependencies=IDEMPOTENT,
 )
 async def reingest(collection: str, uri: str, request: Request, who: JobReader) -> Response:
     """Read a document anew from its stored original, with the groups that it has.
@@ -108,21 +111,26 @@ async def reingest(collection: str, uri: str, request: Request, who: JobReader) 
             if is_visible(document, who) and belongs_to_source(sources.API, document.source)
         )
         folder = index.collection
-    state.jobs.ensure_room(collection, who.name)
-    file = state.uploads.new_file()
-    try:
-        await run_in_thread(_copy_original, folder, document, file)
-        job = state.jobs.submit(
-            owner=who.name,
-            collection=collection,
-            uri=uri,
-            body=file,  # without groups, as these stay
-            existed=True,
-        )
-    finally:
-        if not state.jobs.waits_for(file):
-            file.unlink(missing_ok=True)
-    return await accept_job(request, job)
+
+    async def submit_job() -> Response:
+        state.jobs.ensure_room(collection, who.name)
+        file = state.uploads.new_file()
+        try:
+            await run_in_thread(_copy_original, folder, document, file)
+            job = state.jobs.submit(
+                owner=who.name,
+                collection=collection,
+                uri=uri,
+                body=file,  # without groups, as these stay
+                existed=True,
+            )
+        finally:
+            if not state.jobs.waits_for(file):
+                file.unlink(missing_ok=True)
+        return await accept_job(request, job)
+
+    digest = hashlib.sha256(await request.body()).digest()
+    return await state.idempotency.get_or_make(request, who, digest, submit_job)
 
 
 def _copy_original(folder: Path, document: ListedDocument, file: Path) -> None:
