@@ -12,6 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 from ragdesk.answering.answer import (
     Answer,
+    JsonObject,
+    Outcome,
     Question,
     SearchResult,
     rank_passages,
@@ -25,7 +27,7 @@ from ragdesk.web.answer_basis import describe_basis, make_answer_basis
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.event_schemas import ANSWER_EVENTS, describe_event_stream
-from ragdesk.web.handoff_answers import stream_notice
+from ragdesk.web.handoff_answers import mark_handed_over, stream_notice
 from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases, RequestLeases
 from ragdesk.web.question_answering import (
@@ -90,16 +92,17 @@ async def respond_to_ask(
         state.metrics.record_answer(result)
         return JSONResponse(form.write_answer(result))
 
-    if question.lookups:  # how things stand now: no answer of before is given again
-        return await build_response()
-
     async def build_again(former: bytes) -> Response:
         """Answer as of now under the id of before: the turn of that is kept already."""
         async with state.open_collections.use_collection(context.collection) as opened:
             result = await cancel_on_disconnect(request, opened.desk.ask(question))
-        return _repeat_answer(result, former, form)
+        return _repeat_answer(state, result, former, form)
 
     digest = hashlib.sha256(await request.body()).digest()
+    if question.lookups:  # how things stand now: no words of before are given again
+        return await state.idempotency.get_or_show(
+            request, who, digest, build_response, build_again, pick_note=_pick_note
+        )
     return await state.idempotency.get_or_make(
         request,
         who,
@@ -111,11 +114,24 @@ async def respond_to_ask(
     )
 
 
-def _repeat_answer(answer: Answer, former: bytes, form: stream.AnswerForm) -> Response:
-    """Send an answer under the id of the one that it stands for now, in the same shape."""
-    body = json.loads(former)
-    again = replace(answer, id=body.get("ragdesk", body)["id"])
+def _repeat_answer(
+    state: ServerState, answer: Answer, former: bytes, form: stream.AnswerForm
+) -> Response:
+    """Send an answer under the id of the one that it stands for now, in the same shape.
+
+    Where that one called a person, so it says: nobody is called again.
+    """
+    note = _pick_note(json.loads(former))
+    again = replace(answer, id=note["id"])
+    if note["outcome"] == Outcome.HANDED_OVER:
+        again = mark_handed_over(state.support.handoffs, again)
     return JSONResponse(form.write_answer(again))
+
+
+def _pick_note(reply: JsonObject) -> JsonObject:
+    """Take out of an answer of any shape, or of such a note, what says which one it was."""
+    answer = reply.get("ragdesk", reply)
+    return {"id": answer["id"], "outcome": answer["outcome"]}
 
 
 async def _pass_on(
@@ -135,7 +151,8 @@ async def _pass_on(
         return JSONResponse(form.write_answer(notice))
 
     async def build_again(former: bytes) -> Response:
-        return _repeat_answer(repeat_notice(context), former, form)
+        again = replace(repeat_notice(context), id=_pick_note(json.loads(former))["id"])
+        return JSONResponse(form.write_answer(again))
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(

@@ -56,6 +56,7 @@ async def read_idempotency_key(request: Request, key: KeyHeader = None) -> None:
 
 
 IDEMPOTENT: Final = [Depends(read_idempotency_key)]  # the dependencies of such a route
+NOTE: Final = "note"  # the basis of what is kept in place of a reply
 SECRET_SECONDS = 60.0  # that a secret is kept for a retry; a client that waits longer has given up
 
 
@@ -100,10 +101,14 @@ class IdempotencyCache:
         own_task: asyncio.Task[Response] | None = None
         while True:
             if not self._is_reusable(request_key, digest, basis):
+                if (pending := self._find_pending(request_key)) is not None:
+                    await asyncio.wait({pending})  # on another basis: it is not done beside it
+                    continue
                 former = self._find_body(request_key)
                 own_task = asyncio.ensure_future(self._make_once(recipe, former, make, remake))
                 keep_seconds = self.secret_seconds if is_secret else None
-                self._store_entry(request_key, (digest, basis, own_task), keep_seconds)
+                known = self.entries.get(request_key) if former is not None else None
+                self._store_entry(request_key, (digest, basis, own_task), keep_seconds, known)
             entry = self.entries[request_key]
             task = entry[2]
             if task is None:
@@ -145,7 +150,9 @@ class IdempotencyCache:
             sent.append(await show(bytes(note.body)))
             return note
 
-        note = await self.get_or_make(request, who, digest, make_note, remake=show_note)
+        note = await self.get_or_make(
+            request, who, digest, make_note, basis=NOTE, shared_basis=NOTE, remake=show_note
+        )
         return sent[0] if sent else await show(bytes(note.body))
 
     async def _make_once(
@@ -173,6 +180,11 @@ class IdempotencyCache:
             raise Invalid(OTHER_BODY_MESSAGE)
         return rested_on == basis
 
+    def _find_pending(self, request_key: RequestKey) -> asyncio.Task[Response] | None:
+        """Return the task that still makes the answer of a key."""
+        task = self.entries[request_key][2] if request_key in self.entries else None
+        return task if task is not None and not task.done() else None
+
     def _find_body(self, request_key: RequestKey) -> bytes | None:
         """Return the body of the answer that a key got; None where there is none yet."""
         if request_key not in self.entries:
@@ -183,9 +195,16 @@ class IdempotencyCache:
         return bytes(task.result().body)
 
     def _store_entry(
-        self, request_key: RequestKey, entry: RequestEntry, keep_seconds: float | None
+        self,
+        request_key: RequestKey,
+        entry: RequestEntry,
+        keep_seconds: float | None,
+        former: RequestEntry | None,
     ) -> None:
-        """Keep what is being made. keep_seconds: for so long once it is made; None: for good."""
+        """Keep what is being made. keep_seconds: for so long once it is made; None: for good.
+
+        former: what it stands for, which is known again should it not be made.
+        """
         digest, basis, task = entry
         self.entries[request_key] = entry
         if len(self.entries) > MAX_KEYS:
@@ -196,7 +215,9 @@ class IdempotencyCache:
             large = not failed and len(done.result().body) > LARGEST_RESPONSE
             if self.entries.get(request_key) is not entry:
                 return
-            if failed or large:
+            if failed and former is not None:
+                self.entries[request_key] = former
+            elif failed or large:
                 del self.entries[request_key]
             elif keep_seconds is not None:
                 asyncio.get_running_loop().call_later(keep_seconds, drop_secret)
