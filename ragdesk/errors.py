@@ -28,6 +28,7 @@
         ├── WrongHost        asked for under a name that is not ours
         ├── DiskFull         no room on the disk for what was sent
         ├── TooManyCollections  no further one may be made over HTTP
+        ├── OutcomeUnknown   the database failed in the middle of it
         └── Overloaded       no room now; come again
 
 The errors of the other rooms keep their names; ``error_status`` says what they mean here.
@@ -244,6 +245,10 @@ class TooManyCollections(Refusal):
         )
 
 
+class OutcomeUnknown(Refusal):
+    """The database failed in the middle of it: it may have been done, or not."""
+
+
 class Overloaded(Refusal):
     """Every place is taken. Come again after ``Retry-After`` seconds."""
 
@@ -295,6 +300,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     WrongHost: ErrorStatus("wrong_host", 421, 2),
     LongHeaders: ErrorStatus("headers_too_large", 431, 2),
     TooManyCollections: ErrorStatus("too_many_collections", 429, 2),
+    OutcomeUnknown: ErrorStatus("outcome_unknown", 503, 2),
     Overloaded: ErrorStatus("overloaded", 503, 2),
     DiskFull: ErrorStatus("disk_full", 507, 2),
     IndexNotFound: ErrorStatus("index_not_found", 404, 3),

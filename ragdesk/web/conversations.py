@@ -39,7 +39,6 @@ from ragdesk.web.conversation_turns import (
     describe_turn,
 )
 from ragdesk.web.idempotency import IDEMPOTENT
-from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
@@ -156,7 +155,6 @@ async def list_conversation_turns(
 @router.post(
     "/v1/conversations/{conversation}/share",
     response_model=shapes.ShareOut,
-    responses=name_problems(409),
     dependencies=IDEMPOTENT,
 )
 async def share_conversation(conversation: str, request: Request, who: Speaker) -> Response:

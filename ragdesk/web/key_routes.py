@@ -18,7 +18,6 @@ from ragdesk.web import admin_schemas, cursors
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.idempotency import IDEMPOTENT
-from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
 
@@ -83,7 +82,6 @@ def describe_key(key: Key, who: Principal) -> dict[str, Any]:
     "/v1/keys",
     status_code=201,
     response_model=admin_schemas.NewKeyOut,
-    responses=name_problems(409),
     dependencies=IDEMPOTENT,
 )
 async def make_key(ask: admin_schemas.KeyIn, request: Request, who: KeyKeeper) -> Response:

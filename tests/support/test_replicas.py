@@ -11,7 +11,7 @@ from ragdesk.support.encryption import TextCipher
 from ragdesk.support.personal_data import erase_person
 from ragdesk.support.replicas import response_store
 from ragdesk.support.replicas.job_records import LOST_JOB, JobRecords
-from ragdesk.support.replicas.replica_registry import ReplicaRegistry
+from ragdesk.support.replicas.replica_registry import BEAT_SECONDS, ReplicaRegistry
 from ragdesk.support.replicas.replica_tables import KEPT_RESPONSES, REPLICA_JOBS, REPLICAS
 from ragdesk.support.replicas.response_store import KeptResponse, ResponseKey, ResponseStore
 from ragdesk.support.text_rotation import rotate_texts
@@ -69,6 +69,24 @@ def test_a_server_that_ends_is_not_alive(pair):
     assert second.is_alive(second.id)
 
 
+def test_after_an_outage_the_silence_of_others_tells_nothing_yet(database):
+    seconds = [0.0]
+    first = ReplicaRegistry(database)
+    second = ReplicaRegistry(database, clock=lambda: seconds[0])
+    first.beat()
+    second.beat()
+    lose(first)
+    assert not second.is_alive(first.id)
+    seconds[0] += 20  # in which nobody reached the database
+    assert second.is_alive(first.id)
+    second.beat()
+    assert second.is_alive(first.id)
+    for _ in range(5):
+        seconds[0] += BEAT_SECONDS
+        second.beat()
+    assert not second.is_alive(first.id)
+
+
 def test_of_two_servers_one_makes_a_response_and_both_give_it(pair):
     first, second = (ResponseStore(one, CIPHER) for one in pair)
     claim = first.claim(KEY)
@@ -113,6 +131,16 @@ def test_a_claim_that_is_given_back_leaves_nothing(pair):
     store.release(KEY, claim)
     assert store.find(KEY) is None
     assert store.claim(KEY)
+
+
+def test_a_claim_on_what_was_made_before_is_given_back_without_it(pair):
+    store = ResponseStore(pair[0], CIPHER)
+    store.keep(KEY, store.claim(KEY), MADE)
+    claim = store.take_over(replace(KEY, basis="new"), None)
+    store.release(KEY, claim)
+    for basis in ("b", "new"):
+        known = store.find(replace(KEY, basis=basis))
+        assert (known.claim, known.is_same_basis, known.body) == (None, False, MADE.body)
 
 
 def test_responses_are_few_and_go_with_age_and_person(pair, monkeypatch):
