@@ -20,6 +20,7 @@ from ragdesk.answering.answer import (
     to_json_object,
 )
 from ragdesk.answering.thread_offload import run_in_thread
+from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
@@ -42,6 +43,14 @@ from ragdesk.web.question_answering import (
 )
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
+from ragdesk.web.stream_retries import (
+    AnswerEvents,
+    MakeEvents,
+    RepeatEvents,
+    note_answer,
+    open_events_once,
+    replace_answer,
+)
 
 router = APIRouter(route_class=StrictRoute, tags=["answers"])
 Asker = Annotated[Principal, Depends(require_scope("ask"))]
@@ -78,30 +87,68 @@ async def respond_to_ask(
     opened = await leases.lease_collection(context.collection)
     question = await make_question(state, context, opened, request.state.identity)
     if ask.stream:
-        events = stream_answer(state, context, opened, question)
-        return await stream.respond_with_events(
-            request, leases, events, state.metrics.record_answer, form
-        )
+
+        async def make() -> AnswerEvents:
+            return stream_answer(state, context, opened, question)
+
+        def repeat(note: JsonObject) -> AnswerEvents:
+            stand_in = partial(_stand_for, state, note)
+            return replace_answer(opened.desk.stream(question), stand_in)
+
+        return await _respond_with_stream(request, context, leases, form, make=make, repeat=repeat)
+    return await _respond_whole(request, context, opened, question, form)
+
+
+async def _respond_with_stream(  # noqa: PLR0913, one parameter a part of the response
+    request: Request,
+    context: QuestionContext,
+    leases: RequestLeases,
+    form: stream.AnswerForm,
+    *,
+    make: MakeEvents,
+    repeat: RepeatEvents,
+) -> Response:
+    """Send an answer event by event, once an ``Idempotency-Key``; a retry is counted nowhere."""
+    events, is_first = await open_events_once(request, context.who, leases, make, repeat)
+    record = server_state(request).metrics.record_answer
+
+    def count(answer: Answer) -> None:
+        if is_first:
+            record(answer)
+
+    return await stream.respond_with_events(request, leases, events, count, form)
+
+
+async def _respond_whole(
+    request: Request,
+    context: QuestionContext,
+    opened: OpenCollection,
+    question: Question,
+    form: stream.AnswerForm,
+) -> Response:
+    """Answer a question all at once, and once an ``Idempotency-Key``."""
+    state, who = server_state(request), context.who
 
     async def build_response() -> Response:
         # A lease of its own: it may outlast its request, for others that wait for the same answer.
-        async with state.open_collections.use_collection(context.collection) as opened:
+        async with state.open_collections.use_collection(context.collection) as current:
             result = await answer_question(
-                state, context, opened, question, partial(cancel_on_disconnect, request)
+                state, context, current, question, partial(cancel_on_disconnect, request)
             )
         state.metrics.record_answer(result)
         return JSONResponse(form.write_answer(result))
 
     async def build_again(former: bytes) -> Response:
         """Answer as of now under the id of before: the turn of that is kept already."""
-        async with state.open_collections.use_collection(context.collection) as opened:
-            result = await cancel_on_disconnect(request, opened.desk.ask(question))
-        return _repeat_answer(state, result, former, form)
+        async with state.open_collections.use_collection(context.collection) as current:
+            result = await cancel_on_disconnect(request, current.desk.ask(question))
+        again = _stand_for(state, note_answer(json.loads(former)), result)
+        return JSONResponse(form.write_answer(again))
 
     digest = hashlib.sha256(await request.body()).digest()
     if question.lookups:  # how things stand now: no words of before are given again
         return await state.idempotency.get_or_show(
-            request, who, digest, build_response, build_again, pick_note=_pick_note
+            request, who, digest, build_response, build_again, pick_note=note_answer
         )
     return await state.idempotency.get_or_make(
         request,
@@ -114,24 +161,14 @@ async def respond_to_ask(
     )
 
 
-def _repeat_answer(
-    state: ServerState, answer: Answer, former: bytes, form: stream.AnswerForm
-) -> Response:
-    """Send an answer under the id of the one that it stands for now, in the same shape.
+def _stand_for(state: ServerState, note: JsonObject, answer: Answer) -> Answer:
+    """Return an answer under the id of the first one, for which it stands now.
 
     Where that one called a person, so it says: nobody is called again.
     """
-    note = _pick_note(json.loads(former))
     again = replace(answer, id=note["id"])
-    if note["outcome"] == Outcome.HANDED_OVER:
-        again = mark_handed_over(state.support.handoffs, again)
-    return JSONResponse(form.write_answer(again))
-
-
-def _pick_note(reply: JsonObject) -> JsonObject:
-    """Take out of an answer of any shape, or of such a note, what says which one it was."""
-    answer = reply.get("ragdesk", reply)
-    return {"id": answer["id"], "outcome": answer["outcome"]}
+    is_handed_over = note["outcome"] == Outcome.HANDED_OVER
+    return mark_handed_over(state.support.handoffs, again) if is_handed_over else again
 
 
 async def _pass_on(
@@ -140,10 +177,14 @@ async def _pass_on(
     """Give a question to the person who has the conversation."""
     state = server_state(request)
     if context.ask.stream:
-        events = stream_notice(await pass_question_on(state, context))
-        return await stream.respond_with_events(
-            request, leases, events, state.metrics.record_answer, form
-        )
+
+        async def make() -> AnswerEvents:
+            return stream_notice(await pass_question_on(state, context))
+
+        def repeat(note: JsonObject) -> AnswerEvents:
+            return stream_notice(replace(repeat_notice(context), id=note["id"]))
+
+        return await _respond_with_stream(request, context, leases, form, make=make, repeat=repeat)
 
     async def build_response() -> Response:
         notice = await pass_question_on(state, context)
@@ -151,7 +192,7 @@ async def _pass_on(
         return JSONResponse(form.write_answer(notice))
 
     async def build_again(former: bytes) -> Response:
-        again = replace(repeat_notice(context), id=_pick_note(json.loads(former))["id"])
+        again = replace(repeat_notice(context), id=note_answer(json.loads(former))["id"])
         return JSONResponse(form.write_answer(again))
 
     digest = hashlib.sha256(await request.body()).digest()

@@ -44,8 +44,9 @@ KeyHeader = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=LONGEST_KEY,
-        description="Sent again with the same body, the request gets the first one's answer; with "
-        "another body it is a 422. The last 1,000 are remembered.",
+        description="Sent again with the same body, the request gets the first one's answer, or, "
+        "where its words may have changed, what became of it; with another body it is a 422. The "
+        "last 1,000 are remembered.",
     ),
 ]
 

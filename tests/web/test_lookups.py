@@ -305,6 +305,12 @@ def test_no_answer_of_before_is_given_again(shop):
     assert shop.client.post("/v1/answers", json=other, headers=headers).status_code == 422
 
 
+def read_last_event(reply):
+    """Return the answer that a stream ended with."""
+    (done,) = [block for block in reply.text.split("\n\n") if block.startswith("event: done")]
+    return json.loads(done.partition("data: ")[2])
+
+
 @pytest.mark.parametrize("path", ["/v1/answers", "/v1/chat/completions"])
 def test_a_retry_is_looked_up_anew_and_keeps_no_second_turn(shop, path):
     mia = shop.headers(MIA)
@@ -323,25 +329,32 @@ def test_a_retry_is_looked_up_anew_and_keeps_no_second_turn(shop, path):
     assert [turn["id"] for turn in turns] == [answers[0]["id"]] * (path == "/v1/answers")
 
 
-def test_a_retry_of_a_question_that_called_a_person_calls_nobody_again(shop):
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_retry_of_a_question_that_called_a_person_calls_nobody_again(shop, streams):
     mia, boss = shop.headers(MIA), admin_headers(shop)
     talk = shop.client.post("/v1/conversations", json={}, headers=mia).json()["id"]
     headers = {**mia, "Idempotency-Key": "k"}
     question = "Where is my order 99999?"
-    first, again = (shop.ask(question, headers=headers, conversation=talk) for _ in "ab")
+
+    def ask():
+        body = {"question": question, "conversation": talk, "stream": streams}
+        reply = shop.client.post("/v1/answers", json=body, headers=headers)
+        return read_last_event(reply) if streams else reply.json()
+
+    first, again = ask(), ask()
     for name in ("id", "outcome", "reason", "text", "next_step"):
         assert first[name] == again[name], name
     assert first["outcome"] == "handed_over"
     (handoff,) = shop.client.get("/v1/handoffs", headers=boss).json()["handoffs"]
     place = f"/v1/handoffs/{handoff['id']}"
     shop.client.post(f"{place}/take", json={}, headers=boss)
-    late = shop.ask(question, headers=headers, conversation=talk)  # now a person has it
+    late = ask()  # now a person has it
     assert (late["id"], late["outcome"]) == (first["id"], "handed_over")
     assert "claims" in late
     events = shop.client.get(place, headers=boss).json()["events"]
     assert [event["action"] for event in events].count("write") == 0
     shop.client.post(f"{place}/close", json={"confirm": handoff["id"]}, headers=boss)
-    after = shop.ask(question, headers=headers, conversation=talk)
+    after = ask()
     assert (after["id"], after["text"]) == (first["id"], first["text"])
     turns = shop.client.get(f"/v1/conversations/{talk}/turns", headers=mia).json()["turns"]
     assert [turn["author"] for turn in turns].count("customer") == 1
