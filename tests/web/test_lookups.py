@@ -334,7 +334,8 @@ def test_a_retry_of_a_question_that_called_a_person_calls_nobody_again(shop, str
     mia, boss = shop.headers(MIA), admin_headers(shop)
     talk = shop.client.post("/v1/conversations", json={}, headers=mia).json()["id"]
     headers = {**mia, "Idempotency-Key": "k"}
-    question = "Where is my order 99999?"
+    question = "Where is my order 12345?"
+    shop.server.answer = lambda _: SmallReply(status=500)  # it calls a person, and takes no second
 
     def ask():
         body = {"question": question, "conversation": talk, "stream": streams}

@@ -85,6 +85,21 @@ def test_a_retry_gets_the_first_answer_and_after_a_publish_keeps_no_second_turn(
         assert [turn["id"] for turn in shown] == [first.json()["id"]]
 
 
+def test_a_streamed_answer_counts_once_at_all_servers(home, postgresql):
+    with two_servers(home, postgresql) as (a, b, database):
+        talk = a.post("/v1/conversations", json={}, headers={"Idempotency-Key": "t"}).json()["id"]
+        ask = {**ASK, "conversation": talk, "stream": True}
+        ends = [
+            client.post("/v1/answers", json=ask).text.split("event: done")[1] for client in (a, b)
+        ]
+        assert ends[0].split('"seconds"')[0] == ends[1].split('"seconds"')[0]
+        shown = b.get(f"/v1/conversations/{talk}/turns").json()["turns"]
+        assert len(shown) == 1
+        assert f'"id":"{shown[0]["id"]}"' in ends[1]
+        kept = [row for row in read_kept(database) if row.status == 200]
+        assert "bank" not in str(kept)
+
+
 def test_of_two_retries_at_once_one_does_it(home, postgresql):
     with two_servers(home, postgresql) as (a, b, _):
         for client in (a, b):  # FastAPI makes its models at the first request
