@@ -111,6 +111,9 @@ def test_a_route_remembers_the_keys_that_it_declares(server, description):
     }
     assert ("POST", "/v1/answers") in declared
     assert {method for method, _ in declared} == {"POST", "PUT"}
+    for method, path in declared:
+        refusals = description["paths"][path][method.lower()]["responses"]
+        assert refusals.keys() >= {"409", "400" if path.startswith(OPENAI_PATHS) else "422"}, path
     headers = {"Idempotency-Key": "begin-once"}
     first, second = (server.post("/v1/conversations", json={}, headers=headers) for _ in "ab")
     other = server.post("/v1/conversations", json={"title": "b"}, headers=headers)
