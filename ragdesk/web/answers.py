@@ -35,6 +35,7 @@ from ragdesk.web.question_answering import (
     QuestionContext,
     answer_question,
     check_question_length,
+    count_written_answer,
     make_question,
     open_question_context,
     pass_question_on,
@@ -73,13 +74,13 @@ async def respond_to_ask(
 ) -> Response:
     """Answer a question in the shape that its route asks for, whole or streamed."""
     state = server_state(request)
-    context = await open_question_context(state, who, ask)
+    context = await open_question_context(state, who, ask, request.state.identity)
     if context.handoff is not None:
         return await _pass_on(context, request, leases, form)
     opened = await leases.lease_collection(context.collection)
-    question = await make_question(state, context, opened, request.state.identity)
+    question = await make_question(state, context, opened)
     if ask.stream:
-        events = stream_answer(state, context, opened, question)
+        events = await stream_answer(state, context, opened, question)
         return await stream.respond_with_events(
             request, leases, events, state.metrics.record_answer, form
         )
@@ -99,6 +100,7 @@ async def respond_to_ask(
     async def build_again(former: bytes) -> Response:
         """Answer as of now under the id of before: the turn of that is kept already."""
         async with state.open_collections.use_collection(context.collection) as opened:
+            await count_written_answer(state, context)
             result = await cancel_on_disconnect(request, opened.desk.ask(question))
         return _repeat_answer(result, former, form)
 
@@ -109,7 +111,7 @@ async def respond_to_ask(
         digest,
         build_response,
         basis=_answer_basis(opened, who),
-        shared_basis=describe_basis(opened, who),
+        shared_basis=partial(describe_basis, opened, who),
         remake=build_again,
     )
 
@@ -169,7 +171,7 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
         digest,
         build_response,
         basis=_answer_basis(opened, who),
-        shared_basis=describe_basis(opened, who),
+        shared_basis=partial(describe_basis, opened, who),
     )
 
 

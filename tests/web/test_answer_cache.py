@@ -22,6 +22,7 @@ from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
 from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.sign_in.publishable_keys import PublishableKeyStore
 from ragdesk.support.tables import KEYS
 from ragdesk.web import answer_caching
 
@@ -350,3 +351,23 @@ def test_answers_of_a_model_are_kept_by_default_and_those_it_failed_at_are_not(h
     with serving(home, keys, tables=tables) as client:  # its model is gone
         said = [ask(client) for _ in range(2)]
     assert [(answer["degraded"], "cached" in answer) for answer in said] == [(True, False)] * 2
+
+
+def test_an_answer_that_is_given_again_spends_nothing_of_a_websites_day(home, keys):
+    site = PublishableKeyStore(keys).create(
+        "shop", origins=["https://shop.example"], collections=["default"], daily_answers=2
+    )
+    with running(scripted_writer.app(share=0.0)) as url:
+        tables = {"generate": GenerateOptions(urls=(url,)), "decide": DecideOptions(floor=0.0)}
+        with serving(home, keys, tables=tables) as client:
+            client.headers["Authorization"] = f"Bearer {site.token}"
+            client.headers["X-Visitor"] = client.post("/v1/visitors").json()["secret"]
+            again = {"Idempotency-Key": "a"}
+            said = [ask(client, headers=again) for _ in range(2)] + [ask(client) for _ in range(3)]
+            streams = [
+                client.post("/v1/answers", json={"question": question, "stream": True})
+                for question in (QUESTION, "Are gift cards refunded?", "When do parcels leave?")
+            ]
+    assert ["cached" in answer for answer in said] == [False, False, True, True, True]
+    assert [stream.status_code for stream in streams] == [200, 200, 429]
+    assert streams[2].json()["code"] == "rate_limited"

@@ -37,10 +37,15 @@ def test_a_retry_after_a_publish_is_answered_anew_and_keeps_no_second_turn(home,
 WHO = Principal(name="a", scopes=frozenset({"admin"}), groups=None)
 
 
-async def make_secret(cache, made):
+def make_request(key):
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
     request = Request(scope)
-    request.state.idempotency_key = "k"
+    request.state.idempotency_key = key
+    return request
+
+
+async def make_secret(cache, made):
+    request = make_request("k")
 
     async def make():
         made.append("rd_secret")
@@ -72,3 +77,19 @@ def test_a_secret_is_forgotten_and_never_made_twice():
 
     asyncio.run(retry_late())
     assert made == ["rd_secret"]
+
+
+def test_what_an_answer_rests_on_is_told_to_other_servers_where_there_are_any_alone():
+    async def ask(key, cache):
+        request = make_request(key)
+
+        async def make():
+            return JSONResponse({})
+
+        def describe():
+            raise AssertionError("nobody reads it")
+
+        return await cache.get_or_make(request, WHO, b"body", make, shared_basis=describe)
+
+    for key in (None, "k"):
+        assert asyncio.run(ask(key, IdempotencyCache())).status_code == 200
