@@ -152,10 +152,16 @@ class BadRequest(Refusal):
 
 
 class Unauthenticated(Refusal):
-    """No key, or none that is valid. Missing, garbage and revoked keys read the same."""
+    """No key, or none that is valid. Missing, garbage and revoked ones read the same.
+
+    So do a visitor's secret and token beside it.
+    """
 
     def __init__(self) -> None:
-        super().__init__("Send a valid key: Authorization: Bearer rd_…")
+        super().__init__(
+            "Send a valid key: Authorization: Bearer rd_… A website's page sends its own, rdp_…, "
+            "and a visitor's X-Visitor, which must be valid and not expired, too."
+        )
 
 
 class SignInFailed(Refusal):
