@@ -4,12 +4,14 @@ import asyncio
 import json
 import random
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import scripted_writer
+from click.testing import CliRunner
 from engines import running
 from fakes import HashEmbedder, document
 from sqlalchemy import update
@@ -21,6 +23,7 @@ from indexes.chunk import Validity
 from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
 from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.cli.main import cli
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.sign_in.publishable_keys import PublishableKeyStore
 from ragdesk.support.tables import KEYS
@@ -308,6 +311,29 @@ def test_what_a_person_asked_is_forgotten_with_their_conversation_and_their_data
     ask(cached)
     cached.delete("/v1/persons/local/data")
     assert len(cache) == 0
+
+
+def test_who_is_erased_elsewhere_is_erased_from_every_servers_answers(home, keys, monkeypatch):
+    monkeypatch.setattr(answer_caching, "WATCH_SECONDS", 0.02)
+    tables = {"answer_cache": ALWAYS}
+    with serving(home, keys, tables=tables) as here, serving(home, keys, tables=tables) as there:
+        cache = here.app.state.desk.answer_cache
+        for erase in (
+            lambda: there.delete("/v1/persons/local/data").status_code,
+            lambda: run_command(home, "support", "erase", "local"),
+        ):
+            assert ["cached" in ask(here) for _ in range(2)] == [False, True]
+            time.sleep(0.1)  # looks that find nothing drop nothing
+            assert len(cache) == 1
+            assert erase() in {0, 200}
+            until = time.monotonic() + 20
+            while len(cache):
+                assert time.monotonic() < until
+                time.sleep(0.01)
+
+
+def run_command(home: Path, *words: str) -> int:
+    return CliRunner().invoke(cli, ["--home", str(home), *words]).exit_code
 
 
 def test_a_conversation_that_a_person_was_called_to_is_given_no_kept_answer(cached):
