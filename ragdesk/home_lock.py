@@ -19,7 +19,7 @@ from ragdesk.support.database import Database
 from ragdesk.support.replicas.replica_registry import LOST_SECONDS, read_beats
 
 HOME_LOCK: Final = "LOCK"
-LOOK_SECONDS: Final = 1.0
+SILENCE_LOOK_SECONDS: Final = 1.0
 RESTORE_RUNS: Final = "A backup is restored into {home}. Come again when that has ended."
 HOME_USED: Final = (
     "A server, an ingest or another restore uses {home}. Nothing was changed. Stop it first, as "
@@ -86,7 +86,7 @@ def require_silence(database: Database, wait: Callable[[float], object]) -> None
         now = time.time()
         if now >= until or all(seen <= now - LOST_SECONDS for seen in beats.values()):
             return
-        wait(LOOK_SECONDS)
+        wait(SILENCE_LOOK_SECONDS)
 
 
 def _open_lock(file: Path, flags: int) -> int:
