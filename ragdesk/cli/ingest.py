@@ -37,7 +37,7 @@ from ragdesk.cli.ingest_sources import (
 )
 from ragdesk.collection_embedders import EmbedderChoice
 from ragdesk.embedding_effort import UNMEASURED_RATE, format_duration, format_effort
-from ragdesk.errors import SettingsError, describe_error
+from ragdesk.errors import HomeBusy, SettingsError, describe_error
 from ragdesk.file_handles import raise_handle_limit
 from ragdesk.home_lock import use_home
 from ragdesk.sample_company import SAMPLE_FOLDER, has_sample, is_demo
@@ -372,7 +372,7 @@ def _run_on_changes(
     def run_once() -> bool:
         try:
             run()
-        except CollectionBusy:
+        except (CollectionBusy, HomeBusy):
             return False
         except IngestError as error:
             errors.print(f"ragdesk: {error}")
