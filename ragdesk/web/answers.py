@@ -35,6 +35,7 @@ from ragdesk.web.question_answering import (
     QuestionContext,
     answer_question,
     check_question_length,
+    count_written_answer,
     make_question,
     open_question_context,
     pass_question_on,
@@ -81,17 +82,18 @@ async def respond_to_ask(
 ) -> Response:
     """Answer a question in the shape that its route asks for, whole or streamed."""
     state = server_state(request)
-    context = await open_question_context(state, who, ask)
+    context = await open_question_context(state, who, ask, request.state.identity)
     if context.handoff is not None:
         return await _pass_on(context, request, leases, form)
     opened = await leases.lease_collection(context.collection)
-    question = await make_question(state, context, opened, request.state.identity)
+    question = await make_question(state, context, opened)
     if ask.stream:
 
         async def make() -> AnswerEvents:
-            return stream_answer(state, context, opened, question)
+            return await stream_answer(state, context, opened, question)
 
-        def repeat(note: JsonObject) -> AnswerEvents:
+        async def repeat(note: JsonObject) -> AnswerEvents:
+            await count_written_answer(state, context)
             stand_in = partial(_stand_for, state, note)
             return replace_answer(opened.desk.stream(question), stand_in)
 
@@ -141,6 +143,7 @@ async def _respond_whole(
     async def build_again(former: bytes) -> Response:
         """Answer as of now under the id of before: the turn of that is kept already."""
         async with state.open_collections.use_collection(context.collection) as current:
+            await count_written_answer(state, context)
             result = await cancel_on_disconnect(request, current.desk.ask(question))
         again = _stand_for(state, note_answer(json.loads(former)), result)
         return JSONResponse(form.write_answer(again))
@@ -156,7 +159,7 @@ async def _respond_whole(
         digest,
         build_response,
         basis=make_answer_basis(opened, who),
-        shared_basis=describe_basis(opened, who),
+        shared_basis=partial(describe_basis, opened, who),
         remake=build_again,
     )
 
@@ -224,7 +227,7 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
         digest,
         build_response,
         basis=make_answer_basis(opened, who),
-        shared_basis=describe_basis(opened, who),
+        shared_basis=partial(describe_basis, opened, who),
     )
 
 

@@ -245,7 +245,11 @@ def _start_background(ending: contextlib.AsyncExitStack, app: FastAPI, *, upkeep
         ChatStore(state.database, state.support.cipher),
         app.state.tracer,
     )
-    jobs = [state.open_collections.watch(), answer_caching.watch_dislikes(state)]
+    jobs = [
+        state.open_collections.watch(),
+        answer_caching.watch_dislikes(state),
+        answer_caching.watch_erasures(state),
+    ]
     if upkeep:
         state.support.start()
         days = state.workspace.settings.sign_in.audit_days

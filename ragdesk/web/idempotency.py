@@ -80,7 +80,7 @@ class IdempotencyCache:
         make: MakeResponse,
         *,
         basis: Hashable = None,
-        shared_basis: str = "",
+        shared_basis: Callable[[], str] = str,
         remake: RemakeResponse | None = None,
         is_secret: bool = False,
     ) -> Response:
@@ -88,17 +88,19 @@ class IdempotencyCache:
 
         Raises Invalid for another body, and WrongState for a secret that is kept no more.
 
-        ``digest`` names the body. ``basis``: what the answer rests on, and ``shared_basis`` in
-        words that other servers would use; one of another basis is made anew, by ``remake`` out of
-        the body of the first where that did something beside. is_secret: it is kept in no database
-        and here for a while, and a retry after that or elsewhere is refused. A second request that
-        arrives while the first is being answered waits for it.
+        ``digest`` names the body. ``basis``: what the answer rests on. ``shared_basis`` tells it in
+        words that other servers would use, and is asked where there are others. One of another
+        basis is made anew, by ``remake`` out of the body of the first where that did something
+        beside. is_secret: it is kept in no database and here for a while, and a retry after that or
+        elsewhere is refused. A second request that arrives while the first is being answered waits
+        for it.
         """
         key: str | None = request.state.idempotency_key  # of the dependency: else not declared
         if key is None:
             return await make()
         request_key = (who.name, request.method, request.url.path, request.url.query, key)
-        recipe = describe_recipe(request_key, who, digest, basis=shared_basis, is_secret=is_secret)
+        shared_words = "" if self.shared is None else shared_basis()
+        recipe = describe_recipe(request_key, who, digest, basis=shared_words, is_secret=is_secret)
         own_task: asyncio.Task[Response] | None = None
         while True:
             if not self._is_reusable(request_key, digest, basis):
@@ -152,7 +154,7 @@ class IdempotencyCache:
             return note
 
         note = await self.get_or_make(
-            request, who, digest, make_note, basis=NOTE, shared_basis=NOTE, remake=show_note
+            request, who, digest, make_note, basis=NOTE, shared_basis=lambda: NOTE, remake=show_note
         )
         return sent[0] if sent else await show(bytes(note.body))
 

@@ -22,7 +22,7 @@ from ragdesk.web.auth import require_scope
 from ragdesk.web.document_access import find_in_generation, is_visible, refuse_foreign_document
 from ragdesk.web.documents import DOCUMENTS_PATH, LOCATED, accept_job, job_json
 from ragdesk.web.idempotency import IDEMPOTENT
-from ragdesk.web.jobs import DocumentJob
+from ragdesk.web.jobs import DocumentJob, JobState
 from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
@@ -33,10 +33,11 @@ JobReader = Annotated[Principal, Depends(require_scope("write"))]
 
 
 @router.get("/v1/jobs", response_model=schemas.JobsOut)
-async def list_jobs(
+async def list_jobs(  # noqa: PLR0913, PLR0917, one parameter a query
     request: Request,
     who: JobReader,
     collection: Annotated[str | None, Query(max_length=100)] = None,
+    state: Annotated[JobState | None, Query(description="Only jobs that are so far.")] = None,
     cursor: Annotated[str | None, Query(max_length=4_000)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
@@ -44,19 +45,20 @@ async def list_jobs(
 
     The last thousand are remembered: with PostgreSQL those of all servers, else until a restart.
     """
-    state = server_state(request)
-    scope = f"jobs\0{collection}\0{who.name}"
-    before = _read_place(cursor, scope, state.secret) if cursor else None
+    desk = server_state(request)
+    scope = f"jobs\0{collection}\0{state}\0{who.name}"
+    before = _read_place(cursor, scope, desk.secret) if cursor else None
     jobs = [
         job
-        for job in await run_in_thread(state.jobs.list_jobs)
+        for job in await run_in_thread(desk.jobs.list_jobs)
         if may_see_job(job, who)
         and collection in (None, job.collection)
+        and state in (None, job.state)
         and (before is None or (job.created, job.id) < before)
     ]
     page = jobs[:limit]
     more = len(jobs) > limit
-    positions = state.jobs.list_positions()
+    positions = desk.jobs.list_positions()
     last = f"{page[-1].created!r} {page[-1].id}" if more else ""
     return JSONResponse(
         {
@@ -68,7 +70,7 @@ async def list_jobs(
                 }
                 for job in page
             ],
-            "next": cursors.sign_cursor(last, scope=scope, secret=state.secret) if more else None,
+            "next": cursors.sign_cursor(last, scope=scope, secret=desk.secret) if more else None,
         }
     )
 

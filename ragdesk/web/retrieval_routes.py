@@ -5,6 +5,7 @@ What is asked here is counted nowhere, and kept nowhere but for a retry by ``Ide
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -66,7 +67,7 @@ async def test_retrieval(
         digest,
         build_response,
         basis=make_answer_basis(opened, who),
-        shared_basis=describe_basis(opened, who),
+        shared_basis=partial(describe_basis, opened, who),
     )
 
 

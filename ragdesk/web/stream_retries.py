@@ -21,7 +21,7 @@ from ragdesk.web.server_state import server_state
 
 AnswerEvents = AsyncGenerator[AnswerEvent, None]
 MakeEvents = Callable[[], Awaitable[AnswerEvents]]
-RepeatEvents = Callable[[JsonObject], AnswerEvents]
+RepeatEvents = Callable[[JsonObject], Awaitable[AnswerEvents]]
 """Makes the events of a retry, given what was noted of the first answer."""
 
 
@@ -55,7 +55,7 @@ async def open_events_once(
     digest = hashlib.sha256(await request.body()).digest()
     known = asyncio.ensure_future(
         server_state(request).idempotency.get_or_make(
-            request, who, digest, follow, basis=NOTE, shared_basis=NOTE
+            request, who, digest, follow, basis=NOTE, shared_basis=lambda: NOTE
         )
     )
     known.add_done_callback(_look_at_error)
@@ -66,7 +66,7 @@ async def open_events_once(
     finally:
         begins.cancel()
     if not begun.is_set():
-        return repeat(json.loads(bytes((await known).body))), False
+        return await repeat(json.loads(bytes((await known).body))), False
     try:
         return _note_end(await make(), ended), True
     except Exception as error:

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 
 from ragdesk.support.database_dump import dump_database
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.erasure_count import read_erasures
 from ragdesk.support.personal_data import erase_person
 from ragdesk.support.replicas import response_store
 from ragdesk.support.replicas.job_records import LOST_JOB, JobRecords
@@ -155,7 +156,10 @@ def test_responses_are_few_and_go_with_age_and_person(pair, monkeypatch):
     with pair[0].database.read() as connection:
         assert len(connection.execute(select(KEPT_RESPONSES)).all()) == 4
     assert store.find(other)  # nobody pushes out what others sent
+    erasures = read_erasures(pair[1].database)
+    assert read_erasures(pair[1].database) == erasures
     assert erase_person(pair[0].database, "key:a")["kept_responses"] == 3
+    assert read_erasures(pair[1].database) != erasures  # so every server learns of it
     for n in range(12):
         store.claim(replace(KEY, name=f"k{n}", person=f"key:{n}"))
     with pair[0].database.read() as connection:

@@ -38,10 +38,10 @@ def test_a_retry_after_a_publish_is_answered_anew_and_keeps_no_second_turn(home,
 WHO = Principal(name="a", scopes=frozenset({"admin"}), groups=None)
 
 
-def make_request():
+def make_request(key="k"):
     scope = {"type": "http", "method": "POST", "path": "/", "query_string": b"", "headers": []}
     request = Request(scope)
-    request.state.idempotency_key = "k"
+    request.state.idempotency_key = key
     return request
 
 
@@ -136,3 +136,19 @@ def test_a_reply_that_was_not_made_anew_leaves_what_was_done_known():
         assert (deed.done, deed.shown) == (["old"], ["new", "new"])
 
     asyncio.run(retry())
+
+
+def test_what_an_answer_rests_on_is_told_to_other_servers_where_there_are_any_alone():
+    async def ask(key, cache):
+        request = make_request(key)
+
+        async def make():
+            return JSONResponse({})
+
+        def describe():
+            raise AssertionError("nobody reads it")
+
+        return await cache.get_or_make(request, WHO, b"body", make, shared_basis=describe)
+
+    for key in (None, "k"):
+        assert asyncio.run(ask(key, IdempotencyCache())).status_code == 200

@@ -92,3 +92,10 @@ class ReplicaRegistry:
             except HomeUnusable as error:
                 fields = {"reason": str(error), "repeats": "replica"}
                 log.warning("other servers cannot be told that this one lives", extra=fields)
+
+
+def read_beats(database: Database) -> dict[str, float]:
+    """Return when each server of a database last said that it lives, by its id."""
+    with database.read() as connection:
+        rows = connection.execute(select(REPLICAS.c.id, REPLICAS.c.seen)).all()
+    return {row.id: row.seen for row in rows}
