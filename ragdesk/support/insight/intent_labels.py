@@ -6,7 +6,7 @@ They alone may say so, as a classifier may be trained on it (``conversation_trai
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
@@ -49,6 +49,7 @@ class LabelledTurn:
     """A kept question with its label. person: who asked. labelled: when, in seconds since 1970."""
 
     turn: str
+    conversation: str
     question: str
     intent: str
     person: str
@@ -64,21 +65,15 @@ class IntentLabelStore:
 
     def put(self, label: IntentLabel) -> IntentLabel:
         """Keep the label of a turn in place of the former one. Raises NotFound without the turn."""
-        row = {
-            "turn": label.turn,
-            "intent": label.intent,
-            "person": label.person,
-            "role": label.role,
-            "created": int(time.time()),
-        }
+        dated = replace(label, created=int(time.time()))
         turn = select(TURNS.c.id).where(TURNS.c.id == label.turn).with_for_update()
         with self.database.write() as connection:
             # The row of the turn is locked: two agents at once are one after the other.
             if connection.execute(turn).scalar() is None:
                 raise NotFound(NO_LABELLED_TURN)
             connection.execute(delete(INTENT_LABELS).where(INTENT_LABELS.c.turn == label.turn))
-            connection.execute(insert(INTENT_LABELS).values(row))
-        return IntentLabel(**row)
+            connection.execute(insert(INTENT_LABELS).values(asdict(dated)))
+        return dated
 
     def remove(self, turn: str) -> None:
         """Take the label of a turn back; none is none."""
@@ -100,6 +95,7 @@ class IntentLabelStore:
                 INTENT_LABELS.c.intent,
                 INTENT_LABELS.c.created,
                 TURNS.c.question,
+                TURNS.c.conversation,
                 CONVERSATIONS.c.person,
             )
             .join(TURNS, TURNS.c.id == INTENT_LABELS.c.turn)
@@ -112,6 +108,7 @@ class IntentLabelStore:
             for row in connection.execute(query):
                 yield LabelledTurn(
                     turn=row.turn,
+                    conversation=row.conversation,
                     question=self.cipher.open(row.question),
                     intent=row.intent,
                     person=row.person,
