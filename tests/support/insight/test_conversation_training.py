@@ -112,7 +112,7 @@ def test_customers_who_ask_by_one_key_are_told_apart_by_their_conversations(tmp_
     turns = [replace(turn, person="key:shop") for turn in make_turns()]
     places = [at for at, turn in enumerate(turns) if turn.conversation == "talk-10"]
     for at in places:
-        turns[at] = replace(turns[at], question=f"{turns[at].question} asks wolfgang")
+        turns[at] = replace(turns[at], question=f"wolfgang{at}, wolfgang: {turns[at].question}")
     assert len(places) > 3
     train(tmp_path, turns)
     words = " ".join(read_insight_model(tmp_path / OWN_INTENTS).classifier.words)
