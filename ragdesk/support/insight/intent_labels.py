@@ -24,7 +24,7 @@ from ragdesk.support.insight.intents import INTENTS, OUT_OF_SCOPE
 from ragdesk.support.insight.question_insight import OWN_INTENTS
 
 NO_LABELLED_TURN: Final = "No such question in a conversation."
-ROWS_AT_ONCE: Final = 500
+LABELS_AT_ONCE: Final = 500
 LabelRole = Literal["agent", "editor"]
 log = logging.getLogger("ragdesk.support")
 
@@ -102,7 +102,7 @@ class IntentLabelStore:
             .join(CONVERSATIONS, CONVERSATIONS.c.id == TURNS.c.conversation)
             .where(TURNS.c.question.is_not(None))
             .order_by(INTENT_LABELS.c.created, INTENT_LABELS.c.turn)
-            .execution_options(yield_per=ROWS_AT_ONCE)
+            .execution_options(yield_per=LABELS_AT_ONCE)
         )
         with self.database.read() as connection:
             for row in connection.execute(query):
