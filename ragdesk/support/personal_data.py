@@ -13,6 +13,7 @@ from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.erasure_count import note_erasure
 from ragdesk.support.handoff.handoff_export import HANDOFF_DATA
+from ragdesk.support.insight.intent_label_data import INTENT_LABEL_DATA
 from ragdesk.support.learning.learning_data import DRAFT_DATA
 from ragdesk.support.personal_data_source import PersonalDataSource
 from ragdesk.support.replicas.response_store import RESPONSE_DATA
@@ -23,6 +24,7 @@ PERSONAL_DATA_SOURCES: Final[tuple[PersonalDataSource, ...]] = (
     HANDOFF_DATA,
     DRAFT_DATA,
     FEEDBACK_DATA,
+    INTENT_LABEL_DATA,
     CHAT_DATA,
     CONVERSATION_DATA,
     SIGN_IN_DATA,

@@ -148,8 +148,11 @@ async def list_conversation_turns(
     """List the turns of a conversation in their order, a page at a time."""
     state = server_state(request)
     opened = await open_conversation(state, conversation, who)
+    as_agent = "agent" in who.scopes
     async with use_answer_view(state, opened.collection, who, opened) as view:
-        return await _respond_with_turns(state, opened, who, view, after=after, limit=limit)
+        return await _respond_with_turns(
+            state, opened, who, view, after=after, limit=limit, as_agent=as_agent
+        )
 
 
 @router.post(
@@ -233,6 +236,7 @@ async def _respond_with_turns(  # noqa: PLR0913, one parameter a part of the pag
     *,
     after: int,
     limit: int,
+    as_agent: bool = False,
 ) -> Response:
     def read() -> tuple[list[JsonObject], int | None]:
         turns = state.conversations.list_turns(conversation.id, after=after, limit=limit + 1)
@@ -241,7 +245,10 @@ async def _respond_with_turns(  # noqa: PLR0913, one parameter a part of the pag
         if "agent" not in who.scopes or conversation.person == who.person:
             page = [turn for turn in page if turn.author != "note"]
         said = state.feedback.list_of_turns([turn.id for turn in page], who.person)
-        shown = [describe_turn(turn, view, said.get(turn.id)) for turn in page]
+        labels = None
+        if as_agent:
+            labels = state.intent_labels.list_of_turns([turn.id for turn in page])
+        shown = [describe_turn(turn, view, said.get(turn.id), labels) for turn in page]
         return shown, following
 
     shown, following = await run_in_thread(read)
