@@ -184,7 +184,7 @@ async def _pass_on(
         async def make() -> AnswerEvents:
             return stream_notice(await pass_question_on(state, context))
 
-        def repeat(note: JsonObject) -> AnswerEvents:
+        async def repeat(note: JsonObject) -> AnswerEvents:
             return stream_notice(replace(repeat_notice(context), id=note["id"]))
 
         return await _respond_with_stream(request, context, leases, form, make=make, repeat=repeat)
