@@ -169,6 +169,8 @@ def walk_conversations(walk):
     liked = {"answer": answer, "verdict": "up"}
     walk.send("POST /v1/feedback", liked, {"verdict": "down"})
     walk.send("POST /v1/conversations/{conversation}/share", b"", conversation=talk)
+    label = "POST /v1/turns/{turn}/intent"
+    walk.send(label, {"intent": "refund_status"}, {"intent": "out_of_scope"}, turn=answer)
     asked = {"conversation": talk, "text": "Help."}
     name = walk.send("POST /v1/handoffs", asked, {"text": "Soon."})["id"]
     for step, body, change in (
