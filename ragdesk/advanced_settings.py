@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 ADVANCED_TABLE: Final = "advanced"
-MOST_SHOWN: Final = 150  # settings shown; a test holds it, DECISIONS.md says how it may grow
+MOST_SHOWN: Final = 151  # settings shown; a test holds it, DECISIONS.md says how it may grow
 ADVANCED_NOTE: Final = (
     "Advanced settings are weights and constants that we fitted together, on measurements. With "
     "another value than the default, the figures that we publish for quality, speed and "

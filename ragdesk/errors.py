@@ -4,6 +4,7 @@
     ├── SettingsError        a setting is misspelt or out of range
     ├── HomeUnusable         the home folder cannot be read or written
     │   └── DatabaseUnavailable  the database that the settings name cannot be used
+    ├── HomeBusy             a restore wants a home that is in use, or the other way round
     ├── EncryptionKeyMissing a kept text was encrypted with a key that is not named
     ├── KeyRequired          an address other than loopback, and no key
     ├── CheckFailed          a check found something wrong
@@ -28,6 +29,7 @@
         ├── WrongHost        asked for under a name that is not ours
         ├── DiskFull         no room on the disk for what was sent
         ├── TooManyCollections  no further one may be made over HTTP
+        ├── OutcomeUnknown   the database failed in the middle of it
         └── Overloaded       no room now; come again
 
 The errors of the other rooms keep their names; ``error_status`` says what they mean here.
@@ -66,6 +68,10 @@ class HomeUnusable(RagdeskError):
 
 class DatabaseUnavailable(HomeUnusable):
     """The database that the settings name cannot be reached or used."""
+
+
+class HomeBusy(RagdeskError):
+    """A home is in use, so that nothing is restored into it; or it is being restored."""
 
 
 class EncryptionKeyMissing(RagdeskError):
@@ -147,10 +153,16 @@ class BadRequest(Refusal):
 
 
 class Unauthenticated(Refusal):
-    """No key, or none that is valid. Missing, garbage and revoked keys read the same."""
+    """No key, or none that is valid. Missing, garbage and revoked ones read the same.
+
+    So do a visitor's secret and token beside it.
+    """
 
     def __init__(self) -> None:
-        super().__init__("Send a valid key: Authorization: Bearer rd_…")
+        super().__init__(
+            "Send a valid key: Authorization: Bearer rd_… A website's page sends its own, rdp_…, "
+            "and a visitor's X-Visitor, which must be valid and not expired, too."
+        )
 
 
 class SignInFailed(Refusal):
@@ -244,6 +256,10 @@ class TooManyCollections(Refusal):
         )
 
 
+class OutcomeUnknown(Refusal):
+    """The database failed in the middle of it: it may have been done, or not."""
+
+
 class Overloaded(Refusal):
     """Every place is taken. Come again after ``Retry-After`` seconds."""
 
@@ -271,6 +287,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     SettingsError: ErrorStatus("settings", 500, 2),
     HomeUnusable: ErrorStatus("home_unusable", 503, 2),
     DatabaseUnavailable: ErrorStatus("database_unavailable", 503, 2),
+    HomeBusy: ErrorStatus("home_busy", 409, 75),
     EncryptionKeyMissing: ErrorStatus("encryption_key_missing", 503, 2),
     KeyRequired: ErrorStatus("key_required", 500, 2),
     CheckFailed: ErrorStatus("check_failed", 500, 1),
@@ -295,6 +312,7 @@ ERROR_STATUSES: dict[type[Exception], ErrorStatus] = {
     WrongHost: ErrorStatus("wrong_host", 421, 2),
     LongHeaders: ErrorStatus("headers_too_large", 431, 2),
     TooManyCollections: ErrorStatus("too_many_collections", 429, 2),
+    OutcomeUnknown: ErrorStatus("outcome_unknown", 503, 2),
     Overloaded: ErrorStatus("overloaded", 503, 2),
     DiskFull: ErrorStatus("disk_full", 507, 2),
     IndexNotFound: ErrorStatus("index_not_found", 404, 3),

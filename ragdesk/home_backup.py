@@ -27,6 +27,7 @@ from indexes.upkeep.restore import restore_backup
 from indexes.upkeep.tar_reader import TarReader
 from ragdesk.assemble import EXTRA_FILES, Workspace
 from ragdesk.errors import Invalid
+from ragdesk.home_lock import require_idle_collections
 from ragdesk.support.database import Database
 from ragdesk.support.database_dump import dump_database, load_database
 from ragdesk.support.migrations.migration import HEAD_REVISION
@@ -99,6 +100,7 @@ def restore_home_backup(
         facts, parts = _unpack(file, Path(folder))
         names = {name: COLLECTION_MEMBER.fullmatch(name) for name in parts}
         collections = {match[1]: parts[name] for name, match in names.items() if match}
+        require_idle_collections(map(workspace.collection_folder, collections))
         for name in collections:
             if generations.list_generations(workspace.collection_folder(name)) and not replace:
                 raise Invalid(

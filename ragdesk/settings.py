@@ -7,19 +7,16 @@ An option is named by its table and field everywhere inside (``retrieve.near``);
 an operator writes and sees may be another one (``advanced.retrieve.near``).
 """
 
-import contextlib
 import difflib
-import json
 import os
 import re
 import stat
 import sys
 import tomllib
-import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeGuard, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeGuard, TypeVar, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -52,6 +49,7 @@ from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.errors import SettingsError
+from ragdesk.setting_types import named_options, option_type, parse_variable
 from ragdesk.support.chat_channels.chat_options import ChatOptions
 from ragdesk.support.handoff.handoff_options import (
     ChatwootOptions,
@@ -312,7 +310,7 @@ def _variable_entries(environ: Mapping[str, str]) -> list[_WrittenSetting]:
             entries.append(
                 _WrittenSetting(
                     option=option,
-                    value=_parse_variable(value, _option_type(Settings, option)),
+                    value=parse_variable(variable, value, Settings, option),
                     origin=variable,
                     place=name,
                     new_place=f"{ENVIRONMENT_PREFIX}{new_name}",
@@ -377,31 +375,14 @@ def _put_value(values: dict[str, Any], option: str, value: Any) -> None:
 def _resolve_name(name: str) -> str:
     """Return the option that a setting's name means; an unknown one is refused."""
     option = option_name(name)
-    if option is None or _option_type(Settings, option) is None:
+    if option is None or option_type(Settings, option) is None:
         raise _unknown_setting(name)
     return option
 
 
-def _option_type(cls: type, option: str) -> Any:
-    """Find the type of an option by its dotted name; None for an unknown one."""
-    head, _, rest = option.partition(".")
-    hint = get_type_hints(cls).get(head)
-    if (named := _named_options(hint)) is not None:
-        hint, (_, _, rest) = named, rest.partition(".")
-    if is_dataclass(hint):
-        return _option_type(hint, rest) if isinstance(hint, type) and rest else None
-    return None if rest else hint
-
-
-def _named_options(hint: Any) -> type | None:
-    """Return the options of each table that an operator names: of ``Mapping[str, Options]``."""
-    _, options = get_args(hint) if get_origin(hint) is Mapping else (None, None)
-    return options if is_dataclass(options) and isinstance(options, type) else None
-
-
 def list_named_tables() -> Mapping[str, type]:
     """List the tables that an operator makes as many of as are needed: ``[lookups.NAME]``."""
-    hints = {part: _named_options(hint) for part, hint in get_type_hints(Settings).items()}
+    hints = {part: named_options(hint) for part, hint in get_type_hints(Settings).items()}
     return {part: options for part, options in hints.items() if options is not None}
 
 
@@ -432,19 +413,6 @@ def _unknown_setting(name: str) -> SettingsError:
     )
     hint = f"Did you mean {known[close[0]]!r}?" if close else "See them all: ragdesk settings"
     return SettingsError(f"Unknown setting {name!r}. {hint}")
-
-
-def _parse_variable(text: str, hint: Any) -> Any:
-    """Read a variable's text: lists are split at commas, a table is JSON, "" may be none."""
-    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    if text == "" and type(None) in options:
-        return None
-    if any(get_origin(option) in (tuple, list, frozenset, set) for option in options):
-        return [part.strip() for part in text.split(",") if part.strip()]
-    if any(get_origin(option) is Mapping for option in options):
-        with contextlib.suppress(ValueError):  # what is no JSON is refused as no table
-            return json.loads(text)
-    return text
 
 
 def validate_options(cls: type[T], values: Mapping[str, Any], origins: Mapping[str, str]) -> T:

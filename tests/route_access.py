@@ -43,6 +43,9 @@ ROUTE_ACCESS = {
     ("POST", "/v1/corrections"): "agent",
     ("POST", "/v1/tickets"): "edit",
     ("GET", "/v1/insight"): "agent",
+    ("GET", "/v1/intents"): "agent",
+    ("POST", "/v1/turns/{turn}/intent"): "agent",
+    ("DELETE", "/v1/turns/{turn}/intent"): "agent",
     # hand-offs
     ("GET", "/inbox"): "public",
     ("POST", "/v1/hooks/chatwoot"): "public",

@@ -232,6 +232,53 @@ def test_lists_from_the_environment_are_split_at_commas(tmp_path):
     assert loaded.settings.serve.allowed_hosts == ("desk.example.org", "desk")
 
 
+LOOKUP = """
+[lookups.order]
+url = "https://erp.example/{value}/{sub}"
+pattern = "ORD{digits:5}"
+answer = { en = "It is {status}." }
+"""
+
+
+@pytest.mark.parametrize("words", ["", " ", ",", " , "])
+@pytest.mark.parametrize(
+    "variable",
+    [
+        "RAGDESK_LOOKUPS__ORDER__COLLECTIONS",
+        "RAGDESK_SOURCES__WIKI__ROOTS",
+        "RAGDESK_HANDOFF__HOURS",
+        "RAGDESK_REDACTION__KINDS",
+    ],
+)
+def test_an_empty_variable_is_no_list_that_would_limit_nothing(tmp_path, variable, words):
+    with pytest.raises(SettingsError, match=f"{variable} is empty"):
+        read(tmp_path, LOOKUP + SOURCE, {variable: words})
+
+
+def test_an_empty_variable_is_an_empty_list_where_that_means_none(tmp_path):
+    tables = LOOKUP + SOURCE + CHANNEL
+    none = (
+        *("CHANNELS__HELP__GROUPS", "LOOKUPS__ORDER__PRIVATE_NETWORKS", "HANDOFF__RULES"),
+        *("SERVE__TRUSTED_PROXIES", "SERVE__ALLOWED_HOSTS", "GENERATE__URLS", "ALERTS__TO"),
+    )
+    environ = {"RAGDESK_SOURCES__WIKI__TOKEN": "t"}
+    read_ = read(tmp_path, tables, environ | {f"RAGDESK_{name}": "" for name in none}).settings
+    lists = (
+        *(read_.channels["help"].groups, read_.lookups["order"].private_networks),
+        *(read_.handoff.rules, read_.serve.trusted_proxies, read_.serve.allowed_hosts),
+        *(read_.generate.urls, read_.alerts.to),
+    )
+    assert lists == ((),) * 7
+    assert (
+        read(tmp_path, tables, environ).settings.lookups["order"].collections == ()
+    )  # all: not named
+
+
+def test_an_empty_file_list_of_collections_is_all_as_it_is_written_by_hand(tmp_path):
+    lookup = read(tmp_path, f"{LOOKUP}collections = []\n").settings.lookups["order"]
+    assert lookup.collections == ()
+
+
 def test_a_table_is_read_from_a_file_and_as_json_from_a_variable(tmp_path):
     inline = read(tmp_path, "[generate]\nchat_template_kwargs = { thinking = false }\n")
     table = read(tmp_path, "[generate.chat_template_kwargs]\nthinking = false\n")
@@ -309,6 +356,12 @@ def test_channels_are_as_many_as_an_operator_names_and_their_secrets_are_masked(
             read(tmp_path, wrong, {})
 
 
+CHANNEL = """
+[channels.help]
+kind = "slack"
+secret = "s"
+token = "t"
+"""
 SOURCE = """
 [sources.wiki]
 kind = "confluence"

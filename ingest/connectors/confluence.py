@@ -16,8 +16,11 @@ from ingest.connectors.json_values import find_facts, find_list, find_text
 from ingest.connectors.paced_client import PacedClient
 from ingest.connectors.page_html import make_page
 from ingest.connectors.remote_page import (
+    SHUT_NOTE,
+    SHUT_STATUSES,
     PageContent,
     PageGone,
+    PageShut,
     PageUnreadable,
     ReaderLayers,
     RemotePage,
@@ -206,6 +209,8 @@ class ConfluenceConnector:
         status, facts = self._ask(f"/api/v2/pages/{quote(page.id, safe='')}?body-format=storage")
         if status == _NOT_FOUND:
             raise PageGone(f"{page.id} is no more")
+        if status in SHUT_STATUSES:
+            raise PageShut(f"Confluence answered {status}; {SHUT_NOTE}")
         if status != _OK or "value" not in find_facts(facts, "body", "storage"):
             raise PageUnreadable(f"Confluence answered {status}, and no page")
         if find_text(facts, "version", "number") != page.version.partition(".")[0]:

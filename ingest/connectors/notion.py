@@ -20,9 +20,12 @@ from ingest.connectors.paced_client import PacedClient
 from ingest.connectors.page_html import make_page
 from ingest.connectors.remote_page import (
     PUBLIC,
+    SHUT_NOTE,
+    SHUT_STATUSES,
     UNKNOWN,
     PageContent,
     PageGone,
+    PageShut,
     PageUnreadable,
     RemotePage,
 )
@@ -147,6 +150,8 @@ class NotionConnector:
         status, facts = self._ask("GET", f"/v1/pages/{quote(identity, safe='')}")
         if status == _NOT_FOUND or (status == _OK and not _is_current(find_facts(facts))):
             raise PageGone(f"{identity} is no more")
+        if status in SHUT_STATUSES:
+            raise PageShut(f"Notion answered {status}; {SHUT_NOTE}")
         if status != _OK:
             raise PageUnreadable(f"Notion answered {status}, and no page")
         return find_facts(facts)

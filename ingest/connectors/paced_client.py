@@ -3,11 +3,11 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from ingest.errors import OutboundFailed, SourceUnreadable
 from ingest.outbound.outbound_client import OutboundClient, OutboundReply
+from ingest.outbound.retry_after import read_http_date, read_retry_after
 
 MOST_TRIES: Final = 5
 LONGEST_PAUSE: Final = 300.0  # seconds that one reply may make us wait
@@ -128,26 +128,3 @@ class PacedClient:
                 f"was fetched is kept; go on then: ragdesk ingest --source {self.name}"
             )
         return max(seconds, self._interval)
-
-
-def read_retry_after(text: str, now: Callable[[], float] = time.time) -> float | None:
-    """Read a Retry-After: seconds, or a date; None for anything else.
-
-    >>> read_retry_after("120"), read_retry_after("soon")
-    (120.0, None)
-    >>> read_retry_after("Thu, 01 Jan 1970 00:01:00 GMT", lambda: 50.0)
-    10.0
-    """
-    word = text.strip()
-    if word.isascii() and word.isdecimal():
-        return float(word[:9])
-    moment = read_http_date(word)
-    return None if moment is None else max(0.0, moment - now())
-
-
-def read_http_date(text: str) -> float | None:
-    """Read a date of HTTP as seconds since 1970; None for anything else."""
-    try:
-        return parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError, TypeError):
-        return None

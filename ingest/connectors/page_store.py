@@ -17,6 +17,7 @@ from typing import Self
 
 from indexes.errors import CollectionBusy
 from indexes.store import durability
+from indexes.store.access_log import NOBODY_GROUPS
 from indexes.store.paths import join_stored
 from ingest.connectors.remote_page import PageContent, RemotePage
 from ingest.errors import SourceUnreadable
@@ -46,6 +47,11 @@ class StoredPage:
     stamp: str
     groups: frozenset[str]
     file: Path
+
+    @property
+    def is_shut(self) -> bool:
+        """Tell whether it is for administrators until it was fetched anew."""
+        return self.groups == NOBODY_GROUPS and not self.version and not self.stamp
 
 
 class PageStore:
@@ -94,6 +100,13 @@ class PageStore:
         """Note who may see a page from now on."""
         facts = json.dumps(sorted(groups))
         self._table.execute("UPDATE pages SET groups = ? WHERE id = ?", (facts, stored.id))
+
+    def shut_page(self, stored: StoredPage) -> None:
+        """Keep a page for administrators alone, until it is fetched anew."""
+        facts = json.dumps(sorted(NOBODY_GROUPS))
+        self._table.execute(
+            "UPDATE pages SET groups = ?, version = '', stamp = '' WHERE id = ?", (facts, stored.id)
+        )
 
     def _put_row(self, page: RemotePage, stamp: str, groups: frozenset[str], file: str) -> None:
         facts = json.dumps(sorted(groups))

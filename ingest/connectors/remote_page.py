@@ -13,6 +13,9 @@ PUBLIC = "public"  # a name for everybody, signed in there or not
 WORKSPACE = "workspace"  # for everybody who has an account there
 UNKNOWN = "unknown"  # where the other system tells nobody who may see a page
 
+SHUT_STATUSES = frozenset({401, 403, 407, 451})
+SHUT_NOTE = "until it is read again, only administrators see what is kept of it"
+
 
 class PageGone(Unreadable):
     """A page that was listed is no more."""
@@ -20,6 +23,10 @@ class PageGone(Unreadable):
 
 class PageUnreadable(Unreadable):
     """A page that cannot be had now, or not in a form that is read here."""
+
+
+class PageShut(PageUnreadable):
+    """A page that is there and that we may not read any more: nobody knows who may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +66,7 @@ class Connector(Protocol):
     def fetch_page(self, page: RemotePage, stamp: str) -> PageContent | None:
         """Fetch a page; None where it is as it was when it got its stamp.
 
-        Raises PageGone, PageUnreadable, OutboundError.
+        Raises PageGone, PageShut, PageUnreadable, OutboundError.
         """
         ...
 

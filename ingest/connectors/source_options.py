@@ -40,7 +40,7 @@ class RemoteSourceOptions:
     hosts: tuple[str, ...] = ()
     user: str = ""
     token: str = field(default="", metadata={"secret": True}, repr=False)
-    roots: tuple[str, ...] = ()
+    roots: tuple[str, ...] = field(default=(), metadata={"narrows": True})
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     private_networks: tuple[str, ...] = ()
     ca_file: str = ""

@@ -8,7 +8,7 @@ from typing import Final
 from indexes.chunk import is_web_address
 from ingest.connectors.page_store import PageStore, StoredPage
 from ingest.connectors.reader_groups import map_readers
-from ingest.connectors.remote_page import Connector, PageGone, RemotePage
+from ingest.connectors.remote_page import Connector, PageGone, PageShut, RemotePage
 from ingest.document import Skipped
 from ingest.errors import OutboundError, SourceUnreadable, Unreadable
 from ingest.progress import JobProgress, ProgressCallback, ignore_progress
@@ -25,7 +25,7 @@ class SyncReport:
     """What a look at a source did.
 
     failures: new pages that could not be had. stale: pages whose former version stays, as the one
-    of now could not be had.
+    of now could not be had; for administrators alone where it may not be read any more.
     """
 
     name: str
@@ -59,7 +59,7 @@ class SourceSync:
         pages = self._list_pages()
         stored = self.store.read_pages()
         for page in pages.values():  # before anything else: somebody may have been shut out
-            if former := stored.get(page.id):
+            if (former := stored.get(page.id)) and not former.is_shut:
                 self.store.note_groups(former, self._map_groups(page))
         gone = [one for one in stored if one not in pages and self._is_gone(one)]
         failures: list[Skipped] = []
@@ -75,6 +75,8 @@ class SourceSync:
             except PageGone:
                 gone += [page.id] if page.id in stored else []
             except (Unreadable, OutboundError) as error:
+                if isinstance(error, PageShut) and page.id in stored:
+                    self.store.shut_page(stored[page.id])
                 uri = make_remote_uri(self.name, page.path)
                 missed = stale if page.id in stored else failures
                 missed.append(Skipped(uri=uri, reason=str(error)))

@@ -11,8 +11,11 @@ from urllib.parse import unquote, urlsplit
 from ingest.connectors.paced_client import PacedClient
 from ingest.connectors.remote_page import (
     PUBLIC,
+    SHUT_NOTE,
+    SHUT_STATUSES,
     PageContent,
     PageGone,
+    PageShut,
     PageUnreadable,
     RemotePage,
 )
@@ -161,17 +164,22 @@ class WebsiteConnector:
         known = json.loads(stamp) if stamp else {}
         conditions = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
         headers = {conditions[name]: value for name, value in known.items()}
-        reply = self._client.get(page.id, headers)
+        try:
+            reply = self._client.send("GET", page.id, headers, accepts_401=True)
+        except AddressRefused as error:  # as of a page that sends to a sign-in elsewhere
+            raise PageShut(f"{error} So {SHUT_NOTE}") from error
         if reply.status == _NOT_MODIFIED and known:
             return None
         if reply.status in _GONE:
             raise PageGone(f"{page.id} is no more")
+        if reply.status in SHUT_STATUSES:
+            raise PageShut(f"the website answered {reply.status}; {SHUT_NOTE}")
         if not reply.is_ok:
             raise PageUnreadable(f"the website answered {reply.status}")
         if reply.url != page.id and not self._is_wanted(reply.url):
-            raise PageUnreadable("it redirects to a page that is not below the roots")
+            raise PageShut(f"it redirects to a page that is not below the roots; {SHUT_NOTE}")
         if reply.url != page.id and not self._may_read(reply.url):
-            raise PageUnreadable("it redirects to a page that robots.txt keeps from us")
+            raise PageShut(f"it redirects to a page that robots.txt keeps from us; {SHUT_NOTE}")
         kind, _, parameters = reply.headers.get("content-type", "").partition(";")
         ending = _ENDINGS.get(kind.strip().lower())
         if ending is None:

@@ -37,8 +37,9 @@ from ragdesk.cli.ingest_sources import (
 )
 from ragdesk.collection_embedders import EmbedderChoice
 from ragdesk.embedding_effort import UNMEASURED_RATE, format_duration, format_effort
-from ragdesk.errors import SettingsError, describe_error
+from ragdesk.errors import HomeBusy, SettingsError, describe_error
 from ragdesk.file_handles import raise_handle_limit
+from ragdesk.home_lock import use_home
 from ragdesk.sample_company import SAMPLE_FOLDER, has_sample, is_demo
 from ragdesk.settings import load_settings
 
@@ -201,7 +202,11 @@ class IngestRun:
     fetched: FetchedSources | None = None
 
     def run(self, paths: Sequence[Path], **options: Any) -> None:
-        """Run one job, and report it."""
+        """Run one job, and report it. Raises HomeBusy while a backup is restored."""
+        with use_home(self.workspace.home):
+            self._run_job(paths, **options)
+
+    def _run_job(self, paths: Sequence[Path], **options: Any) -> None:
         choice = self._choose_embedder()
         job = self.workspace.make_job(self.collection, choice=choice, on=self.where)
 
@@ -367,7 +372,7 @@ def _run_on_changes(
     def run_once() -> bool:
         try:
             run()
-        except CollectionBusy:
+        except (CollectionBusy, HomeBusy):
             return False
         except IngestError as error:
             errors.print(f"ragdesk: {error}")

@@ -1,18 +1,35 @@
 """``ragdesk insight train``: train a home's own intents, and say how well they are told apart."""
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from indexes.embedding.embedder import Embedder
+from indexes.text.redaction.personal_span import PERSONAL_KINDS
+from indexes.text.redaction.redaction import redact_text
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options
-from ragdesk.errors import CheckFailed
-from ragdesk.settings import load_settings
+from ragdesk.errors import CheckFailed, SettingsError
+from ragdesk.settings import LoadedSettings, load_settings
+from ragdesk.support.encryption import TextCipher, read_encryption_keys
+from ragdesk.support.key_store import open_home_database
+from ragdesk.support.sign_in.audit_log import COMMAND_LINE, record_audit
 
 if TYPE_CHECKING:
+    from ragdesk.support.insight.conversation_training import ConversationTraining
     from ragdesk.support.insight.intent_training import HeldOutAccuracy, IntentTraining
+    from ragdesk.support.insight.intents import LabelledText
+
+EXAMPLES_PATH: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
+TRAINING_OFF: Final = (
+    "Training on conversations is off. To allow it, set train_on_conversations = true under "
+    "[learning] (or RAGDESK_LEARNING__TRAIN_ON_CONVERSATIONS=true). It learns from the questions "
+    "that agents and editors labelled, without their personal data."
+)
 
 INSIGHT_EXAMPLES = """
 \b
@@ -21,29 +38,50 @@ Examples:
       the columns text and label; one label an intent, 20 examples of each or more
   ragdesk insight train intents.jsonl --json
       {"text": "Where do I park?", "label": "parking"} a line; a blank label is out of scope
+  ragdesk insight train --from-conversations
+      what agents and editors said of questions in the inbox, where the settings allow it
 """
 
 
 @click.command("train", epilog=INSIGHT_EXAMPLES)
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", required=False, type=EXAMPLES_PATH)
+@click.option(
+    "--from-conversations",
+    "on_turns",
+    is_flag=True,
+    help="Learn from questions that agents and editors labelled [learning.train_on_conversations].",
+)
 @shared_options.json_option
 @click.pass_obj
-def command(call: shared_options.CliCall, /, *, file: Path, as_json: bool) -> None:
+def command(
+    call: shared_options.CliCall, /, *, file: Path | None, on_turns: bool, as_json: bool
+) -> None:
     """Train your own intents on labelled questions, and use them in place of the packaged ones.
 
     A fifth of the examples is held out and decides: intents that you trained before are replaced
     only where the new ones do no worse on it. Examples labelled out_of_scope, or not at all, teach
     what belongs to none. The intents are kept in the home, for the embedder of the settings.
+
+    From conversations, personal data is taken out of every question first, the packaged intents
+    have to be matched too, and the turns that were used are listed beside the classifier.
     """
     from ragdesk.support.insight import intent_training  # noqa: PLC0415 - numbers: not for --help
 
+    if file is None and not on_turns:
+        raise click.UsageError("Name a file of examples, or --from-conversations, or both.")
     loaded = load_settings(home=call.home, config=call.config)
-    texts = intent_training.read_intent_file(file)
+    if on_turns and not loaded.settings.learning.train_on_conversations:
+        raise SettingsError(TRAINING_OFF)
+    texts = intent_training.read_intent_file(file) if file else []
     embedder = Workspace(loaded.home, loaded.settings).embedders.open_configured()
-    result = intent_training.train_intents(loaded.home, texts, embedder)
+    learnt = _train_on_turns(loaded, texts, embedder) if on_turns else None
+    result = learnt.training if learnt else None
+    if result is None:
+        result = intent_training.train_intents(loaded.home, texts, embedder)
     if as_json:
-        shared_options.print_json({**asdict(result), "file": str(result.file)})
+        shared_options.print_json(_describe_training(result, learnt))
     else:
+        _print_turns(learnt)
         _print_report(result)
     if not result.kept:
         call.json = False  # the one document was written above
@@ -51,6 +89,59 @@ def command(call: shared_options.CliCall, /, *, file: Path, as_json: bool) -> No
             f"The new intents do worse on the held-out examples: {result.file} stays as it was. "
             "Add examples of the intents that are confused, or remove the file to begin anew."
         )
+
+
+def _train_on_turns(
+    loaded: LoadedSettings, texts: "Sequence[LabelledText]", embedder: Embedder
+) -> "ConversationTraining":
+    """Train on the labelled turns of a home beside some texts, and note that in the audit log."""
+    from ragdesk.support.insight import conversation_training  # noqa: PLC0415 - numbers
+    from ragdesk.support.insight.intent_labels import IntentLabelStore  # noqa: PLC0415 - numbers
+
+    settings = loaded.settings
+    # Whatever the settings keep as it is: nothing is learnt with personal data in it.
+    redaction = replace(settings.redaction, enabled=True, kinds=PERSONAL_KINDS)
+    cipher = TextCipher(read_encryption_keys(settings.support.encryption_key))
+    with closing(open_home_database(loaded.home, settings.support.database)) as database:
+        learnt = conversation_training.train_on_conversations(
+            loaded.home,
+            IntentLabelStore(database, cipher).iter_labelled_turns(),
+            lambda text: redact_text(text, redaction).text,
+            embedder,
+            file_examples=texts,
+        )
+        count = f"{sum(learnt.intents.values())} turns"
+        outcome = "done" if learnt.training.kept else "refused"
+        record_audit(database, COMMAND_LINE, "intent.train", count, outcome)
+    return learnt
+
+
+def _describe_training(
+    result: "IntentTraining", learnt: "ConversationTraining | None"
+) -> dict[str, Any]:
+    """Return a training as JSON values."""
+    shown = {**asdict(result), "file": str(result.file), "conversations": None}
+    if learnt is not None:
+        shown["conversations"] = {
+            "questions": sum(learnt.intents.values()),
+            "intents": dict(learnt.intents),
+            "left_out": dict(learnt.left_out),
+            "turns": str(learnt.turns) if learnt.turns else None,
+        }
+    return shown
+
+
+def _print_turns(learnt: "ConversationTraining | None") -> None:
+    if learnt is None:
+        return
+    click.echo(f"Used {sum(learnt.intents.values())} labelled questions, without personal data:")
+    for intent, count in learnt.intents.items():
+        click.echo(f"  {count:4}  {intent}")
+    if learnt.left_out:
+        names = ", ".join(f"{intent} ({count})" for intent, count in learnt.left_out.items())
+        click.echo(f"Left out, as there are too few of them: {names}")
+    if learnt.turns:
+        click.echo(f"Their turns are listed in {learnt.turns}.")
 
 
 def _print_report(result: "IntentTraining") -> None:

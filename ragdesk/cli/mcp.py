@@ -14,6 +14,7 @@ from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options
 from ragdesk.errors import Unauthenticated
 from ragdesk.file_handles import raise_handle_limit
+from ragdesk.home_lock import use_home
 from ragdesk.settings import load_settings
 from ragdesk.support.access import LOCAL_PRINCIPAL, authorize
 from ragdesk.support.key_store import KeyStore, open_home_database
@@ -71,7 +72,8 @@ def command(
     loaded = load_settings(home=call.home, config=call.config)
     logs.start_logging(log)
     raise_handle_limit()
-    with closing(open_home_database(loaded.home, loaded.settings.support.database)) as database:
+    address = loaded.settings.support.database
+    with use_home(loaded.home), closing(open_home_database(loaded.home, address)) as database:
         keys = KeyStore(loaded.home, database)
         app = api.build_app(Workspace(loaded.home, loaded.settings), keys, upkeep=False)
         identity = _identify(app, key)

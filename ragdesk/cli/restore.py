@@ -1,5 +1,6 @@
 """``ragdesk restore``: a home and its database as a backup holds them."""
 
+import time
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,7 @@ import click
 from ragdesk.cli import shared_options
 from ragdesk.cli.call_workspace import load_workspace
 from ragdesk.home_backup import restore_home_backup
+from ragdesk.home_lock import require_silence, take_home
 from ragdesk.support.key_store import open_home_database
 from ragdesk.support.sign_in.audit_log import COMMAND_LINE, record_audit
 
@@ -27,12 +29,19 @@ Examples:
 def command(call: shared_options.CliCall, *, file: Path, replace: bool, as_json: bool) -> None:
     """Restore what ragdesk backup wrote into FILE. Stop the servers of this home first.
 
+    While one runs, or an ingest, nothing is restored: exit code 75. With PostgreSQL a server that
+    was killed is waited for, 15 seconds at most.
+
     Every sum is checked before. The database may be of another kind than the one that was backed
     up: so a desk moves from SQLite to PostgreSQL.
     """
     workspace = load_workspace(call)
     address = workspace.settings.support.database
-    with closing(open_home_database(workspace.home, address)) as database:
+    with (
+        take_home(workspace.home),
+        closing(open_home_database(workspace.home, address)) as database,
+    ):
+        require_silence(database, time.sleep)
         restored = restore_home_backup(workspace, database, file, replace=replace)
         record_audit(database, COMMAND_LINE, "backup.restore", str(file))
     if as_json:

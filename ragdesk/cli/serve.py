@@ -8,6 +8,7 @@ from ragdesk import logs
 from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options
 from ragdesk.file_handles import raise_handle_limit
+from ragdesk.home_lock import use_home
 from ragdesk.settings import load_settings
 from ragdesk.support.key_store import KeyStore, open_home_database
 from ragdesk.web import api, server
@@ -36,7 +37,8 @@ def command(call: shared_options.CliCall, *, host: str | None, port: int | None,
     options = loaded.settings.serve
     logs.start_logging(log)
     raise_handle_limit()
-    with closing(open_home_database(loaded.home, loaded.settings.support.database)) as database:
+    address = loaded.settings.support.database
+    with use_home(loaded.home), closing(open_home_database(loaded.home, address)) as database:
         keys = KeyStore(loaded.home, database)
         server.check_listen_address(options, keys)
         workspace = Workspace(loaded.home, loaded.settings)

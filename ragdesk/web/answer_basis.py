@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -10,6 +10,11 @@ from typing import Any
 from indexes.chunk import SearchFilter
 from ragdesk.assemble import OpenCollection
 from ragdesk.support.access import Principal
+
+
+def make_answer_basis(opened: OpenCollection, who: Principal) -> Hashable:
+    """Return what an answer of this process depends on: open collection, access table, asker."""
+    return (opened.opening_id, opened.index.make_mask(SearchFilter()).now, who)
 
 
 def describe_basis(opened: OpenCollection, who: Principal) -> str:

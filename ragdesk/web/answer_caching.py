@@ -48,6 +48,7 @@ from ragdesk.support.conversations.conversation import (
     ConversationTurn,
     make_row_id,
 )
+from ragdesk.support.erasure_count import read_erasures
 from ragdesk.web.server_state import ServerState
 
 WATCH_SECONDS: Final = 2.0  # between two looks for dislikes that other servers took
@@ -210,6 +211,27 @@ async def watch_dislikes(state: ServerState) -> None:
                 drop_disliked(state, turn)
             if not state.database.is_shared:
                 return  # no other server takes any
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+async def watch_erasures(state: ServerState) -> None:
+    """Drop all answers once a person was erased, by another server or on the command line.
+
+    Whose words an answer holds beside its asker's, nobody can tell; erasures are rare.
+    """
+    if state.answer_cache is None:
+        return
+    known: tuple[int, int] | None = None
+    while True:
+        try:
+            counted = await run_in_thread(read_erasures, state.database)
+        except HomeUnusable as error:
+            fields = {"reason": str(error), "repeats": "cache"}
+            log.warning("erasures cannot be read", extra=fields)
+        else:
+            if known is not None and counted != known:
+                state.answer_cache.clear()
+            known = counted
         await asyncio.sleep(WATCH_SECONDS)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Hashable
 from dataclasses import replace
 from functools import partial
 from typing import Annotated
@@ -11,9 +10,10 @@ from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import (
     Answer,
+    JsonObject,
+    Outcome,
     Question,
     SearchResult,
     rank_passages,
@@ -24,17 +24,18 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
-from ragdesk.web.answer_basis import describe_basis
+from ragdesk.web.answer_basis import describe_basis, make_answer_basis
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.event_schemas import ANSWER_EVENTS, describe_event_stream
-from ragdesk.web.handoff_answers import stream_notice
+from ragdesk.web.handoff_answers import mark_handed_over, stream_notice
 from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases, RequestLeases
 from ragdesk.web.question_answering import (
     QuestionContext,
     answer_question,
     check_question_length,
+    count_written_answer,
     make_question,
     open_question_context,
     pass_question_on,
@@ -43,6 +44,14 @@ from ragdesk.web.question_answering import (
 )
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import ServerState, server_state
+from ragdesk.web.stream_retries import (
+    AnswerEvents,
+    MakeEvents,
+    RepeatEvents,
+    note_answer,
+    open_events_once,
+    replace_answer,
+)
 
 router = APIRouter(route_class=StrictRoute, tags=["answers"])
 Asker = Annotated[Principal, Depends(require_scope("ask"))]
@@ -73,52 +82,96 @@ async def respond_to_ask(
 ) -> Response:
     """Answer a question in the shape that its route asks for, whole or streamed."""
     state = server_state(request)
-    context = await open_question_context(state, who, ask)
+    context = await open_question_context(state, who, ask, request.state.identity)
     if context.handoff is not None:
         return await _pass_on(context, request, leases, form)
     opened = await leases.lease_collection(context.collection)
-    question = await make_question(state, context, opened, request.state.identity)
+    question = await make_question(state, context, opened)
     if ask.stream:
-        events = stream_answer(state, context, opened, question)
-        return await stream.respond_with_events(
-            request, leases, events, state.metrics.record_answer, form
-        )
+
+        async def make() -> AnswerEvents:
+            return await stream_answer(state, context, opened, question)
+
+        async def repeat(note: JsonObject) -> AnswerEvents:
+            await count_written_answer(state, context)
+            stand_in = partial(_stand_for, state, note)
+            return replace_answer(opened.desk.stream(question), stand_in)
+
+        return await _respond_with_stream(request, context, leases, form, make=make, repeat=repeat)
+    return await _respond_whole(request, context, opened, question, form)
+
+
+async def _respond_with_stream(  # noqa: PLR0913, one parameter a part of the response
+    request: Request,
+    context: QuestionContext,
+    leases: RequestLeases,
+    form: stream.AnswerForm,
+    *,
+    make: MakeEvents,
+    repeat: RepeatEvents,
+) -> Response:
+    """Send an answer event by event, once an ``Idempotency-Key``; a retry is counted nowhere."""
+    events, is_first = await open_events_once(request, context.who, leases, make, repeat)
+    record = server_state(request).metrics.record_answer
+
+    def count(answer: Answer) -> None:
+        if is_first:
+            record(answer)
+
+    return await stream.respond_with_events(request, leases, events, count, form)
+
+
+async def _respond_whole(
+    request: Request,
+    context: QuestionContext,
+    opened: OpenCollection,
+    question: Question,
+    form: stream.AnswerForm,
+) -> Response:
+    """Answer a question all at once, and once an ``Idempotency-Key``."""
+    state, who = server_state(request), context.who
 
     async def build_response() -> Response:
         # A lease of its own: it may outlast its request, for others that wait for the same answer.
-        async with state.open_collections.use_collection(context.collection) as opened:
+        async with state.open_collections.use_collection(context.collection) as current:
             result = await answer_question(
-                state, context, opened, question, partial(cancel_on_disconnect, request)
+                state, context, current, question, partial(cancel_on_disconnect, request)
             )
         state.metrics.record_answer(result)
         return JSONResponse(form.write_answer(result))
 
-    if question.lookups:  # how things stand now: no answer of before is given again
-        return await build_response()
-
     async def build_again(former: bytes) -> Response:
         """Answer as of now under the id of before: the turn of that is kept already."""
-        async with state.open_collections.use_collection(context.collection) as opened:
-            result = await cancel_on_disconnect(request, opened.desk.ask(question))
-        return _repeat_answer(result, former, form)
+        async with state.open_collections.use_collection(context.collection) as current:
+            await count_written_answer(state, context)
+            result = await cancel_on_disconnect(request, current.desk.ask(question))
+        again = _stand_for(state, note_answer(json.loads(former)), result)
+        return JSONResponse(form.write_answer(again))
 
     digest = hashlib.sha256(await request.body()).digest()
+    if question.lookups:  # how things stand now: no words of before are given again
+        return await state.idempotency.get_or_show(
+            request, who, digest, build_response, build_again, pick_note=note_answer
+        )
     return await state.idempotency.get_or_make(
         request,
         who,
         digest,
         build_response,
-        basis=_answer_basis(opened, who),
-        shared_basis=describe_basis(opened, who),
+        basis=make_answer_basis(opened, who),
+        shared_basis=partial(describe_basis, opened, who),
         remake=build_again,
     )
 
 
-def _repeat_answer(answer: Answer, former: bytes, form: stream.AnswerForm) -> Response:
-    """Send an answer under the id of the one that it stands for now, in the same shape."""
-    body = json.loads(former)
-    again = replace(answer, id=body.get("ragdesk", body)["id"])
-    return JSONResponse(form.write_answer(again))
+def _stand_for(state: ServerState, note: JsonObject, answer: Answer) -> Answer:
+    """Return an answer under the id of the first one, for which it stands now.
+
+    Where that one called a person, so it says: nobody is called again.
+    """
+    again = replace(answer, id=note["id"])
+    is_handed_over = note["outcome"] == Outcome.HANDED_OVER
+    return mark_handed_over(state.support.handoffs, again) if is_handed_over else again
 
 
 async def _pass_on(
@@ -127,10 +180,14 @@ async def _pass_on(
     """Give a question to the person who has the conversation."""
     state = server_state(request)
     if context.ask.stream:
-        events = stream_notice(await pass_question_on(state, context))
-        return await stream.respond_with_events(
-            request, leases, events, state.metrics.record_answer, form
-        )
+
+        async def make() -> AnswerEvents:
+            return stream_notice(await pass_question_on(state, context))
+
+        async def repeat(note: JsonObject) -> AnswerEvents:
+            return stream_notice(replace(repeat_notice(context), id=note["id"]))
+
+        return await _respond_with_stream(request, context, leases, form, make=make, repeat=repeat)
 
     async def build_response() -> Response:
         notice = await pass_question_on(state, context)
@@ -138,7 +195,8 @@ async def _pass_on(
         return JSONResponse(form.write_answer(notice))
 
     async def build_again(former: bytes) -> Response:
-        return _repeat_answer(repeat_notice(context), former, form)
+        again = replace(repeat_notice(context), id=note_answer(json.loads(former))["id"])
+        return JSONResponse(form.write_answer(again))
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
@@ -168,8 +226,8 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
         who,
         digest,
         build_response,
-        basis=_answer_basis(opened, who),
-        shared_basis=describe_basis(opened, who),
+        basis=make_answer_basis(opened, who),
+        shared_basis=partial(describe_basis, opened, who),
     )
 
 
@@ -189,8 +247,3 @@ async def search_passages(state: ServerState, who: Principal, ask: schemas.Searc
         passages=rank_passages(passages),
         degraded_reason=degraded_reason,
     )
-
-
-def _answer_basis(opened: OpenCollection, who: Principal) -> Hashable:
-    """Return what an answer depends on: open collection, access table, asker."""
-    return (opened.opening_id, opened.index.make_mask(SearchFilter()).now, who)

@@ -44,6 +44,7 @@ from ragdesk.web import (
     handoffs,
     health_routes,
     insight,
+    intent_routes,
     job_routes,
     key_routes,
     learning,
@@ -105,6 +106,7 @@ ROUTERS = (
     handoff_hooks.router,
     handoffs.router,
     insight.router,
+    intent_routes.router,
     learning.router,
     person_routes.router,
     oidc_routes.router,
@@ -245,7 +247,11 @@ def _start_background(ending: contextlib.AsyncExitStack, app: FastAPI, *, upkeep
         ChatStore(state.database, state.support.cipher),
         app.state.tracer,
     )
-    jobs = [state.open_collections.watch(), answer_caching.watch_dislikes(state)]
+    jobs = [
+        state.open_collections.watch(),
+        answer_caching.watch_dislikes(state),
+        answer_caching.watch_erasures(state),
+    ]
     if upkeep:
         state.support.start()
         days = state.workspace.settings.sign_in.audit_days

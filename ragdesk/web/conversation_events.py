@@ -139,9 +139,13 @@ async def _read_fresh(
         return []
     async with use_answer_view(state, conversation.collection, who, conversation) as view:
         is_agent = "agent" in who.scopes and conversation.person != who.person
+        labels = None
+        if "agent" in who.scopes:
+            names = [turn.id for turn in turns]
+            labels = await run_in_thread(state.intent_labels.list_of_turns, names)
 
         def show(turn: ConversationTurn) -> JsonObject:
-            return describe_turn(turn, view, None)
+            return describe_turn(turn, view, None, labels)
 
         return [
             (turn.number, await run_in_thread(show, turn))

@@ -52,6 +52,15 @@ class FeedbackOut(BaseModel):
     created: int
 
 
+class TurnIntentOut(BaseModel):
+    """What a question is about."""
+
+    recognised: str | None = Field(description="By the desk; null where no intent fits it.")
+    label: str | None = Field(
+        description="As an agent or editor says; `out_of_scope`: none fits. Null: nobody said."
+    )
+
+
 class TurnOut(BaseModel):
     """A turn. Of an answer, ``answer`` has what ``POST /v1/answers`` gave but its passages."""
 
@@ -69,6 +78,9 @@ class TurnOut(BaseModel):
     hidden: bool = Field(description="Whether there is an answer that this key may not see today.")
     created: int = Field(description="Unix time in milliseconds.")
     feedback: FeedbackOut | None = Field(description="What this asker thinks of it.")
+    intent: TurnIntentOut | None = Field(
+        description="What the question is about, for agents; null for others, and of replies."
+    )
 
 
 class TurnsOut(BaseModel):

@@ -1,5 +1,7 @@
 """Conversations, their turns and judgements of them as they are sent to somebody."""
 
+from collections.abc import Mapping
+
 from ragdesk.answering.answer import JsonObject
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn, Feedback
@@ -25,11 +27,25 @@ def describe_feedback(feedback: Feedback) -> JsonObject:
     }
 
 
+def describe_intent(turn: ConversationTurn, label: str | None) -> JsonObject:
+    """Return what a question is about: as it was recognised, and as somebody of the house says."""
+    return {"recognised": turn.intent, "label": label}
+
+
 def describe_turn(
-    turn: ConversationTurn, view: AnswerView, feedback: Feedback | None
+    turn: ConversationTurn,
+    view: AnswerView,
+    feedback: Feedback | None,
+    labels: Mapping[str, str] | None = None,
 ) -> JsonObject:
-    """Return a turn as its reader may see it. Blocks."""
+    """Return a turn as its reader may see it. Blocks.
+
+    labels: of intents, by turn; None for who is told of none.
+    """
     answer = view.show(turn)
+    intent = None
+    if labels is not None and turn.author == "customer" and turn.question is not None:
+        intent = describe_intent(turn, labels.get(turn.id))
     return {
         "id": turn.id,
         "number": turn.number,
@@ -39,4 +55,5 @@ def describe_turn(
         "hidden": answer is None and turn.answer is not None,
         "created": turn.created,
         "feedback": None if feedback is None else describe_feedback(feedback),
+        "intent": intent,
     }

@@ -148,11 +148,18 @@ async def list_conversation_turns(
     """List the turns of a conversation in their order, a page at a time."""
     state = server_state(request)
     opened = await open_conversation(state, conversation, who)
+    as_agent = "agent" in who.scopes
     async with use_answer_view(state, opened.collection, who, opened) as view:
-        return await _respond_with_turns(state, opened, who, view, after=after, limit=limit)
+        return await _respond_with_turns(
+            state, opened, who, view, after=after, limit=limit, as_agent=as_agent
+        )
 
 
-@router.post("/v1/conversations/{conversation}/share", response_model=shapes.ShareOut)
+@router.post(
+    "/v1/conversations/{conversation}/share",
+    response_model=shapes.ShareOut,
+    dependencies=IDEMPOTENT,
+)
 async def share_conversation(conversation: str, request: Request, who: Speaker) -> Response:
     """Make the token by which others of the house open a conversation; the former one ends.
 
@@ -161,9 +168,14 @@ async def share_conversation(conversation: str, request: Request, who: Speaker) 
     state = server_state(request)
     opened = await open_conversation(state, conversation, who, as_owner=True)
     _refuse_visitors(who)
-    token = await run_in_thread(state.conversations.share, opened.id)
-    await audit_request(request, who, "conversation.share", opened.id)
-    return JSONResponse({"token": token})
+
+    async def share() -> Response:
+        token = await run_in_thread(state.conversations.share, opened.id)
+        await audit_request(request, who, "conversation.share", opened.id)
+        return JSONResponse({"token": token})
+
+    digest = hashlib.sha256(await request.body()).digest()
+    return await state.idempotency.get_or_make(request, who, digest, share, is_secret=True)
 
 
 @router.delete("/v1/conversations/{conversation}/share", status_code=204)
@@ -224,6 +236,7 @@ async def _respond_with_turns(  # noqa: PLR0913, one parameter a part of the pag
     *,
     after: int,
     limit: int,
+    as_agent: bool = False,
 ) -> Response:
     def read() -> tuple[list[JsonObject], int | None]:
         turns = state.conversations.list_turns(conversation.id, after=after, limit=limit + 1)
@@ -232,7 +245,10 @@ async def _respond_with_turns(  # noqa: PLR0913, one parameter a part of the pag
         if "agent" not in who.scopes or conversation.person == who.person:
             page = [turn for turn in page if turn.author != "note"]
         said = state.feedback.list_of_turns([turn.id for turn in page], who.person)
-        shown = [describe_turn(turn, view, said.get(turn.id)) for turn in page]
+        labels = None
+        if as_agent:
+            labels = state.intent_labels.list_of_turns([turn.id for turn in page])
+        shown = [describe_turn(turn, view, said.get(turn.id), labels) for turn in page]
         return shown, following
 
     shown, following = await run_in_thread(read)

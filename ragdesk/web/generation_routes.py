@@ -29,6 +29,7 @@ from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_list import name_source
 from ragdesk.web.event_schemas import EVENT_MEDIA_TYPE, VERIFY_EVENTS, describe_event_stream
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.open_collections import COLLECTION_NAME
 from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
@@ -210,6 +211,7 @@ async def _iter_verify_events(
     "/v1/collections/{collection}/rollback",
     response_model=admin_schemas.RolledBackOut,
     responses=name_problems(409),
+    dependencies=IDEMPOTENT,
 )
 async def roll_back_collection(
     collection: str, ask: admin_schemas.RollbackIn, request: Request, who: GenerationKeeper
@@ -222,14 +224,19 @@ async def roll_back_collection(
     folder = _find_folder(state, collection)
     if ask.confirm != collection:
         raise Invalid(f"To roll {collection!r} back, send its name as confirm too.")
-    state.open_collections.volume.check()
-    target = ask.to or await run_in_thread(history.find_previous_generation, folder)
-    if target is None:
-        raise Invalid("No generation stands before this one. Name one: to.")
-    try:
-        number = await asyncio.to_thread(rollback.roll_back, folder, target)
-    except IndexNotFound as error:
-        raise NotFound(f"Generation {target} is not kept.") from error
-    await asyncio.to_thread(state.open_collections.refresh, collection)
-    await audit_request(request, who, "generation.rollback", f"{collection}/{target}")
-    return JSONResponse({"collection": collection, "generation": number, "content_of": target})
+
+    async def roll_back() -> Response:
+        state.open_collections.volume.check()
+        target = ask.to or await run_in_thread(history.find_previous_generation, folder)
+        if target is None:
+            raise Invalid("No generation stands before this one. Name one: to.")
+        try:
+            number = await asyncio.to_thread(rollback.roll_back, folder, target)
+        except IndexNotFound as error:
+            raise NotFound(f"Generation {target} is not kept.") from error
+        await asyncio.to_thread(state.open_collections.refresh, collection)
+        await audit_request(request, who, "generation.rollback", f"{collection}/{target}")
+        return JSONResponse({"collection": collection, "generation": number, "content_of": target})
+
+    digest = ask.model_dump_json().encode()
+    return await state.idempotency.get_or_make(request, who, digest, roll_back)

@@ -22,7 +22,7 @@ from ragdesk.errors import HomeUnusable, NotFound, WrongState
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import Conversation
 from ragdesk.support.handoff.handoff import Handoff
-from ragdesk.support.handoff.handoff_desk import HandoffRequest
+from ragdesk.support.handoff.handoff_desk import HandoffDesk, HandoffRequest
 from ragdesk.support.handoff.handoff_rules import WITH_PERSON_TEXTS, describe_waiting
 from ragdesk.support.handoff.handoff_states import HandoffState
 from ragdesk.web.server_state import ServerState
@@ -47,8 +47,7 @@ async def finish_answer(
     if reason is None:
         state.recorder.record(conversation, question, answer)
         return answer
-    waiting = describe_waiting(handoffs.options, datetime.now(UTC), answer.language)
-    passed_on = _mark_handed_over(answer, waiting)
+    passed_on = mark_handed_over(handoffs, answer)
     state.recorder.record(conversation, question, passed_on)
     await state.recorder.settle(conversation.id)  # what the person reads holds this turn
     request = HandoffRequest(reason=reason, groups=who.groups)
@@ -66,11 +65,12 @@ def _log_failure(error: Exception) -> None:
     log.error("nobody was called", extra={"reason": str(error), "repeats": "handoff"})
 
 
-def _mark_handed_over(answer: Answer, waiting: str) -> Answer:
-    """Say of an answer that a person was called.
+def mark_handed_over(handoffs: HandoffDesk, answer: Answer) -> Answer:
+    """Say of an answer that a person was called, and when somebody is there.
 
     Advice in an accident stands first, and such an answer stays one where the documents help.
     """
+    waiting = describe_waiting(handoffs.options, datetime.now(UTC), answer.language)
     step = answer.next_step
     is_safety = answer.reason is AnswerReason.SAFETY
     texts = [step.text, waiting] if step and is_safety else [waiting]

@@ -9,6 +9,7 @@ than a retry takes: after ``SECRET_SECONDS`` only that it was given is known.
 """
 
 import asyncio
+import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -16,8 +17,9 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Header
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
+from ragdesk.answering.answer import JsonObject
 from ragdesk.errors import Invalid, WrongState
 from ragdesk.support.access import Principal
 from ragdesk.web.shared_responses import (
@@ -33,6 +35,7 @@ RequestKey = tuple[str, ...]
 RequestEntry = tuple[bytes, Hashable, asyncio.Task[Response] | None]
 MakeResponse = Callable[[], Awaitable[Response]]
 RemakeResponse = Callable[[bytes], Awaitable[Response]]
+PickNote = Callable[[JsonObject], JsonObject]
 MAX_KEYS = 1_000
 LONGEST_KEY = 128
 KeyHeader = Annotated[
@@ -41,8 +44,9 @@ KeyHeader = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=LONGEST_KEY,
-        description="Sent again with the same body, the request gets the first one's answer; with "
-        "another body it is a 422. The last 1,000 are remembered.",
+        description="Sent again with the same body, the request gets the first one's answer, or, "
+        "where its words may have changed, what became of it; with another body it is a 422. The "
+        "last 1,000 are remembered.",
     ),
 ]
 
@@ -53,6 +57,7 @@ async def read_idempotency_key(request: Request, key: KeyHeader = None) -> None:
 
 
 IDEMPOTENT: Final = [Depends(read_idempotency_key)]  # the dependencies of such a route
+NOTE: Final = "note"  # the basis of what is kept in place of a reply
 SECRET_SECONDS = 60.0  # that a secret is kept for a retry; a client that waits longer has given up
 
 
@@ -75,7 +80,7 @@ class IdempotencyCache:
         make: MakeResponse,
         *,
         basis: Hashable = None,
-        shared_basis: str = "",
+        shared_basis: Callable[[], str] = str,
         remake: RemakeResponse | None = None,
         is_secret: bool = False,
     ) -> Response:
@@ -83,24 +88,30 @@ class IdempotencyCache:
 
         Raises Invalid for another body, and WrongState for a secret that is kept no more.
 
-        ``digest`` names the body. ``basis``: what the answer rests on, and ``shared_basis`` in
-        words that other servers would use; one of another basis is made anew, by ``remake`` out of
-        the body of the first where that did something beside. is_secret: it is kept in no database
-        and here for a while, and a retry after that or elsewhere is refused. A second request that
-        arrives while the first is being answered waits for it.
+        ``digest`` names the body. ``basis``: what the answer rests on. ``shared_basis`` tells it in
+        words that other servers would use, and is asked where there are others. One of another
+        basis is made anew, by ``remake`` out of the body of the first where that did something
+        beside. is_secret: it is kept in no database and here for a while, and a retry after that or
+        elsewhere is refused. A second request that arrives while the first is being answered waits
+        for it.
         """
         key: str | None = request.state.idempotency_key  # of the dependency: else not declared
         if key is None:
             return await make()
         request_key = (who.name, request.method, request.url.path, request.url.query, key)
-        recipe = describe_recipe(request_key, who, digest, basis=shared_basis, is_secret=is_secret)
+        shared_words = "" if self.shared is None else shared_basis()
+        recipe = describe_recipe(request_key, who, digest, basis=shared_words, is_secret=is_secret)
         own_task: asyncio.Task[Response] | None = None
         while True:
             if not self._is_reusable(request_key, digest, basis):
+                if (pending := self._find_pending(request_key)) is not None:
+                    await asyncio.wait({pending})  # on another basis: it is not done beside it
+                    continue
                 former = self._find_body(request_key)
                 own_task = asyncio.ensure_future(self._make_once(recipe, former, make, remake))
                 keep_seconds = self.secret_seconds if is_secret else None
-                self._store_entry(request_key, (digest, basis, own_task), keep_seconds)
+                known = self.entries.get(request_key) if former is not None else None
+                self._store_entry(request_key, (digest, basis, own_task), keep_seconds, known)
             entry = self.entries[request_key]
             task = entry[2]
             if task is None:
@@ -114,6 +125,38 @@ class IdempotencyCache:
                 if self.entries.get(request_key) is entry:
                     del self.entries[request_key]
         return Response(response.body, response.status_code, headers=dict(response.headers))
+
+    async def get_or_show(  # noqa: PLR0913, one parameter a part of what is made
+        self,
+        request: Request,
+        who: Principal,
+        digest: bytes,
+        make: MakeResponse,
+        show: RemakeResponse,
+        *,
+        pick_note: PickNote,
+    ) -> Response:
+        """Do something once, and show whoever asks again what became of it, as it stands now.
+
+        For replies whose words are not to be given again: what is kept is what ``pick_note`` takes
+        out of a reply, or out of such a note; ``show`` makes a reply of a note. Raises as
+        ``get_or_make`` and ``show`` do.
+        """
+        sent: list[Response] = []
+
+        async def make_note() -> Response:
+            sent.append(await make())
+            return JSONResponse(pick_note(json.loads(bytes(sent[0].body))))
+
+        async def show_note(former: bytes) -> Response:
+            note = JSONResponse(pick_note(json.loads(former)))
+            sent.append(await show(bytes(note.body)))
+            return note
+
+        note = await self.get_or_make(
+            request, who, digest, make_note, basis=NOTE, shared_basis=lambda: NOTE, remake=show_note
+        )
+        return sent[0] if sent else await show(bytes(note.body))
 
     async def _make_once(
         self,
@@ -140,6 +183,11 @@ class IdempotencyCache:
             raise Invalid(OTHER_BODY_MESSAGE)
         return rested_on == basis
 
+    def _find_pending(self, request_key: RequestKey) -> asyncio.Task[Response] | None:
+        """Return the task that still makes the answer of a key."""
+        task = self.entries[request_key][2] if request_key in self.entries else None
+        return task if task is not None and not task.done() else None
+
     def _find_body(self, request_key: RequestKey) -> bytes | None:
         """Return the body of the answer that a key got; None where there is none yet."""
         if request_key not in self.entries:
@@ -150,9 +198,16 @@ class IdempotencyCache:
         return bytes(task.result().body)
 
     def _store_entry(
-        self, request_key: RequestKey, entry: RequestEntry, keep_seconds: float | None
+        self,
+        request_key: RequestKey,
+        entry: RequestEntry,
+        keep_seconds: float | None,
+        former: RequestEntry | None,
     ) -> None:
-        """Keep what is being made. keep_seconds: for so long once it is made; None: for good."""
+        """Keep what is being made. keep_seconds: for so long once it is made; None: for good.
+
+        former: what it stands for, which is known again should it not be made.
+        """
         digest, basis, task = entry
         self.entries[request_key] = entry
         if len(self.entries) > MAX_KEYS:
@@ -163,7 +218,9 @@ class IdempotencyCache:
             large = not failed and len(done.result().body) > LARGEST_RESPONSE
             if self.entries.get(request_key) is not entry:
                 return
-            if failed or large:
+            if failed and former is not None:
+                self.entries[request_key] = former
+            elif failed or large:
                 del self.entries[request_key]
             elif keep_seconds is not None:
                 asyncio.get_running_loop().call_later(keep_seconds, drop_secret)

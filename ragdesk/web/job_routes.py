@@ -1,5 +1,6 @@
 """Routes of jobs as a list, and of a document that is read anew from its stored original."""
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,8 @@ from ragdesk.web import cursors, schemas
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_access import find_in_generation, is_visible, refuse_foreign_document
 from ragdesk.web.documents import DOCUMENTS_PATH, LOCATED, accept_job, job_json
-from ragdesk.web.jobs import DocumentJob
+from ragdesk.web.idempotency import IDEMPOTENT
+from ragdesk.web.jobs import DocumentJob, JobState
 from ragdesk.web.problem_responses import name_problems
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
@@ -31,10 +33,11 @@ JobReader = Annotated[Principal, Depends(require_scope("write"))]
 
 
 @router.get("/v1/jobs", response_model=schemas.JobsOut)
-async def list_jobs(
+async def list_jobs(  # noqa: PLR0913, PLR0917, one parameter a query
     request: Request,
     who: JobReader,
     collection: Annotated[str | None, Query(max_length=100)] = None,
+    state: Annotated[JobState | None, Query(description="Only jobs that are so far.")] = None,
     cursor: Annotated[str | None, Query(max_length=4_000)] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> Response:
@@ -42,19 +45,20 @@ async def list_jobs(
 
     The last thousand are remembered: with PostgreSQL those of all servers, else until a restart.
     """
-    state = server_state(request)
-    scope = f"jobs\0{collection}\0{who.name}"
-    before = _read_place(cursor, scope, state.secret) if cursor else None
+    desk = server_state(request)
+    scope = f"jobs\0{collection}\0{state}\0{who.name}"
+    before = _read_place(cursor, scope, desk.secret) if cursor else None
     jobs = [
         job
-        for job in await run_in_thread(state.jobs.list_jobs)
+        for job in await run_in_thread(desk.jobs.list_jobs)
         if may_see_job(job, who)
         and collection in (None, job.collection)
+        and state in (None, job.state)
         and (before is None or (job.created, job.id) < before)
     ]
     page = jobs[:limit]
     more = len(jobs) > limit
-    positions = state.jobs.list_positions()
+    positions = desk.jobs.list_positions()
     last = f"{page[-1].created!r} {page[-1].id}" if more else ""
     return JSONResponse(
         {
@@ -66,7 +70,7 @@ async def list_jobs(
                 }
                 for job in page
             ],
-            "next": cursors.sign_cursor(last, scope=scope, secret=state.secret) if more else None,
+            "next": cursors.sign_cursor(last, scope=scope, secret=desk.secret) if more else None,
         }
     )
 
@@ -91,6 +95,7 @@ def _read_place(cursor: str, scope: str, secret: bytes) -> tuple[float, str]:
     status_code=202,
     response_model=schemas.JobOut,
     responses={**LOCATED, **name_problems(409, 507)},
+    dependencies=IDEMPOTENT,
 )
 async def reingest(collection: str, uri: str, request: Request, who: JobReader) -> Response:
     """Read a document anew from its stored original, with the groups that it has.
@@ -108,21 +113,26 @@ async def reingest(collection: str, uri: str, request: Request, who: JobReader) 
             if is_visible(document, who) and belongs_to_source(sources.API, document.source)
         )
         folder = index.collection
-    state.jobs.ensure_room(collection, who.name)
-    file = state.uploads.new_file()
-    try:
-        await run_in_thread(_copy_original, folder, document, file)
-        job = state.jobs.submit(
-            owner=who.name,
-            collection=collection,
-            uri=uri,
-            body=file,  # without groups, as these stay
-            existed=True,
-        )
-    finally:
-        if not state.jobs.waits_for(file):
-            file.unlink(missing_ok=True)
-    return await accept_job(request, job)
+
+    async def submit_job() -> Response:
+        state.jobs.ensure_room(collection, who.name)
+        file = state.uploads.new_file()
+        try:
+            await run_in_thread(_copy_original, folder, document, file)
+            job = state.jobs.submit(
+                owner=who.name,
+                collection=collection,
+                uri=uri,
+                body=file,  # without groups, as these stay
+                existed=True,
+            )
+        finally:
+            if not state.jobs.waits_for(file):
+                file.unlink(missing_ok=True)
+        return await accept_job(request, job)
+
+    digest = hashlib.sha256(await request.body()).digest()
+    return await state.idempotency.get_or_make(request, who, digest, submit_job)
 
 
 def _copy_original(folder: Path, document: ListedDocument, file: Path) -> None:

@@ -79,7 +79,10 @@ def describe_key(key: Key, who: Principal) -> dict[str, Any]:
 
 
 @router.post(
-    "/v1/keys", status_code=201, response_model=admin_schemas.NewKeyOut, dependencies=IDEMPOTENT
+    "/v1/keys",
+    status_code=201,
+    response_model=admin_schemas.NewKeyOut,
+    dependencies=IDEMPOTENT,
 )
 async def make_key(ask: admin_schemas.KeyIn, request: Request, who: KeyKeeper) -> Response:
     """Make a key. Its token is in this reply, and can never be shown again.

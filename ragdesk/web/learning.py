@@ -1,9 +1,9 @@
 """Routes of learning from use: gaps, drafts and their approval, corrections, past tickets."""
 
 import asyncio
+import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, WrongState
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.learning.approval import APPROVED_SOURCE, approved_uri, format_faq_document
-from ragdesk.support.learning.draft import LONGEST_QUESTION, Draft, DraftSource, DraftState
+from ragdesk.support.learning.draft import LONGEST_QUESTION, Draft, DraftState
 from ragdesk.support.learning.draft_answers import (
     NEAREST_PASSAGES,
     AgentReply,
@@ -30,9 +30,12 @@ from ragdesk.support.learning.gap import Gap
 from ragdesk.support.learning.gap_report import EmbedQuestions, GapOptions
 from ragdesk.support.learning.learning_desk import DraftReview
 from ragdesk.support.learning.ticket_exports import TicketImport, read_tickets
+from ragdesk.support.sign_in.audit_log import AuditAction
 from ragdesk.web import cursors, learning_schemas, schemas
 from ragdesk.web.audit_routes import audit_request
 from ragdesk.web.auth import require_scope
+from ragdesk.web.draft_replies import describe_draft, respond_with_draft
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.learning_access import (
     find_asked_turn,
     find_draft,
@@ -110,6 +113,7 @@ async def list_gaps(
     status_code=201,
     response_model=learning_schemas.DraftOut,
     responses=name_problems(409),
+    dependencies=IDEMPOTENT,
 )
 async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
     gap: str,
@@ -123,9 +127,9 @@ async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
     """Draft the FAQ entry of a gap, in the words of the nearest passages. An editor finishes it."""
     state = server_state(request)
     authorize(who, "edit", collection)
-    opened = await leases.lease_collection(collection)
+    await leases.lease_collection(collection)
 
-    def make_draft() -> Draft:
+    def make_draft(opened: OpenCollection) -> Draft:
         target = state.learning.find_gap(_report_gaps(state, opened, who, days), gap)
         question = Question(text=target.question, where=schemas.Filters().to_filter(who.groups))
         passages = rank_passages(opened.search(question, NEAREST_PASSAGES))
@@ -133,9 +137,14 @@ async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
         draft = draft_from_gap(target, collection, passages, who.person, find)
         return state.learning.drafts.add(limit_readers(draft, opened.index, who))
 
-    draft = await run_in_thread(make_draft)
-    await audit_request(request, who, "draft.create", draft.id)
-    return JSONResponse(_draft_json(state, draft), 201)
+    async def keep_draft() -> tuple[Draft, None]:
+        # A lease of its own: it may outlast its request, for others that wait for the same draft.
+        async with state.open_collections.use_collection(collection) as opened:
+            draft = await run_in_thread(make_draft, opened)
+        await audit_request(request, who, "draft.create", draft.id)
+        return draft, None
+
+    return await respond_with_draft(request, who, keep_draft, 201)
 
 
 @router.get("/v1/drafts", response_model=learning_schemas.DraftsOut)
@@ -177,6 +186,7 @@ async def list_drafts(  # noqa: PLR0913, one parameter a part of the request
     status_code=201,
     response_model=learning_schemas.DraftOut,
     responses=name_problems(409),
+    dependencies=IDEMPOTENT,
 )
 async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agent) -> Response:
     """Propose an FAQ entry: written anew, or what an agent wrote to a customer (``turn``)."""
@@ -192,9 +202,7 @@ async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agen
         similar=tuple(body.similar),
         citations=shown.get("citations", ()),
     )
-    kept = await _keep_reply(state, reply, who)
-    await audit_request(request, who, "draft.create", kept["id"])
-    return JSONResponse(kept, 201)
+    return await _keep_reply(request, reply, who, "draft.create")
 
 
 @router.patch(
@@ -219,13 +227,14 @@ async def edit_draft(
             personal=tuple(sorted(set(state.learning.find_personal(texts)))),
         )
 
-    return JSONResponse(_draft_json(state, await run_in_thread(edit)))
+    return JSONResponse(describe_draft(state, await run_in_thread(edit)))
 
 
 @router.post(
     "/v1/drafts/{draft}/approve",
     response_model=learning_schemas.DraftOut,
     responses=name_problems(409, 507),
+    dependencies=IDEMPOTENT,
 )
 async def approve_draft(
     draft: str, body: learning_schemas.DraftApproval, request: Request, who: Editor
@@ -236,18 +245,22 @@ async def approve_draft(
     if who.groups is not None and target.groups - who.groups:
         raise WrongState("This entry is for groups that are not yours: their editors approve it.")
     review = DraftReview(person=who.person, personal_checked=body.personal_checked)
-    approved = await run_in_thread(state.learning.approve, draft, review)
-    await audit_request(request, who, "draft.approve", draft)
-    if approved.state != "approved":
-        return JSONResponse(_draft_json(state, approved))
-    job = await asyncio.to_thread(_submit_entry, state, approved, who)
-    return JSONResponse({**_draft_json(state, approved), "job": job})
+
+    async def approve() -> tuple[Draft, str | None]:
+        approved = await run_in_thread(state.learning.approve, draft, review)
+        await audit_request(request, who, "draft.approve", draft)
+        if approved.state != "approved":
+            return approved, None
+        return approved, await asyncio.to_thread(_submit_entry, state, approved, who)
+
+    return await respond_with_draft(request, who, approve)
 
 
 @router.post(
     "/v1/drafts/{draft}/reject",
     response_model=learning_schemas.DraftOut,
     responses=name_problems(409),
+    dependencies=IDEMPOTENT,
 )
 async def reject_draft(
     draft: str, body: learning_schemas.DraftRejection, request: Request, who: Editor
@@ -256,9 +269,13 @@ async def reject_draft(
     state = server_state(request)
     await find_draft(state, draft, who)
     reason = state.recorder.redact(body.reason)
-    rejected = await run_in_thread(state.learning.drafts.reject, draft, reason)
-    await audit_request(request, who, "draft.reject", draft)
-    return JSONResponse(_draft_json(state, rejected))
+
+    async def reject() -> tuple[Draft, None]:
+        rejected = await run_in_thread(state.learning.drafts.reject, draft, reason)
+        await audit_request(request, who, "draft.reject", draft)
+        return rejected, None
+
+    return await respond_with_draft(request, who, reject)
 
 
 @router.post(
@@ -266,6 +283,7 @@ async def reject_draft(
     status_code=201,
     response_model=learning_schemas.DraftOut,
     responses=name_problems(409),
+    dependencies=IDEMPOTENT,
 )
 async def correct_answer(
     body: learning_schemas.AnswerCorrection, request: Request, who: Agent
@@ -282,9 +300,7 @@ async def correct_answer(
         text=body.text,
         is_correction=True,
     )
-    kept = await _keep_reply(state, reply, who)
-    await audit_request(request, who, "correction.create", kept["id"])
-    return JSONResponse(kept, 201)
+    return await _keep_reply(request, reply, who, "correction.create")
 
 
 @router.post(
@@ -292,6 +308,7 @@ async def correct_answer(
     status_code=201,
     response_model=learning_schemas.TicketsOut,
     openapi_extra=TICKETS_BODY,
+    dependencies=IDEMPOTENT,
 )
 async def import_tickets(
     request: Request, who: Editor, leases: Leases, collection: CollectionParam = "default"
@@ -302,25 +319,33 @@ async def import_tickets(
     """
     state = server_state(request)
     authorize(who, "edit", collection)
-    opened = await leases.lease_collection(collection)
+    await leases.lease_collection(collection)
     data = await _read_export(request, state)
-    read = await asyncio.to_thread(_read_tickets, data, request.headers.get("content-type", ""))
+    media_type = request.headers.get("content-type", "")
+    read = await asyncio.to_thread(_read_tickets, data, media_type)
     count = len(read.tickets)
     if count > MOST_TICKETS:
         raise Invalid(f"At most {MOST_TICKETS:,} tickets at a time; these are {count:,}.")
 
-    def make_drafts() -> list[str]:
+    def make_drafts(opened: OpenCollection) -> list[str]:
         learning = state.learning
         drafts = learning.import_tickets(
             read.tickets, collection, who.person, _make_embed(state, opened)
         )
         return [learning.drafts.add(limit_readers(draft, None, who)).id for draft in drafts]
 
-    names = await asyncio.to_thread(make_drafts)
-    await audit_request(request, who, "draft.create", f"{len(names)} of tickets in {collection}")
-    left_out = dict(read.left_out)
-    body = {"drafts": names, "tickets": count + sum(left_out.values()), "left_out": left_out}
-    return JSONResponse(body, 201)
+    async def keep_drafts() -> Response:
+        # A lease of its own: it may outlast its request, for others that wait for the same drafts.
+        async with state.open_collections.use_collection(collection) as opened:
+            names = await asyncio.to_thread(make_drafts, opened)
+        target = f"{len(names)} of tickets in {collection}"
+        await audit_request(request, who, "draft.create", target)
+        left_out = dict(read.left_out)
+        body = {"drafts": names, "tickets": count + sum(left_out.values()), "left_out": left_out}
+        return JSONResponse(body, 201)
+
+    digest = hashlib.sha256(media_type.encode() + b"\0" + data).digest()
+    return await state.idempotency.get_or_make(request, who, digest, keep_drafts)
 
 
 async def _read_export(request: Request, state: ServerState) -> bytes:
@@ -354,12 +379,21 @@ def _report_gaps(
     return state.learning.report_gaps(opened.collection, embed, GapOptions(days=days), may_see)
 
 
-async def _keep_reply(state: ServerState, reply: AgentReply, who: Principal) -> dict[str, Any]:
-    """Keep the draft of what an agent wrote; gives it as JSON values."""
-    draft = draft_from_reply(reply, who.person, state.learning.find_personal)
-    async with use_if_open(state, reply.collection) as opened:
-        limited = limit_readers(draft, opened.index if opened else None, who)
-    return _draft_json(state, await run_in_thread(state.learning.drafts.add, limited))
+async def _keep_reply(
+    request: Request, reply: AgentReply, who: Principal, action: AuditAction
+) -> Response:
+    """Keep the draft of what an agent wrote, and show it."""
+    state = server_state(request)
+
+    async def keep() -> tuple[Draft, None]:
+        draft = draft_from_reply(reply, who.person, state.learning.find_personal)
+        async with use_if_open(state, reply.collection) as opened:
+            limited = limit_readers(draft, opened.index if opened else None, who)
+        kept = await run_in_thread(state.learning.drafts.add, limited)
+        await audit_request(request, who, action, kept.id)
+        return kept, None
+
+    return await respond_with_draft(request, who, keep, 201)
 
 
 def _show_drafts(
@@ -373,7 +407,7 @@ def _show_drafts(
         embed = _make_embed(state, opened)
         may_see = make_answer_filter(who, opened.index)
         effects = state.learning.measure_effects(visible, opened.collection, embed, may_see)
-    return {draft.id: _draft_json(state, draft, effects.get(draft.uri)) for draft in visible}
+    return {draft.id: describe_draft(state, draft, effects.get(draft.uri)) for draft in visible}
 
 
 def _gap_json(
@@ -430,28 +464,3 @@ def _submit_entry(state: ServerState, draft: Draft, who: Principal) -> str:
         raise
     state.jobs.settle()
     return job.id
-
-
-def _draft_json(
-    state: ServerState, draft: Draft, effect: EntryEffect | None = None
-) -> dict[str, Any]:
-    values = {
-        name: getattr(draft, name)
-        for name in learning_schemas.DraftOut.model_fields
-        if hasattr(draft, name)
-    }
-    return {
-        **values,
-        "similar": list(draft.similar),
-        "sources": [_source_json(source) for source in draft.sources],
-        "personal": list(draft.personal),
-        "approvals": list(draft.approvals),
-        "approvals_needed": state.learning.options.approvals,
-        "groups": sorted(draft.groups),
-        "effect": asdict(effect) if effect else None,
-        "job": None,
-    }
-
-
-def _source_json(source: DraftSource) -> dict[str, str]:
-    return asdict(source)

@@ -1,5 +1,7 @@
 """RequestLimits on how much a key, a session, a visitor, a website and a network may ask.
 
+A channel is limited as a website is, and who writes in it as a visitor.
+
 The local user of an open desk is never limited. Requests are counted by the minute. With a database
 that several servers share the counts are shared, too: each server tells what it counted once a
 second, and sooner where a limit is near; requests under way are counted by each server alone.
@@ -130,17 +132,19 @@ class RequestLimits:
     async def count_answer(self, identity: Identity | None) -> None:
         """Count an answer that the language model is to write. Raises RateLimited past the day's.
 
-        Those of visitors are counted, in the database, as each costs.
+        Those of visitors and channels are counted, in the database, as each costs.
         """
         site = identity.site if identity else None
-        if site is None:
+        if identity is None or (site is None and identity.who.kind != "channel"):
             return
-        ceiling = self.options.daily_answers if site.daily_answers is None else site.daily_answers
-        if not ceiling and site.daily_answers is None:
+        own = site.daily_answers if site else None
+        ceiling = self.options.daily_answers if own is None else own
+        if not ceiling and own is None:
             return
         now = time.time()
         day = int(now) // LIMIT_DAY_SECONDS * LIMIT_DAY_SECONDS
-        count = await self._in_thread(lambda: self._daily_counts.add(f"answers:{site.id}", day))
+        subject = f"answers:{site.id if site else identity.who.name}"
+        count = await self._in_thread(lambda: self._daily_counts.add(subject, day))
         if count > ceiling:
             raise _over_limit("answers", ceiling, LIMIT_DAY_SECONDS, now)
 
@@ -153,6 +157,9 @@ class RequestLimits:
             return [self._make_limit("session", f"session:{identity.session.id}")]
         if identity.who.kind == "local":
             return []
+        if identity.who.kind == "channel":
+            author, channel = identity.who.person, identity.who.name
+            return [self._make_limit("visitor", author), self._make_limit("site", channel)]
         return [self._make_limit("key", f"key:{identity.who.name}")]
 
     def _site_limits(self, identity: Identity, site: PublishableKey, address: str) -> list[Limit]:

@@ -3,9 +3,12 @@
 Its names are older than those of our classes, and they stay.
 """
 
+import hashlib
 from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from ragdesk.answering.answer import (
     Answer,
@@ -63,6 +66,24 @@ class DescribedApi(FastAPI):
 
     It calls the parts of an answer by the names of release 0.1.0.
     """
+
+    _encoded: tuple[bytes, str] | None = None
+
+    def setup(self) -> None:
+        """Add the route of the description, and none of the framework's pages of it."""
+        self.add_route("/openapi.json", self._give_description, include_in_schema=False)
+
+    async def _give_description(self, request: Request) -> Response:
+        """Give the description, encoded once; 304 to who has it as it is."""
+        if self._encoded is None:
+            body = bytes(JSONResponse(self.openapi()).body)
+            self._encoded = body, f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        body, tag = self._encoded
+        headers = {"Cache-Control": "no-cache", "ETag": tag}
+        known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
+        if known & {tag, f"W/{tag}", "*"}:
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
 
     def openapi(self) -> dict[str, Any]:
         """Return the description, made once."""

@@ -21,6 +21,9 @@ OPENAI_FORM: Final = (JSON_MEDIA_TYPE, "OpenAiErrorOut")
 BODY_STATUSES: Final = (408, 413, 415, 422)
 # Of every request: a host, headers or a proxy that are not as they should be; what is broken here.
 ALL_STATUSES: Final = (400, 403, 421, 431, 500, 503)
+# Of an `Idempotency-Key`: used with another body; or what it stood for is done and not shown.
+KEY_HEADER: Final = "Idempotency-Key"
+KEY_STATUSES: Final = frozenset({409, 422})
 NAMING_FIELDS: Final = frozenset({"collection", "conversation", "answer", "turn", "model"})
 PROBLEM_DESCRIPTIONS: Final = {
     400: "The request is not what it says it is.",
@@ -127,6 +130,8 @@ def _list_statuses(path: str, operation: JsonObject, schemas: JsonObject) -> set
         statuses |= {401, 429}
     if path.startswith(SIGN_IN_PATHS):
         statuses.add(429)
+    if any(parameter["name"] == KEY_HEADER for parameter in operation.get("parameters", ())):
+        statuses |= KEY_STATUSES
     if _names_things(operation, schemas):
         statuses.add(404)
     if "requestBody" in operation:

@@ -41,19 +41,21 @@ from ragdesk.web.server_state import ServerState
 class QuestionContext:
     """Where a question is asked, and what was said before it.
 
-    handoff: of the person who has the conversation; then the documents are not asked.
+    handoff: of the person who has the conversation; then the documents are not asked. identity:
+    whose limits count what a model writes.
     """
 
     who: Principal
     ask: schemas.Ask
     collection: str
+    identity: Identity | None = None
     conversation: Conversation | None = None
     turns: tuple[ConversationTurn, ...] = ()
     handoff: Handoff | None = None
 
 
 async def open_question_context(
-    state: ServerState, who: Principal, ask: schemas.Ask
+    state: ServerState, who: Principal, ask: schemas.Ask, identity: Identity | None = None
 ) -> QuestionContext:
     """Look up the conversation that a question goes on with, and check who asks.
 
@@ -68,6 +70,7 @@ async def open_question_context(
         who=who,
         ask=ask,
         collection=collection,
+        identity=identity,
         conversation=conversation,
         turns=tuple(turns),
         handoff=handoff,
@@ -75,12 +78,11 @@ async def open_question_context(
 
 
 async def make_question(
-    state: ServerState, context: QuestionContext, opened: OpenCollection, identity: Identity | None
+    state: ServerState, context: QuestionContext, opened: OpenCollection
 ) -> Question:
-    """Make the question that an open collection is asked; counted where a model writes.
+    """Make the question that an open collection is asked.
 
     What it wants looked up for the asker comes with it: such an answer is kept in no cache.
-    identity: whose limits count it. Raises RateLimited.
     """
     ask, who = context.ask, context.who
     history = tuple(Turn(role=turn.role, text=turn.text) for turn in ask.history)
@@ -90,8 +92,6 @@ async def make_question(
         is_open = who.groups is None
         turns = context.turns
         history = view.history(turns) if is_open else await run_in_thread(view.history, turns)
-    if state.writes_with_model:
-        await state.limits.count_answer(identity)
     lookups = await state.lookups.look_up(ask.question, history, who, context.collection)
     return Question(
         text=ask.question,
@@ -104,16 +104,25 @@ async def make_question(
     )
 
 
-def stream_answer(
+async def count_written_answer(state: ServerState, context: QuestionContext) -> None:
+    """Count an answer that is to be written, where a model writes it. Raises RateLimited."""
+    if state.writes_with_model:
+        await state.limits.count_answer(context.identity)
+
+
+async def stream_answer(
     state: ServerState, context: QuestionContext, opened: OpenCollection, question: Question
 ) -> AsyncGenerator[AnswerEvent, None]:
     """Answer a question from an open collection, event by event, and keep its turn.
 
-    The cache is outside of all: an answer that called a person is not kept in it.
+    The cache is outside of all: an answer that called a person is not kept in it, and one that is
+    given again counts as none that a model wrote. Raises RateLimited before the first event.
     """
     conversation, who = context.conversation, context.who
     ticket = _open_ticket(state, context, opened, question)
     cached = ticket.find_answer() if ticket else None
+    if cached is None:
+        await count_written_answer(state, context)
     events = replay_answer(cached) if cached else opened.desk.stream(question)
     if conversation is not None:
         events = finish_events(events, state, conversation, who, context.ask.question)
@@ -129,10 +138,12 @@ async def answer_question(
 ) -> Answer:
     """Answer a question from an open collection, all at once, and keep its turn.
 
-    ask_desk: waits for what the desk says, or gives up with who asked.
+    ask_desk: waits for what the desk says, or gives up with who asked. Raises RateLimited.
     """
     ticket = _open_ticket(state, context, opened, question)
     cached = ticket.find_answer() if ticket else None
+    if cached is None:
+        await count_written_answer(state, context)
     answer = cached or await ask_desk(opened.desk.ask(question))
     answer = await record_turn(state, context, answer)
     if ticket and not cached:
@@ -176,15 +187,15 @@ async def ask_through_door(
 
     For doors that are no route of their own. Raises a Refusal before the first event.
     """
-    context = await open_question_context(state, who, ask)
+    context = await open_question_context(state, who, ask, identity)
     if context.handoff is not None:
         events = stream_notice(await pass_question_on(state, context))
         async for event in _count_answer(state, events):
             yield event
         return
     async with state.open_collections.use_collection(context.collection) as opened:
-        question = await make_question(state, context, opened, identity)
-        events = stream_answer(state, context, opened, question)
+        question = await make_question(state, context, opened)
+        events = await stream_answer(state, context, opened, question)
         async with aclosing(_count_answer(state, events)) as counted:
             async for event in counted:
                 yield event

@@ -21,7 +21,9 @@ class ReplicaState:
     responses: SharedResponses | None = None
 
     async def close(self) -> None:
-        """Say that this server ended."""
+        """Note what became of the last requests, and say that this server ended."""
+        if self.responses is not None:
+            await self.responses.close()
         if self.registry is not None:
             await asyncio.to_thread(self.registry.close)
 

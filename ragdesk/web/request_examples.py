@@ -45,6 +45,7 @@ REQUEST_EXAMPLES: Final[dict[str, dict[str, Any]]] = {
     "DraftApproval": {"personal_checked": True},
     "DraftRejection": {"reason": "It says the same as another entry."},
     "AnswerCorrection": {"answer": ANSWER, "text": "Gift cards are not refunded."},
+    "TurnIntentIn": {"intent": "refund_status"},
     "RollbackIn": {"to": 3, "confirm": "default"},
     "RetrievalIn": {"question": "How long do refunds take?", "groups": ["staff"], "top_k": 8},
     "CaseIn": {

@@ -1,9 +1,11 @@
 """The route of the retrieval test: which passages are found for a question, and by what scores.
 
-What is asked here is counted nowhere and kept nowhere.
+What is asked here is counted nowhere, and kept nowhere but for a retry by ``Idempotency-Key``.
 """
 
+import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -18,8 +20,10 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid
 from ragdesk.support.access import Principal
 from ragdesk.web import admin_schemas
+from ragdesk.web.answer_basis import describe_basis, make_answer_basis
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
+from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
@@ -30,7 +34,11 @@ FUSED_DEPTH = 50  # passages that are listed by their score before a reranker's
 MOST_TERMS = 100
 
 
-@router.post("/v1/collections/{collection}/retrieval", response_model=admin_schemas.RetrievalOut)
+@router.post(
+    "/v1/collections/{collection}/retrieval",
+    response_model=admin_schemas.RetrievalOut,
+    dependencies=IDEMPOTENT,
+)
 async def test_retrieval(
     collection: str,
     ask: admin_schemas.RetrievalIn,
@@ -42,11 +50,30 @@ async def test_retrieval(
 
     As an asker of `groups`, to see what they would.
     """
-    del who
     state = server_state(request)
     if len(ask.question) > state.options.max_question:
         raise Invalid(f"Ask in at most {state.options.max_question:,} characters.")
     opened = await leases.lease_collection(collection)
+
+    async def build_response() -> Response:
+        # A lease of its own: it may outlast its request, for others that wait for the same answer.
+        async with state.open_collections.use_collection(collection) as opened:
+            return JSONResponse(await _retrieve_and_answer(request, opened, ask))
+
+    digest = hashlib.sha256(await request.body()).digest()
+    return await state.idempotency.get_or_make(
+        request,
+        who,
+        digest,
+        build_response,
+        basis=make_answer_basis(opened, who),
+        shared_basis=partial(describe_basis, opened, who),
+    )
+
+
+async def _retrieve_and_answer(
+    request: Request, opened: OpenCollection, ask: admin_schemas.RetrievalIn
+) -> dict[str, Any]:
     groups = None if ask.groups is None else frozenset(ask.groups)
     where = ask.filters.to_filter(groups)
     question = Question(text=ask.question, where=where, explain=True)
@@ -54,7 +81,7 @@ async def test_retrieval(
     if ask.answer:
         answer = await cancel_on_disconnect(request, opened.desk.ask(question))
     reranked, fused = await run_in_thread(_retrieve_twice, opened, question, ask.top_k)
-    return JSONResponse(_describe_retrieval(opened, reranked, fused, answer))
+    return _describe_retrieval(opened, reranked, fused, answer)
 
 
 def _retrieve_twice(

@@ -13,6 +13,7 @@ from ragdesk.metrics import Metrics
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.feedback_store import FeedbackStore
 from ragdesk.support.database import Database
+from ragdesk.support.insight.intent_labels import IntentLabelStore
 from ragdesk.support.insight.surge_watch import SurgeWatch
 from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.support.lookups.lookup_desk import LookupDesk
@@ -90,6 +91,11 @@ class ServerState:
     def feedback(self) -> FeedbackStore:
         """Return what people think of answers."""
         return self.support.feedback
+
+    @property
+    def intent_labels(self) -> IntentLabelStore:
+        """Return what agents say questions are about."""
+        return self.support.intent_labels
 
     @property
     def recorder(self) -> TurnRecorder:

@@ -17,6 +17,7 @@ from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.support.handoff.handoff_desk import HandoffDesk
 from ragdesk.support.handoff.handoff_store import HandoffStore
 from ragdesk.support.handoff.outbox import Outbox
+from ragdesk.support.insight.intent_labels import IntentLabelStore
 from ragdesk.support.insight.turn_insight import InsightClassifier
 from ragdesk.support.notices import NoticeListener
 from ragdesk.support.support_options import SupportOptions
@@ -34,6 +35,7 @@ class SupportState:
     cipher: TextCipher
     conversations: ConversationStore
     feedback: FeedbackStore
+    intent_labels: IntentLabelStore
     recorder: TurnRecorder
     upkeep: SupportUpkeep
     streams: EventStreams
@@ -91,6 +93,7 @@ def make_support_state(
         cipher=cipher,
         conversations=store,
         feedback=FeedbackStore(database, cipher),
+        intent_labels=IntentLabelStore(database, cipher),
         recorder=TurnRecorder(store, open_collections, metrics, hooks),
         upkeep=SupportUpkeep(store, settings.support),
         streams=streams,

@@ -210,6 +210,44 @@ def test_of_two_agents_the_second_is_told_and_a_transfer_comes_back_to_the_queue
         expect(ben.locator("#case-head")).to_contain_text("Closed")
 
 
+def test_an_agent_says_what_a_question_is_about_by_the_keyboard_in_both_languages(
+    browser, port, tokens, tmp_path
+):
+    with window(browser, port, "/", key=tokens["ann"]) as ann:
+        ann.evaluate(MOUNT)
+        ann.evaluate("say('Do you repair a broken teapot?')")
+        ann.get_by_role("button", name="Talk to a person").click()
+        ann.get_by_label("What is it about").fill("My teapot broke.")
+        ann.get_by_role("button", name="Ask for a person").click()
+        expect(ann.locator("#handoff")).to_contain_text("passed on to a person")
+    with inbox(browser, port, tokens["anna"], width=360) as anna:
+        anna.locator(".entry", has_text="My teapot broke.").click()
+        choice = anna.get_by_label("Message 1 is about")
+        expect(choice).to_have_value("")
+        expect(choice.locator("option").first).to_contain_text("(recognised)")
+        check_with_axe(anna)
+        choice.focus()
+        with anna.expect_response("**/intent") as said:
+            anna.keyboard.type("warr")
+        assert said.value.status == 200
+        expect(choice).to_have_value("warranty")
+        expect(anna.locator(".intent [role=status]")).to_have_text("Saved.")
+        anna.locator("#language").click()
+        choice = anna.get_by_label("第 1 条消息的意图")
+        expect(choice).to_have_value("warranty")
+        expect(choice.locator("option:checked")).to_have_text("保修")
+        check_with_axe(anna)
+        assert anna.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        anna.screenshot(path=tmp_path / "intents.png")
+        with anna.expect_response("**/intent") as taken:
+            choice.select_option("")
+        assert (taken.value.request.method, taken.value.status) == ("DELETE", 204)
+        anna.route("**/intent", lambda route: route.fulfill(status=409, body="{}"))
+        choice.select_option("invoice")
+        expect(choice).to_have_value("")
+        expect(anna.locator(".intent [role=status]")).not_to_be_empty()
+
+
 def test_a_key_without_the_scope_does_not_open_the_inbox(browser, port, tokens):
     with window(browser, port, "/inbox") as page:
         page.locator("#key-value").fill(tokens["ann"])

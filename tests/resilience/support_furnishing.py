@@ -264,6 +264,10 @@ def hand_over(world: World, who: Person, talk: str, collection: str) -> list[Sec
     first, second = world.one(agents), world.one(agents)
     where = f"/v1/handoffs/{name}"
     world.call(first, "POST", f"{where}/take")
+    asked = world.call(first, "GET", f"/v1/conversations/{talk}/turns")["turns"][0]["id"]
+    world.call(first, "POST", f"/v1/turns/{asked}/intent", intent="track_order")
+    if "turn" not in world.names:  # one of them: a path may name it beside every conversation
+        world.name("turn", asked)
     note = world.keep("note", **named)
     world.call(first, "POST", f"{where}/transfer", text=note.word)
     world.call(second, "POST", f"{where}/take")

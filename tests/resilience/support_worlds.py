@@ -75,6 +75,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     "/v1/conversations/{conversation}": {"title": "mine now"},
     "/v1/handoffs/{handoff}/reply": {"text": "mine now"},
     "/v1/handoffs/{handoff}/rate": {"rating": 1},
+    "/v1/turns/{turn}/intent": {"intent": "invoice"},
     "/v1/drafts/{draft}": {"question": "mine?", "answer": "mine now"},
     "/v1/collections/{collection}/rollback": {"confirm": "default"},
     "/v1/collections/{collection}/retrieval": {"question": "What is the code of locker 0?"},
@@ -262,7 +263,7 @@ def _may_change(world: World, who: Person, path: str) -> bool:
         case "handoffs":
             own = world.handoffs[parts[3]].person == who.person
             return own or "agent" in who.scopes
-        case "drafts" | "gaps":
+        case "drafts" | "gaps" | "turns":
             return "agent" in who.scopes
         case "collections":
             return "write" in who.scopes

@@ -6,6 +6,8 @@ from ragdesk.support.conversations.conversation import ConversationTurn
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.insight.insight_report import DAY_SECONDS, build_insight_report
 from ragdesk.support.insight.insight_turns import InsightTurn, read_insight_turns
+from ragdesk.support.insight.intent_labels import IntentLabel, IntentLabelStore
+from ragdesk.support.insight.intents import OUT_OF_SCOPE
 from ragdesk.support.insight.surge import SurgeOptions, find_surges
 from ragdesk.support.insight.surge_watch import SurgeWatch
 
@@ -136,4 +138,9 @@ def test_turns_are_read_with_their_votes_and_without_their_texts(database):
     (read,) = read_insight_turns(database, SINCE, ["default"])
     assert (read.conversation, read.time, read.seconds) == (conversation.id, NOW - 60, 0.25)
     assert read_insight_turns(database, SINCE, ["other"]) == []
+    labels = IntentLabelStore(database)
+    for intent, figures in (("invoice", ("invoice", False)), (OUT_OF_SCOPE, ("", True))):
+        labels.put(IntentLabel(turn="t1", intent=intent, person="key:a", role="agent"))
+        (read,) = read_insight_turns(database, SINCE, ["default"])
+        assert (read.intent, read.is_out_of_scope) == figures
     assert read_insight_turns(database, NOW, None) == []

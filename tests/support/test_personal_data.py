@@ -65,6 +65,7 @@ def test_what_is_erased_is_gone_from_every_table(store):
         "drafts": 0,
         "handoffs": 0,
         "feedback": 1,
+        "intent_labels": 0,
         "conversations": 2,
         "sign_in": 0,
         "chat_messages": 0,

@@ -8,10 +8,11 @@ from sqlalchemy import select, update
 
 from ragdesk.support.database_dump import dump_database
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.erasure_count import read_erasures
 from ragdesk.support.personal_data import erase_person
 from ragdesk.support.replicas import response_store
 from ragdesk.support.replicas.job_records import LOST_JOB, JobRecords
-from ragdesk.support.replicas.replica_registry import ReplicaRegistry
+from ragdesk.support.replicas.replica_registry import BEAT_SECONDS, ReplicaRegistry
 from ragdesk.support.replicas.replica_tables import KEPT_RESPONSES, REPLICA_JOBS, REPLICAS
 from ragdesk.support.replicas.response_store import KeptResponse, ResponseKey, ResponseStore
 from ragdesk.support.text_rotation import rotate_texts
@@ -69,6 +70,24 @@ def test_a_server_that_ends_is_not_alive(pair):
     assert second.is_alive(second.id)
 
 
+def test_after_an_outage_the_silence_of_others_tells_nothing_yet(database):
+    seconds = [0.0]
+    first = ReplicaRegistry(database)
+    second = ReplicaRegistry(database, clock=lambda: seconds[0])
+    first.beat()
+    second.beat()
+    lose(first)
+    assert not second.is_alive(first.id)
+    seconds[0] += 20  # in which nobody reached the database
+    assert second.is_alive(first.id)
+    second.beat()
+    assert second.is_alive(first.id)
+    for _ in range(5):
+        seconds[0] += BEAT_SECONDS
+        second.beat()
+    assert not second.is_alive(first.id)
+
+
 def test_of_two_servers_one_makes_a_response_and_both_give_it(pair):
     first, second = (ResponseStore(one, CIPHER) for one in pair)
     claim = first.claim(KEY)
@@ -115,6 +134,16 @@ def test_a_claim_that_is_given_back_leaves_nothing(pair):
     assert store.claim(KEY)
 
 
+def test_a_claim_on_what_was_made_before_is_given_back_without_it(pair):
+    store = ResponseStore(pair[0], CIPHER)
+    store.keep(KEY, store.claim(KEY), MADE)
+    claim = store.take_over(replace(KEY, basis="new"), None)
+    store.release(KEY, claim)
+    for basis in ("b", "new"):
+        known = store.find(replace(KEY, basis=basis))
+        assert (known.claim, known.is_same_basis, known.body) == (None, False, MADE.body)
+
+
 def test_responses_are_few_and_go_with_age_and_person(pair, monkeypatch):
     monkeypatch.setattr(response_store, "MOST_OF_PERSON", 3)
     monkeypatch.setattr(response_store, "MOST_RESPONSES", 6)
@@ -127,7 +156,10 @@ def test_responses_are_few_and_go_with_age_and_person(pair, monkeypatch):
     with pair[0].database.read() as connection:
         assert len(connection.execute(select(KEPT_RESPONSES)).all()) == 4
     assert store.find(other)  # nobody pushes out what others sent
+    erasures = read_erasures(pair[1].database)
+    assert read_erasures(pair[1].database) == erasures
     assert erase_person(pair[0].database, "key:a")["kept_responses"] == 3
+    assert read_erasures(pair[1].database) != erasures  # so every server learns of it
     for n in range(12):
         store.claim(replace(KEY, name=f"k{n}", person=f"key:{n}"))
     with pair[0].database.read() as connection:

@@ -109,6 +109,14 @@ def test_a_document_is_put_listed_as_a_job_and_read_anew(desk, admin):
     assert [job["id"] for job in older["jobs"]] == [put.json()["id"]]
     assert older["next"] is None
     assert older["jobs"][0]["started"] <= older["jobs"][0]["finished"]
+    done = client.get("/v1/jobs", params={"state": "done", "limit": 1}, headers=writer).json()
+    assert [job["id"] for job in done["jobs"]] == [again.json()["id"]]
+    for state, status in (("done", 200), ("failed", 400), (None, 400)):  # good for its list alone
+        query = {"cursor": done["next"]} | ({"state": state} if state else {})
+        assert client.get("/v1/jobs", params=query, headers=writer).status_code == status
+    failed = client.get("/v1/jobs", params={"state": "failed"}, headers=writer).json()
+    assert failed == {"jobs": [], "next": None}
+    assert client.get("/v1/jobs", params={"state": "gone"}, headers=writer).status_code == 422
     other = bearer(keys.create("other", scopes=["write"])[1])
     assert client.get("/v1/jobs", headers=other).json()["jobs"] == []
     assert len(client.get("/v1/jobs", headers=admin).json()["jobs"]) == 2

@@ -4,12 +4,14 @@ import asyncio
 import json
 import random
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import scripted_writer
+from click.testing import CliRunner
 from engines import running
 from fakes import HashEmbedder, document
 from sqlalchemy import update
@@ -21,7 +23,9 @@ from indexes.chunk import Validity
 from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
 from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.cli.main import cli
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.sign_in.publishable_keys import PublishableKeyStore
 from ragdesk.support.tables import KEYS
 from ragdesk.web import answer_caching
 
@@ -309,6 +313,29 @@ def test_what_a_person_asked_is_forgotten_with_their_conversation_and_their_data
     assert len(cache) == 0
 
 
+def test_who_is_erased_elsewhere_is_erased_from_every_servers_answers(home, keys, monkeypatch):
+    monkeypatch.setattr(answer_caching, "WATCH_SECONDS", 0.02)
+    tables = {"answer_cache": ALWAYS}
+    with serving(home, keys, tables=tables) as here, serving(home, keys, tables=tables) as there:
+        cache = here.app.state.desk.answer_cache
+        for erase in (
+            lambda: there.delete("/v1/persons/local/data").status_code,
+            lambda: run_command(home, "support", "erase", "local"),
+        ):
+            assert ["cached" in ask(here) for _ in range(2)] == [False, True]
+            time.sleep(0.1)  # looks that find nothing drop nothing
+            assert len(cache) == 1
+            assert erase() in {0, 200}
+            until = time.monotonic() + 20
+            while len(cache):
+                assert time.monotonic() < until
+                time.sleep(0.01)
+
+
+def run_command(home: Path, *words: str) -> int:
+    return CliRunner().invoke(cli, ["--home", str(home), *words]).exit_code
+
+
 def test_a_conversation_that_a_person_was_called_to_is_given_no_kept_answer(cached):
     ask(cached)
     place = begin(cached)
@@ -350,3 +377,23 @@ def test_answers_of_a_model_are_kept_by_default_and_those_it_failed_at_are_not(h
     with serving(home, keys, tables=tables) as client:  # its model is gone
         said = [ask(client) for _ in range(2)]
     assert [(answer["degraded"], "cached" in answer) for answer in said] == [(True, False)] * 2
+
+
+def test_an_answer_that_is_given_again_spends_nothing_of_a_websites_day(home, keys):
+    site = PublishableKeyStore(keys).create(
+        "shop", origins=["https://shop.example"], collections=["default"], daily_answers=2
+    )
+    with running(scripted_writer.app(share=0.0)) as url:
+        tables = {"generate": GenerateOptions(urls=(url,)), "decide": DecideOptions(floor=0.0)}
+        with serving(home, keys, tables=tables) as client:
+            client.headers["Authorization"] = f"Bearer {site.token}"
+            client.headers["X-Visitor"] = client.post("/v1/visitors").json()["secret"]
+            again = {"Idempotency-Key": "a"}
+            said = [ask(client, headers=again) for _ in range(2)] + [ask(client) for _ in range(3)]
+            streams = [
+                client.post("/v1/answers", json={"question": question, "stream": True})
+                for question in (QUESTION, "Are gift cards refunded?", "When do parcels leave?")
+            ]
+    assert ["cached" in answer for answer in said] == [False, False, True, True, True]
+    assert [stream.status_code for stream in streams] == [200, 200, 429]
+    assert streams[2].json()["code"] == "rate_limited"

@@ -43,6 +43,17 @@ def description(server):
     return server.get("/openapi.json").json()
 
 
+def test_the_description_is_encoded_once_and_not_sent_to_who_has_it(server):
+    first, again = server.get("/openapi.json"), server.get("/openapi.json")
+    assert again.content == first.content
+    assert first.headers["content-type"] == "application/json"
+    tag = first.headers["etag"]
+    for known, status in ((tag, 304), (f'"other", W/{tag}', 304), ('"other"', 200), ("", 200)):
+        reply = server.get("/openapi.json", headers={"If-None-Match": known})
+        assert (reply.status_code, reply.headers["etag"]) == (status, tag)
+        assert (reply.content == b"") == (status == 304)
+
+
 def list_operations(description):
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
@@ -111,6 +122,9 @@ def test_a_route_remembers_the_keys_that_it_declares(server, description):
     }
     assert ("POST", "/v1/answers") in declared
     assert {method for method, _ in declared} == {"POST", "PUT"}
+    for method, path in declared:
+        refusals = description["paths"][path][method.lower()]["responses"]
+        assert refusals.keys() >= {"409", "400" if path.startswith(OPENAI_PATHS) else "422"}, path
     headers = {"Idempotency-Key": "begin-once"}
     first, second = (server.post("/v1/conversations", json={}, headers=headers) for _ in "ab")
     other = server.post("/v1/conversations", json={"title": "b"}, headers=headers)

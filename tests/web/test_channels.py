@@ -5,9 +5,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import scripted_writer
 from chat_systems import (
     CORP,
     TEAMS_KEY,
@@ -25,16 +27,23 @@ from chat_systems import (
     slack_event,
     teams_activity,
 )
+from engines import running
 from outside_systems import running_system
 from starlette.testclient import TestClient
-from web_home import HOSTILE, serving
+from web_home import HOSTILE, TEXTS, publish, serving
 
+from ragdesk.answering.answer import Answer, NextStep, Question, StepLink
+from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
+from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.support.chat_channels import chat_store
 from ragdesk.support.chat_channels.chat_message import ChatRequest
 from ragdesk.support.chat_channels.chat_options import ChatOptions, decode_aes_key
 from ragdesk.support.chat_channels.message_cipher import seal_wecom
 from ragdesk.support.conversations.conversation_store import ConversationFilter
 from ragdesk.web.channels import chat_desk
+from ragdesk.web.channels.chat_answers import make_chat_reply
+from ragdesk.web.limit_options import LimitOptions
+from ragdesk.web.server_state import ServerState
 
 QUOTE = "A refund reaches a bank account within 5 working days."
 DESK = "https://desk.example"
@@ -330,3 +339,70 @@ def test_a_message_that_fails_stops_no_other_one(home, keys, slack):
         "broken": (1, "not_found"),
         "chat": (0, None),
     }
+
+
+def test_an_author_past_a_limit_is_told_when_to_ask_again_and_others_are_answered(
+    home, keys, slack
+):
+    tables = {
+        "channels": {"chat": slack.options},
+        "limits": LimitOptions(visitor_per_minute=1, site_per_minute=0),
+    }
+    with serving(home, keys, tables=tables) as client:
+        for number in range(3):  # a minute may begin meanwhile
+            post(client, "chat", slack_request(f"Ev{number}", ts=f"{number}.0"))
+        post(client, "chat", slack_request("Ev9", ts="9.0", user="U-another"))
+        wait_for(lambda: len(slack.messages) == 4)
+        wait_for(lambda: client.app.state.chat_desk.store.count_waiting() == 0)
+    texts = {message["thread_ts"]: message["text"] for message in slack.messages}
+    assert texts["9.0"].startswith(QUOTE)
+    refused = [text for text in texts.values() if not text.startswith(QUOTE)]
+    assert 1 <= len(refused) <= 2
+    assert all("Please ask again in" in text for text in refused)
+
+
+def test_a_channel_has_a_days_ceiling_of_answers_by_the_model(home, keys):
+    options = ChatOptions(kind="teams", secret=TEAMS_KEY)
+    with running(scripted_writer.app(share=0.0)) as url:
+        tables = {
+            "channels": {"chat": options},
+            "limits": LimitOptions(daily_answers=1),
+            "generate": GenerateOptions(urls=(url,)),
+            "answer_cache": AnswerCacheOptions(use="never"),
+        }
+        with serving(home, keys, tables=tables) as client:
+            replies = [
+                post(client, "chat", sign_teams(teams_activity(str(number)))).json()["text"]
+                for number in range(2)
+            ]
+    assert "[1] refunds.md" in replies[0]
+    assert replies[1].startswith("More was asked here than is allowed at a time.")
+    assert "second" not in replies[1] or time.time() % 86_400 > 86_270
+
+
+def test_a_message_whose_answer_fails_at_once_may_come_again(home, keys):
+    options = ChatOptions(kind="teams", secret=TEAMS_KEY, collection="nowhere")
+    with channels(home, keys, chat=options) as client:
+        request = sign_teams(teams_activity())
+        assert [post(client, "chat", request).status_code for _ in range(2)] == [404, 404]
+        publish(home, "nowhere", TEXTS)
+        client.app.state.desk.open_collections.refresh("nowhere")
+        assert post(client, "chat", request).json()["text"].startswith(QUOTE)
+        assert post(client, "chat", request).status_code == 401
+
+
+def test_a_document_to_go_on_from_is_linked(home, keys):
+    options = ChatOptions(kind="teams", secret=TEAMS_KEY, public_address=f"{DESK}/")
+    link = StepLink(title="Refunds & more", uri="a b/refunds.md")
+    with serving(home, keys) as client:
+        answer = client.portal.call(ask_desk, client.app.state.desk)
+    answer = replace(answer, next_step=NextStep(text="Go on:", links=(link,)))
+    text = make_chat_reply(answer, options).text
+    assert f"- Refunds & more {DESK}/#d=default/a%20b%2Frefunds.md;1;0-0" in text
+    bare = make_chat_reply(answer, replace(options, public_address="")).text
+    assert bare.endswith("- Refunds & more")
+
+
+async def ask_desk(state: ServerState) -> Answer:
+    async with state.open_collections.use_collection("default") as opened:
+        return await opened.desk.ask(Question(text="When does a refund reach my account?"))

@@ -298,8 +298,15 @@ def test_the_same_request_again_does_nothing_twice(client, keys, ann, agent):
             "/v1/answers", json=body, headers={**ann.headers, "Idempotency-Key": "again"}
         )
         assert passed.json()["outcome"] == "handed_over"
+    for _ in range(2):
+        streamed = client.post(
+            "/v1/answers",
+            json={**body, "stream": True},
+            headers={**ann.headers, "Idempotency-Key": "streamed"},
+        )
+        assert '"handed_over"' in streamed.text
     actions = [event["action"] for event in agent.get(f"/v1/handoffs/{name}").json()["events"]]
-    assert (actions.count("reply"), actions.count("write")) == (1, 1)
+    assert (actions.count("reply"), actions.count("write")) == (1, 2)
 
 
 def test_outside_of_hours_it_is_said_when_somebody_is_there(home, keys):

@@ -294,7 +294,72 @@ def test_no_answer_of_before_is_given_again(shop):
     assert "packed" in first["text"]
     shop.server.answer = orders = Orders()
     orders.extra = {"status": "sent off"}
-    assert "sent off" in shop.ask("Where is order 11111?", headers=headers)["text"]
+    again = shop.ask("Where is order 11111?", headers=headers)
+    assert "sent off" in again["text"]
+    assert again["id"] == first["id"]
+    tasks = [task for _, _, task in shop.client.app.state.desk.idempotency.entries.values()]
+    assert [json.loads(task.result().body) for task in tasks] == [
+        {"id": first["id"], "outcome": "answered"}
+    ]
+    other = {"question": "Where is order 12345?"}
+    assert shop.client.post("/v1/answers", json=other, headers=headers).status_code == 422
+
+
+def read_last_event(reply):
+    """Return the answer that a stream ended with."""
+    (done,) = [block for block in reply.text.split("\n\n") if block.startswith("event: done")]
+    return json.loads(done.partition("data: ")[2])
+
+
+@pytest.mark.parametrize("path", ["/v1/answers", "/v1/chat/completions"])
+def test_a_retry_is_looked_up_anew_and_keeps_no_second_turn(shop, path):
+    mia = shop.headers(MIA)
+    talk = shop.client.post("/v1/conversations", json={}, headers=mia).json()["id"]
+    question = "Where is my order 12345?"
+    body = {"question": question, "conversation": talk}
+    if path != "/v1/answers":
+        body = {"model": "ragdesk", "messages": [{"role": "user", "content": question}]}
+    headers = {**mia, "Idempotency-Key": "k"}
+    replies = [shop.client.post(path, json=body, headers=headers).json() for _ in range(3)]
+    answers = [reply.get("ragdesk", reply) for reply in replies]
+    assert len({answer["id"] for answer in answers}) == 1
+    assert all(facts(answer) for answer in answers)
+    assert len(shop.server.requests) == 3
+    turns = shop.client.get(f"/v1/conversations/{talk}/turns", headers=mia).json()["turns"]
+    assert [turn["id"] for turn in turns] == [answers[0]["id"]] * (path == "/v1/answers")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_retry_of_a_question_that_called_a_person_calls_nobody_again(shop, streams):
+    mia, boss = shop.headers(MIA), admin_headers(shop)
+    talk = shop.client.post("/v1/conversations", json={}, headers=mia).json()["id"]
+    headers = {**mia, "Idempotency-Key": "k"}
+    question = "Where is my order 12345?"
+    shop.server.answer = lambda _: SmallReply(status=500)  # it calls a person, and takes no second
+
+    def ask():
+        body = {"question": question, "conversation": talk, "stream": streams}
+        reply = shop.client.post("/v1/answers", json=body, headers=headers)
+        return read_last_event(reply) if streams else reply.json()
+
+    first, again = ask(), ask()
+    for name in ("id", "outcome", "reason", "text", "next_step"):
+        assert first[name] == again[name], name
+    assert first["outcome"] == "handed_over"
+    (handoff,) = shop.client.get("/v1/handoffs", headers=boss).json()["handoffs"]
+    place = f"/v1/handoffs/{handoff['id']}"
+    shop.client.post(f"{place}/take", json={}, headers=boss)
+    late = ask()  # now a person has it
+    assert (late["id"], late["outcome"]) == (first["id"], "handed_over")
+    assert "claims" in late
+    events = shop.client.get(place, headers=boss).json()["events"]
+    assert [event["action"] for event in events].count("write") == 0
+    shop.client.post(f"{place}/close", json={"confirm": handoff["id"]}, headers=boss)
+    after = ask()
+    assert (after["id"], after["text"]) == (first["id"], first["text"])
+    turns = shop.client.get(f"/v1/conversations/{talk}/turns", headers=mia).json()["turns"]
+    assert [turn["author"] for turn in turns].count("customer") == 1
+    assert len(shop.client.get("/v1/handoffs?state=all", headers=boss).json()["handoffs"]) == 1
 
 
 def test_tenants_look_up_nothing_of_each_other(keys):

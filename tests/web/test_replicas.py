@@ -85,6 +85,21 @@ def test_a_retry_gets_the_first_answer_and_after_a_publish_keeps_no_second_turn(
         assert [turn["id"] for turn in shown] == [first.json()["id"]]
 
 
+def test_a_streamed_answer_counts_once_at_all_servers(home, postgresql):
+    with two_servers(home, postgresql) as (a, b, database):
+        talk = a.post("/v1/conversations", json={}, headers={"Idempotency-Key": "t"}).json()["id"]
+        ask = {**ASK, "conversation": talk, "stream": True}
+        ends = [
+            client.post("/v1/answers", json=ask).text.split("event: done")[1] for client in (a, b)
+        ]
+        assert ends[0].split('"seconds"')[0] == ends[1].split('"seconds"')[0]
+        shown = b.get(f"/v1/conversations/{talk}/turns").json()["turns"]
+        assert len(shown) == 1
+        assert f'"id":"{shown[0]["id"]}"' in ends[1]
+        kept = [row for row in read_kept(database) if row.status == 200]
+        assert "bank" not in str(kept)
+
+
 def test_of_two_retries_at_once_one_does_it(home, postgresql):
     with two_servers(home, postgresql) as (a, b, _):
         for client in (a, b):  # FastAPI makes its models at the first request
@@ -128,3 +143,41 @@ def test_what_a_lost_server_was_at_is_taken_over(home, postgresql):
         again = b.post("/v1/conversations", json={})
         assert again.status_code == 201
         assert again.json()["id"] != first.json()["id"]
+
+
+CUT = """
+CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END $$;
+CREATE TRIGGER cut BEFORE UPDATE ON kept_responses FOR EACH ROW EXECUTE FUNCTION cut();
+"""
+
+
+def test_a_connection_that_is_lost_before_the_deed_is_noted_has_it_done_once(home, postgresql):
+    with two_servers(home, postgresql) as (a, b, database):
+        with database.write() as connection:
+            connection.exec_driver_sql(CUT)
+        first = a.post("/v1/conversations", json={})
+        assert first.status_code == 201
+        assert a.post("/v1/conversations", json={}).json() == first.json()
+        with database.write() as connection:
+            connection.exec_driver_sql("DROP TRIGGER cut ON kept_responses")
+        again = b.post("/v1/conversations", json={})  # waits until the first could say it
+        assert (again.status_code, again.json()) == (201, first.json())
+        assert len(b.get("/v1/conversations").json()["conversations"]) == 1
+
+
+def test_what_may_have_been_done_is_told_at_every_server(home, postgresql):
+    with two_servers(home, postgresql) as (a, b, database):
+        with database.write() as connection:
+            audit = CUT.replace("UPDATE ON kept_responses", "INSERT ON audit")
+            connection.exec_driver_sql(audit)
+        body = {"question": "Do you ship to Malta?", "answer": "Yes, within five working days."}
+        lost = a.post("/v1/drafts", json=body)  # it is kept, and the log of it is not
+        assert (lost.status_code, lost.json()["code"]) == (503, "outcome_unknown")
+        with database.write() as connection:
+            connection.exec_driver_sql("DROP TRIGGER cut ON audit")
+        for client in (a, b):
+            refused = client.post("/v1/drafts", json=body)
+            assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
+            assert "Look whether it was done" in refused.json()["detail"]
+        assert len(a.get("/v1/drafts").json()["drafts"]) == 1

@@ -7,7 +7,7 @@ redact. Names of persons are not looked for: no rule tells them from names of pr
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from indexes.text.redaction.card_numbers import find_card_numbers
 from indexes.text.redaction.email_addresses import find_email_addresses
@@ -47,7 +47,7 @@ class RedactionOptions:
     """
 
     enabled: bool = True
-    kinds: tuple[PersonalKind, ...] = PERSONAL_KINDS
+    kinds: tuple[PersonalKind, ...] = field(default=PERSONAL_KINDS, metadata={"narrows": True})
     regions: tuple[str, ...] = ("CN", "US", "GB")
     ingest: bool = False
 

@@ -15,12 +15,9 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 
 from ragdesk.errors import EngineFailed
 
-LONGEST_RETRY_HEADER = 64  # characters of a Retry-After; a date has 29
-LONGEST_WAIT = 60.0  # seconds: who asks for more is taken at no word, as OpenAI's clients do
 # How much more than the mean one server may have to do for the sake of what it has read: the bound
 # of "Consistent Hashing with Bounded Loads" (Mirrokni, Thorup, Zadimoghaddam 2018) at c = 1.25.
 LOAD_BOUND = 1.25
@@ -130,25 +127,3 @@ def rank_servers(urls: Sequence[str], affinity: str) -> dict[str, int]:
     """
     weights = {url: hashlib.blake2b(f"{affinity}\x1f{url}".encode()).digest() for url in urls}
     return {url: n for n, url in enumerate(sorted(urls, key=lambda url: weights[url]))}
-
-
-def parse_retry_after(header: str) -> float:
-    """Read ``Retry-After``, seconds or a date; 0.0 for none, nonsense, or more than a minute.
-
-    >>> parse_retry_after("2")
-    2.0
-    >>> parse_retry_after(""), parse_retry_after("3600"), parse_retry_after("soon")
-    (0.0, 0.0, 0.0)
-    >>> parse_retry_after("Mon, 99999999999999999999 Jan 2020 00:00:00 GMT")
-    0.0
-    """
-    if len(header) > LONGEST_RETRY_HEADER:
-        return 0.0
-    try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            seconds = parsedate_to_datetime(header).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return 0.0
-    return seconds if 0 < seconds <= LONGEST_WAIT else 0.0

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic_core import from_json
 
+from ingest.outbound.retry_after import read_retry_after
 from ragdesk.answering.writing.event_loop_yield import LoopTurns
-from ragdesk.answering.writing.llm_pool import parse_retry_after
 from ragdesk.errors import EngineFailed
 
 if TYPE_CHECKING:  # imported with the first client: 0.1 s, and most desks have no model
@@ -25,6 +25,9 @@ EXTRA_EVENTS, EXTRA_BYTES = 1_000, 1 << 20  # of a reply, whatever its tokens
 
 
 REDIRECTS = range(300, 400)
+
+
+LONGEST_WAIT = 60.0  # seconds: who asks for more is taken at no word, as OpenAI's clients do
 
 
 TOOL_STOPS = {"tool_calls", "function_call"}  # what a model stops for that was offered no tool
@@ -54,7 +57,7 @@ def make_status_error(response: "httpx.Response", url: str) -> EngineFailed:
     """Make the error of a reply that is no success, by its status."""
     status = response.status_code
     if status in {429, 503}:
-        after = parse_retry_after(response.headers.get("retry-after", ""))
+        after = bound_wait(response.headers.get("retry-after", ""))
         return EngineFailed("busy", "The language model has no room now.", retry_after=after)
     if status in REDIRECTS:
         about = f"{url} sends us elsewhere ({status}). Name its own address in [generate] urls."
@@ -63,6 +66,16 @@ def make_status_error(response: "httpx.Response", url: str) -> EngineFailed:
         about = f"{url} refused the question ({status}). See [generate] urls, model and api_key."
         return EngineFailed("refused", about, can_retry=False)
     return EngineFailed("refused", f"The language model failed ({status}).")
+
+
+def bound_wait(header: str) -> float:
+    """Return the seconds that a model's ``Retry-After`` asks for; 0 for none, or over a minute.
+
+    >>> bound_wait("2"), bound_wait(""), bound_wait("3600")
+    (2.0, 0.0, 0.0)
+    """
+    seconds = read_retry_after(header) or 0.0
+    return seconds if seconds <= LONGEST_WAIT else 0.0
 
 
 def make_timeout_error(*, begun: bool, thinking: bool) -> EngineFailed:

@@ -89,6 +89,13 @@ class ChatStore:
             added = upsert(connection, box).values(row).on_conflict_do_nothing()
             return bool(connection.execute(added.returning(box.c.number)).first())
 
+    def forget(self, channel: str, message: ChatMessage) -> None:
+        """Forget that a message came: it was not answered at once, and may come again."""
+        box = CHAT_MESSAGES
+        is_this = box.c.digest == _digest(channel, message.event)
+        with self._database.write() as connection:
+            connection.execute(delete(box).where(is_this))
+
     def claim(self) -> ChatLetter | None:
         """Take the next message that is due, under a lease; None where none is.
 

@@ -47,7 +47,7 @@ class HandoffOptions:
         "unsupported",
     )
     low_confidence: float = 0.3
-    hours: tuple[str, ...] = ()
+    hours: tuple[str, ...] = field(default=(), metadata={"narrows": True})
     time_zone: str = "UTC"
     away: str = ""
     away_zh: str = ""

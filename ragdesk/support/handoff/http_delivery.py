@@ -14,6 +14,7 @@ import httpx
 
 from ingest.errors import OutboundFailed
 from ingest.outbound.reply_body import ACCEPTED_ENCODINGS, unpack_body
+from ingest.outbound.retry_after import read_retry_after
 from ragdesk.errors import DeliveryFailed
 
 # It writes every address at info level, and a vendor may want a secret there.
@@ -21,6 +22,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)
 TIMEOUT_SECONDS: Final = 15.0  # of silence
 LONGEST_EXCHANGE: Final = 60.0  # seconds until a reply is there: a byte at a time is no silence
 LARGEST_OUTSIDE_REPLY: Final = 1_000_000
+LONGEST_DELIVERY_WAIT: Final = 3_600.0  # seconds: after that it is tried all the same
 OK_STATUS: Final = range(200, 300)
 
 
@@ -81,7 +83,7 @@ class HttpSender:
             with self._client.stream(method, address, content=content, headers=headers) as reply:
                 status = reply.status_code
                 if status not in OK_STATUS:
-                    wait = _read_seconds(reply.headers.get("retry-after", ""))
+                    wait = find_delivery_wait(reply.headers.get("retry-after", ""))
                     raise DeliveryFailed(f"{self._name} answered {status}.", retry_after=wait)
                 encoding = reply.headers.get("content-encoding", "")
                 pieces = _iter_in_time(reply, until)
@@ -111,6 +113,6 @@ def _parse_reply(body: bytes) -> Any:
         return None
 
 
-def _read_seconds(text: str) -> float:
-    """Read a Retry-After in seconds, an hour at most; a date counts as none."""
-    return min(3_600.0, float(text)) if text.isdecimal() else 0.0
+def find_delivery_wait(header: str) -> float:
+    """Return the seconds that a ``Retry-After`` asks for, an hour at most; 0 for none."""
+    return min(LONGEST_DELIVERY_WAIT, read_retry_after(header) or 0.0)

@@ -8,6 +8,8 @@ from sqlalchemy import RowMapping, case, func, select
 
 from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, FEEDBACK, TURNS
 from ragdesk.support.database import Database
+from ragdesk.support.insight.insight_tables import INTENT_LABELS
+from ragdesk.support.insight.intents import OUT_OF_SCOPE
 
 ROWS_AT_ONCE: Final = 500
 IsCounted = Callable[[str | None], bool]
@@ -18,8 +20,8 @@ IsCounted = Callable[[str | None], bool]
 class InsightTurn:
     """A question as the figures count it. time: seconds since 1970.
 
-    seconds: until its answer was whole. is_handed_over: its conversation went to a person.
-    is_out_of_scope: no intent fits it.
+    intent: as an agent or editor says, else as it was recognised. seconds: until its answer was
+    whole. is_handed_over: its conversation went to a person. is_out_of_scope: no intent fits it.
     """
 
     conversation: str
@@ -56,6 +58,7 @@ def read_insight_turns(
         .group_by(FEEDBACK.c.turn)
         .subquery()
     )
+    labels = INTENT_LABELS.c
     texts = ("conversation", "outcome", "reason", "language", "intent", "sentiment")
     columns = (*texts, "seconds", "in_scope")
     query = (
@@ -63,11 +66,13 @@ def read_insight_turns(
             *(TURNS.c[name] for name in columns),
             TURNS.c.created,
             CONVERSATIONS.c.state,
+            labels.intent.label("label"),
             votes.c.likes,
             votes.c.dislikes,
         )
         .join(CONVERSATIONS, CONVERSATIONS.c.id == TURNS.c.conversation)
         .outerjoin(votes, votes.c.turn == TURNS.c.id)
+        .outerjoin(INTENT_LABELS, labels.turn == TURNS.c.id)
         .where(TURNS.c.author == "customer", TURNS.c.created >= since * 1000)
         .order_by(TURNS.c.created, TURNS.c.id)
     )
@@ -85,6 +90,10 @@ def read_insight_turns(
 
 
 def _read_turn(row: RowMapping) -> InsightTurn:
+    # What an agent or editor says of a question goes before what was recognised.
+    label = row["label"]
+    intent = row["intent"] if label is None else label
+    is_outside = row["in_scope"] == 0 if label is None else label == OUT_OF_SCOPE
     return InsightTurn(
         conversation=row["conversation"],
         time=row["created"] // 1000,
@@ -92,10 +101,10 @@ def _read_turn(row: RowMapping) -> InsightTurn:
         reason=row["reason"] or "",
         language=row["language"] or "",
         seconds=row["seconds"],
-        intent=row["intent"] or "",
+        intent="" if is_outside else intent or "",
         sentiment=row["sentiment"] or "",
         likes=row["likes"] or 0,
         dislikes=row["dislikes"] or 0,
         is_handed_over=row["state"] != "answering",
-        is_out_of_scope=row["in_scope"] == 0,
+        is_out_of_scope=is_outside,
     )

@@ -9,7 +9,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,13 +26,22 @@ from ragdesk.support.insight.insight_model import (
     write_insight_model,
 )
 from ragdesk.support.insight.intents import OUT_OF_SCOPE, LabelledText
-from ragdesk.support.insight.model_fit import FitOptions, fit_insight_model, place_text
+from ragdesk.support.insight.model_fit import (
+    FitOptions,
+    fit_insight_model,
+    fold_words,
+    place_text,
+)
 from ragdesk.support.insight.question_insight import OWN_INTENTS
 
 HELD_OUT_PARTS: Final = 5  # one of so many texts judges
 FEWEST_OF_LABEL: Final = 5
 WORST_PAIRS: Final = 10
-OWN_FIT: Final = FitOptions(most_features=20_000)  # a home has room for many labels
+# A home has room for many labels. Of what is learnt no text is in the part that is held out, so the
+# floor is chosen on another division than by as many parts: else there would be none.
+OWN_FIT: Final = FitOptions(most_features=20_000, tuned=HELD_OUT_PARTS - 1)
+USED_TURNS: Final = OWN_INTENTS.with_name("intents-turns.jsonl")
+"""Beside a classifier that learnt from conversations: the turns it learnt from, or was held to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,11 +70,28 @@ class HeldOutAccuracy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingBasis:
+    """What a classifier starts from.
+
+    texts: learnt beside the examples; none of them judges. rival: the file of what has to be
+    matched where the home has no classifier of this embedder. facts: noted in the model's card.
+    """
+
+    texts: Sequence[LabelledText] = ()
+    rival: Path | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+NO_BASIS: Final = TrainingBasis()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IntentTraining:
     """What a training came to.
 
-    before: the classifier that the home had, on the same texts; None where it had none, or one of
-    another embedder. kept: whether the new one was written to ``file``.
+    before: the classifier that the home had, or the rival of the basis, on the same texts; None
+    where there was none, or one of another embedder. kept: whether the new one was written to
+    ``file``.
     """
 
     file: Path
@@ -132,34 +158,39 @@ def train_intents(
     texts: Sequence[LabelledText],
     embedder: Embedder,
     options: FitOptions = OWN_FIT,
+    basis: TrainingBasis = NO_BASIS,
 ) -> IntentTraining:
     """Train a home's intents; they replace the ones that are there where they do no worse.
 
-    Raises SettingsError where a label has too few examples, or there are not two intents.
+    A list of turns that the former ones learnt from goes with them. Raises SettingsError where a
+    label has too few examples, or there are not two intents.
     """
-    texts = _check_texts(texts)
-    digest = shorten_revision(embedder.card)
-    held = np.array([place_text(one.text, HELD_OUT_PARTS) == 0 for one in texts])
-    texts_held = [one for one, is_held in zip(texts, held, strict=True) if is_held]
-    learnt = [one for one, is_held in zip(texts, held, strict=True) if not is_held]
-    if not texts_held or len({one.label for one in learnt}) < len({one.label for one in texts}):
+    whole = _check_texts([*basis.texts, *texts])
+    judges = {(one.text, one.label) for one in texts}
+    texts_held = [one for one in whole if (one.text, one.label) in judges and is_held_out(one)]
+    held_words = {fold_words(one.text) for one in texts_held}
+    learnt = [one for one in whole if fold_words(one.text) not in held_words]
+    if not texts_held or len({one.label for one in learnt}) < len({one.label for one in whole}):
         raise SettingsError(
             "A label is left without an example to learn, or none is held out: give some more "
             "examples of each label."
         )
-    vectors = _embed_texts(texts, embedder)
+    digest = shorten_revision(embedder.card)
     card = {
         "embedder": {"name": embedder.card.name, "digest": digest},
-        "examples": len(texts),
+        "examples": len(whole),
+        **basis.facts,
     }
-    model = fit_insight_model(learnt, {digest: vectors[~held]}, options, card)
-    after, pairs = judge_model(model, texts_held, vectors[held], digest)
+    model = fit_insight_model(learnt, {digest: _embed_texts(learnt, embedder)}, options, card)
+    vectors_held = _embed_texts(texts_held, embedder)
+    after, pairs = judge_model(model, texts_held, vectors_held, digest)
     file = home / OWN_INTENTS
     before = None
-    if file.exists() and (old := read_insight_model(file)).card["embedder"]["digest"] == digest:
-        before, _ = judge_model(old, texts_held, vectors[held], digest)
+    if (old := _open_rival(file, basis.rival, digest)) is not None:
+        before, _ = judge_model(old, texts_held, vectors_held, digest)
     kept = before is None or after.accuracy >= before.accuracy
     if kept:
+        (home / USED_TURNS).unlink(missing_ok=True)
         write_insight_model(file, model)
     return IntentTraining(
         file=file,
@@ -170,6 +201,18 @@ def train_intents(
         worst_pairs=pairs,
         kept=kept,
     )
+
+
+def is_held_out(example: LabelledText) -> bool:
+    """Tell whether an example is held out to judge, by its words: in every training the same."""
+    return place_text(example.text, HELD_OUT_PARTS) == 0
+
+
+def _open_rival(file: Path, rival: Path | None, digest: str) -> InsightModel | None:
+    """Open the classifier that a new one has to match; None where there is none."""
+    if file.exists() and (old := read_insight_model(file)).card["embedder"]["digest"] == digest:
+        return old
+    return None if rival is None else read_insight_model(rival)
 
 
 def _check_texts(texts: Sequence[LabelledText]) -> list[LabelledText]:

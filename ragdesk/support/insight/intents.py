@@ -69,11 +69,15 @@ INTENTS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledText:
-    """A text, its label, and its language where that is known."""
+    """A text, its label, and its language where that is known.
+
+    writer: who wrote it, where several of the texts may be of one person; never kept.
+    """
 
     text: str
     label: str
     lang: str = ""
+    writer: str = ""
 
 
 def read_text_table(file: Path) -> list[LabelledText]:
@@ -81,6 +85,15 @@ def read_text_table(file: Path) -> list[LabelledText]:
     with file.open(encoding="utf-8", newline="") as stream:
         rows = csv.DictReader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
         return [LabelledText(text=r["text"], label=r["label"], lang=r["lang"]) for r in rows]
+
+
+def read_packaged_examples() -> list[LabelledText]:
+    """Read the sentences of ours that the intents of ours, and what is none of them, learn from."""
+    return [
+        *read_text_table(EXAMPLES_FILE),
+        *iter_framed_examples(),
+        *read_text_table(OUTSIDE_FILE),
+    ]
 
 
 def iter_framed_examples() -> Iterator[LabelledText]:

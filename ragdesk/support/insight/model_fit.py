@@ -33,7 +33,8 @@ class FitOptions:
     """How freely a classifier fits.
 
     words_freedom, vector_freedom: scikit-learn's C of the two models. word_share: of the words
-    beside a vector. most_features: of the words' model. fewest: texts that hold a feature.
+    beside a vector. most_features: of the words' model. fewest: texts that hold a feature, or
+    writers of such texts, where they are known.
     most_of_label: weight of a label's examples beside the median label's. floor_loss: share of
     the right answers on unseen texts that may fall under the floor. tuned: every so many texts
     are left out of a first fit, on which the floor is chosen.
@@ -51,11 +52,15 @@ class FitOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Lesson:
-    """What is learnt: texts by their features, their labels, and their vectors by the digest."""
+    """What is learnt: texts by their features, their labels, and their vectors by the digest.
+
+    writers: of the texts; "" where that is not known.
+    """
 
     rows: _Rows
     correct: Sequence[str]
     vectors: Mapping[str, Vectors]
+    writers: Sequence[str]
 
     def take(self, at: Sequence[int]) -> "_Lesson":
         """Return a part of it, by the places of its texts."""
@@ -63,7 +68,17 @@ class _Lesson:
             [self.rows[i] for i in at],
             [self.correct[i] for i in at],
             {digest: whole[list(at)] for digest, whole in self.vectors.items()},
+            [self.writers[i] for i in at],
         )
+
+    def count_sharers(self) -> Counter[str]:
+        """Count how many writers used each feature; a text without one counts for itself."""
+        sharers = {
+            (name, writer or at)
+            for at, (row, writer) in enumerate(zip(self.rows, self.writers, strict=True))
+            for name in row
+        }
+        return Counter(name for name, _ in sharers)
 
 
 def fit_insight_model(
@@ -78,7 +93,8 @@ def fit_insight_model(
     NaN. The floor is chosen on texts that a first fit has not seen, then all of them are learnt.
     """
     rows = [extract_text_features(one.text) for one in texts]
-    lesson = _Lesson(rows, [one.label for one in texts], vectors)
+    writers = [one.writer for one in texts]
+    lesson = _Lesson(rows, [one.label for one in texts], vectors, writers)
     labels = tuple(sorted(set(lesson.correct)))
     floors = dict.fromkeys(("", *vectors), 0.0)
     parts = [place_text(one.text, options.tuned) for one in texts]
@@ -99,7 +115,16 @@ def place_text(text: str, parts: int) -> int:
     >>> place_text("Where is my order?", 5) == place_text("where is my order?", 5)
     True
     """
-    return zlib.crc32(" ".join(normalise_text(text).split()).encode()) % parts
+    return zlib.crc32(fold_words(text).encode()) % parts
+
+
+def fold_words(text: str) -> str:
+    """Return a text without what its features do not tell: case, width, runs of blanks.
+
+    >>> fold_words(" Where is  MY order?")
+    'where is my order?'
+    """
+    return " ".join(normalise_text(text).split())
 
 
 def _fit_lesson(
@@ -107,7 +132,7 @@ def _fit_lesson(
 ) -> TextClassifier[str]:
     targets = np.array([labels.index(label) for label in lesson.correct])
     weights = _weigh_labels(targets, options)
-    words, intercepts = _fit_words(lesson.rows, targets, weights, len(labels), options)
+    words, intercepts = _fit_words(lesson, targets, weights, len(labels), options)
     models = {
         digest: _fit_vectors(whole, targets, weights, len(labels), options)
         for digest, whole in sorted(lesson.vectors.items())
@@ -130,7 +155,7 @@ def _weigh_labels(targets: NDArray[np.int64], options: FitOptions) -> _Floats:
 
 
 def _fit_words(
-    rows: _Rows,
+    lesson: _Lesson,
     targets: NDArray[np.int64],
     weights: _Floats,
     size: int,
@@ -138,9 +163,13 @@ def _fit_words(
 ) -> tuple[dict[str, NDArray[np.float32]], NDArray[np.float32]]:
     from sklearn.feature_extraction import DictVectorizer  # noqa: PLC0415 - seconds
 
-    counts = Counter(name for row in rows for name in row)
-    fewest = min(options.fewest, max(1, len(rows) // 100))  # a handful of texts shares too little
+    rows, counts = lesson.rows, lesson.count_sharers()
+    fewest = options.fewest
+    if not any(lesson.writers):  # else a word of one person's would be kept: a name, perhaps
+        fewest = min(fewest, max(1, len(rows) // 100))  # a handful of texts shares too little
     known = [{n: v for n, v in row.items() if counts[n] >= fewest} for row in rows]
+    if not any(known):
+        return {}, np.zeros(size, np.float32)
     table = DictVectorizer(dtype=np.float32)
     matrix = table.fit_transform(known)
     coefficients, intercepts = _fit_logistic(matrix, targets, weights, size, options.words_freedom)

@@ -18,9 +18,12 @@ class LearningOptions:
 
     approvals: people who have to approve an entry before customers are answered from it, 1 or 2.
         With 2, its author is none of them.
+    train_on_conversations: let `ragdesk insight train --from-conversations` learn intents from the
+        questions that agents and editors labelled, without their personal data. Off, it refuses.
     """
 
     approvals: int = 1
+    train_on_conversations: bool = False
 
     def __post_init__(self) -> None:
         if self.approvals not in {1, 2}:

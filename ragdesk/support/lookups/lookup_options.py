@@ -51,7 +51,7 @@ class LookupOptions:
     title: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict, metadata={"secret": True}, repr=False)
     owner: str = ""
-    collections: tuple[str, ...] = ()
+    collections: tuple[str, ...] = field(default=(), metadata={"narrows": True})
     private_networks: tuple[str, ...] = ()
     seconds: float = 3.0
 

@@ -24,6 +24,7 @@ RESPONSE_SECONDS: Final = 86_400.0
 MOST_RESPONSES: Final = 2_000
 MOST_OF_PERSON: Final = 200  # so that nobody pushes out what others sent
 CLEARED_EVERY: Final = 20  # claims
+MADE_STATUS: Final = 200  # of a response that is known again: it is made anew, and not sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +66,11 @@ class ResponseStore:
         self._cipher = cipher
         self._claims = 0
 
-    def claim(self, key: ResponseKey) -> str | None:
-        """Claim a key that nobody used yet; gives the claim, or None where somebody did."""
+    def claim(self, key: ResponseKey, claim: str | None = None) -> str | None:
+        """Claim a key that nobody used yet; gives the claim, or None where somebody did.
+
+        claim: of ``draw_claim``, for whoever has to know it should the database not answer.
+        """
         with self._database.write() as connection:
             self._claims += 1
             if self._claims % CLEARED_EVERY == 0:
@@ -75,7 +79,7 @@ class ResponseStore:
             is_old = KEPT_RESPONSES.c.created < time.time() - RESPONSE_SECONDS
             connection.execute(delete(KEPT_RESPONSES).where(own & is_old))
             _clear_person(connection, _digest(key.person))
-            row = self._make_row(key)
+            row = self._make_row(key, claim)
             made = connection.execute(
                 upsert(connection, KEPT_RESPONSES)
                 .values(row)
@@ -84,13 +88,15 @@ class ResponseStore:
             )
             return made.scalar()
 
-    def take_over(self, key: ResponseKey, former: str | None) -> str | None:
+    def take_over(
+        self, key: ResponseKey, former: str | None, claim: str | None = None
+    ) -> str | None:
         """Claim a key whose response is to be made anew; None where somebody else did first.
 
         former: the claim of the server that was lost; None of a response that is there.
         """
         table = KEPT_RESPONSES
-        row = self._make_row(key)
+        row = self._make_row(key, claim)
         has_claim = table.c.claim == former if former else table.c.status.is_not(None)
         is_this = (table.c.name == row["name"]) & has_claim
         kept = {name: row[name] for name in ("basis", "replica", "claim", "created")}
@@ -121,18 +127,25 @@ class ResponseStore:
             connection.execute(change)
 
     def release(self, key: ResponseKey, claim: str) -> None:
-        """Give a claim back: its response was not made, so that the key is as if unused."""
-        with self._database.write() as connection:
-            connection.execute(delete(KEPT_RESPONSES).where(_is_claim(key, claim)))
+        """Give a claim back: its response was not made, so that the key is as if unused.
 
-    def _make_row(self, key: ResponseKey) -> dict[str, Any]:
+        One that was made before, on another basis, is known again, and still to be made anew.
+        """
+        table = KEPT_RESPONSES
+        is_own = _is_claim(key, claim) & table.c.status.is_(None)
+        with self._database.write() as connection:
+            known = update(table).where(is_own & table.c.body.is_not(None))
+            connection.execute(known.values(status=MADE_STATUS, basis=""))
+            connection.execute(delete(table).where(is_own))
+
+    def _make_row(self, key: ResponseKey, claim: str | None) -> dict[str, Any]:
         return {
             "name": _digest(key.name),
             "person": _digest(key.person),
             "request": key.request,
             "basis": key.basis,
             "replica": self._registry.id,
-            "claim": secrets.token_hex(8),
+            "claim": claim or draw_claim(),
             "created": time.time(),
         }
 
@@ -147,6 +160,11 @@ class ResponseStore:
             headers=json.loads(row.headers) if row.headers else None,
             body=None if row.body is None else self._cipher.open(row.body),
         )
+
+
+def draw_claim() -> str:
+    """Draw the name of a claim, which no other has."""
+    return secrets.token_hex(8)
 
 
 def _is_claim(key: ResponseKey, claim: str) -> Any:

@@ -1,26 +1,39 @@
 """Answer a message of a channel: who asks, in which conversation, and what the chat is shown."""
 
+import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
 
-from ragdesk.answering.answer import Answer, Citation, Done
+from ragdesk.answering.answer import Answer, Citation, Done, StepLink
 from ragdesk.answering.lookup_result import is_lookup
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.errors import Invalid, NotFound
-from ragdesk.support.access import CHANNEL_PREFIX, Principal, make_channel_principal
+from ragdesk.errors import Invalid, NotFound, RateLimited
+from ragdesk.support.access import CHANNEL_PREFIX, make_channel_principal
 from ragdesk.support.chat_channels.chat_message import ChatMessage, ChatReply, ReplySource
 from ragdesk.support.chat_channels.chat_options import ChatOptions
 from ragdesk.support.chat_channels.chat_store import ChatStore
 from ragdesk.support.conversations.conversation import Conversation
 from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.sign_in.identity import Identity
 from ragdesk.web.question_answering import ask_through_door
 from ragdesk.web.schemas import Ask
 from ragdesk.web.server_state import ServerState
 
 DIRECT_SECONDS: Final = 6 * 3_600  # after which a message without a thread begins anew
 MOST_REPLY_SOURCES: Final = 8
+MOST_OF_UNIT: Final = 2  # hours and minutes are said from two of them on
+LIMIT_UNITS: Final[Mapping[int, Mapping[str, str]]] = {
+    3_600: {"en": "hours", "zh": "小时"},
+    60: {"en": "minutes", "zh": "分钟"},
+    1: {"en": "seconds", "zh": "秒"},
+}
+LIMIT_TEXTS: Final[Mapping[str, str]] = {
+    "en": "More was asked here than is allowed at a time. Please ask again in {count} {unit}.",
+    "zh": "这里的提问次数已达上限。请在 {count} {unit}后再问一次。",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,36 +79,61 @@ async def answer_message(
 ) -> ChatReply:
     """Answer a message as its channel may ask, and keep the turn.
 
-    Raises RateLimited, Overloaded and what a collection or model says where it cannot answer now.
+    Past a limit of its author or channel it says when to ask again. Raises Overloaded and what a
+    collection or model says where it cannot answer now.
     """
-    conversation = await run_in_thread(threads.open, message)
     options = threads.options
-    who = make_channel_principal(
+    author = make_channel_principal(
         threads.channel, message.user, options.collection, frozenset(options.groups)
     )
-    return await _ask(
-        state, replace(who, person=conversation.person), conversation, message, options
-    )
+    identity = Identity(who=author, label=author.name)
+    try:
+        admission = await state.limits.admit(identity, "")
+        try:
+            return await _ask(state, threads, message, identity)
+        finally:
+            admission.end()
+    except RateLimited as error:
+        return make_limit_reply(message.text, error.retry_after)
 
 
 async def _ask(
-    state: ServerState,
-    who: Principal,
-    conversation: Conversation,
-    message: ChatMessage,
-    options: ChatOptions,
+    state: ServerState, threads: ChannelThreads, message: ChatMessage, identity: Identity
 ) -> ChatReply:
+    conversation = await run_in_thread(threads.open, message)
+    # The conversation is of who began its thread; limits count who writes.
+    who = replace(identity.who, person=conversation.person)
     answer: Answer | None = None
     try:
         ask = Ask(question=message.text, conversation=conversation.id)
-        async for event in ask_through_door(state, who, ask):
+        async for event in ask_through_door(state, who, ask, identity):
             if isinstance(event, Done):
                 answer = event.answer
     except Invalid as error:  # too long, say: whoever asked can mend it
         return ChatReply(text=str(error))
     if answer is None:
         raise AssertionError("every answer ends with Done")
-    return make_chat_reply(answer, options)
+    return make_chat_reply(answer, threads.options)
+
+
+def make_limit_reply(question: str, seconds: int) -> ChatReply:
+    """Make what an author is told whose question is over a limit for so many seconds.
+
+    >>> make_limit_reply("How long?", 42).text
+    'More was asked here than is allowed at a time. Please ask again in 42 seconds.'
+    >>> make_limit_reply("多久到账？", 30_000).text
+    '这里的提问次数已达上限。请在 9 小时后再问一次。'
+    """
+    language = guess_chat_language(question)
+    size = next(size for size in LIMIT_UNITS if seconds >= MOST_OF_UNIT * size or size == 1)
+    unit = LIMIT_UNITS[size][language]
+    text = LIMIT_TEXTS[language].format(count=math.ceil(max(seconds, 1) / size), unit=unit)
+    return ChatReply(text=text, language=language)
+
+
+def guess_chat_language(text: str) -> str:
+    """Guess the language of our own words beside a message."""
+    return "en" if text.isascii() else "zh"
 
 
 def make_chat_reply(answer: Answer, options: ChatOptions) -> ChatReply:
@@ -103,8 +141,8 @@ def make_chat_reply(answer: Answer, options: ChatOptions) -> ChatReply:
     parts = [answer.text]
     if answer.next_step is not None:
         parts.append(answer.next_step.text)
-        links = [f"- {link.title} {link.href or ''}".rstrip() for link in answer.next_step.links]
-        parts.append("\n".join(links))
+        links = answer.next_step.links
+        parts.append("\n".join(_format_link(link, answer, options) for link in links))
     parts.append("\n".join(f"- {choice.question}" for choice in answer.choices))
     sources = [
         ReplySource(
@@ -123,8 +161,21 @@ def make_source_link(address: str, answer: Answer, citation: Citation) -> str:
 
     Whoever follows it is asked who they are, and sees what they may see.
     """
-    if not address or is_lookup(citation.uri):
+    if is_lookup(citation.uri):
         return ""
-    document = f"{answer.collection}/{quote(citation.uri, safe='')}"
-    place = f"{citation.start}-{citation.end}"
-    return f"{address.rstrip('/')}/#d={document};{answer.generation};{place}"
+    return make_document_link(address, answer, citation.uri, citation.start, citation.end)
+
+
+def make_document_link(address: str, answer: Answer, uri: str, start: int = 0, end: int = 0) -> str:
+    """Write where the page of the desk opens a document at a place; empty without an address."""
+    if not address:
+        return ""
+    document = f"{answer.collection}/{quote(uri, safe='')}"
+    return f"{address.rstrip('/')}/#d={document};{answer.generation};{start}-{end}"
+
+
+def _format_link(link: StepLink, answer: Answer, options: ChatOptions) -> str:
+    href = link.href or ""
+    if link.uri is not None and not is_lookup(link.uri):
+        href = make_document_link(options.public_address, answer, link.uri)
+    return f"- {link.title} {href}".rstrip()

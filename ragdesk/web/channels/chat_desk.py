@@ -19,7 +19,11 @@ from ragdesk.support.chat_channels.chat_message import ChatMessage, ChatReply, C
 from ragdesk.support.chat_channels.chat_options import ChatOptions
 from ragdesk.support.chat_channels.chat_store import ChatLetter, ChatStore
 from ragdesk.support.chat_channels.chat_systems import make_chat_systems
-from ragdesk.web.channels.chat_answers import ChannelThreads, answer_message
+from ragdesk.web.channels.chat_answers import (
+    ChannelThreads,
+    answer_message,
+    guess_chat_language,
+)
 from ragdesk.web.server_state import ServerState
 
 ANSWERERS: Final = 2  # messages that are answered at a time: a chat takes no place of all others
@@ -88,7 +92,10 @@ class ChatDesk:
             self._news.set()
 
     async def answer_at_once(self, channel: str, message: ChatMessage) -> ChatReply | None:
-        """Answer a message for a response that waits; None for one that came before."""
+        """Answer a message for a response that waits; None for one that was answered before.
+
+        One whose answer fails may come again. Raises what its collection or model says.
+        """
         is_new = await asyncio.to_thread(
             lambda: self.store.take(channel, message, is_answered=True)
         )
@@ -98,8 +105,11 @@ class ChatDesk:
             async with asyncio.timeout(AT_ONCE_SECONDS):
                 return await answer_message(self._state, self._threads[channel], message)
         except TimeoutError:
-            language = "en" if message.text.isascii() else "zh"
+            language = guess_chat_language(message.text)
             return ChatReply(text=LATE_TEXTS[language], language=language)
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(self.store.forget, channel, message))
+            raise
 
     async def _run(self) -> None:
         while not self._stopping:

@@ -34,6 +34,9 @@ export async function ofConversation(conversation) {
 export const show = (id) => json(call(`/v1/handoffs/${id}`));
 export const draft = (id) => json(call(`/v1/handoffs/${id}/draft`));
 export const act = (id, action, body = {}) => post(`/v1/handoffs/${id}/${action}`, body);
+export const intents = async () => (await json(call("/v1/intents"))).intents.map((one) => one.name);
+export const labelIntent = (turn, intent) => post(`/v1/turns/${encodeURIComponent(turn)}/intent`, { intent });
+export const removeIntent = (turn) => call(`/v1/turns/${encodeURIComponent(turn)}/intent`, { method: "DELETE" });
 export const request = (body) => post("/v1/handoffs", body);
 
 const PAUSE = 1500; // milliseconds before a stream that broke is opened again

@@ -2,6 +2,7 @@
 
 import { byId, el } from "./dom.js";
 import { tell } from "./handoff_words.js";
+import { intentChoice, learnNames } from "./inbox_intents.js";
 import * as sources from "./sources.js";
 import * as wire from "./handoff_wire.js";
 import { turns as readTurns } from "./wire.js";
@@ -21,6 +22,7 @@ export async function showCase(id, { look }) {
   const mine = stream;
   const handoff = await wire.show(id);
   const { turns } = await readTurns(handoff.conversation);
+  await learnNames();
   if (mine !== stream) return;
   current = handoff;
   byId("choose").hidden = true;
@@ -203,7 +205,7 @@ async function act(action, body = {}, then = () => {}) {
 // One turn: a question with the desk's answer, or a reply. Marks open the cited words.
 function said(turn) {
   const parts = [];
-  if (turn.question) parts.push(speech("customer", tell("customer"), [turn.question]));
+  if (turn.question) parts.push(speech("customer", tell("customer"), [turn.question]), intentChoice(turn));
   if (turn.hidden) parts.push(speech("desk", tell("desk"), [el("em", {}, tell("hidden"))]));
   else if (turn.answer?.text) {
     const who = turn.author === "agent" ? turn.answer.agent_name || tell("agent") : tell("desk");

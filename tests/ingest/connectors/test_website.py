@@ -203,6 +203,42 @@ def test_a_page_that_fails_keeps_its_former_version(tmp_path, website):
     assert b"30 days" in read_source(tmp_path)["help/returns"].file.read_bytes()
 
 
+def shut_replies() -> dict[str, SmallReply]:
+    elsewhere = {"location": "https://login.example.test/"}
+    return {
+        "401": SmallReply(status=401),
+        "403": SmallReply(status=403),
+        "elsewhere": SmallReply(status=302, headers=elsewhere),
+        "forbidden": SmallReply(status=302, headers={"location": "/private/login"}),
+    }
+
+
+@pytest.mark.parametrize("shut", shut_replies())
+def test_a_page_that_is_shut_is_for_administrators_until_it_is_read_again(tmp_path, website, shut):
+    changed = "2026-07-01"
+    website.pages["/help/returns"] = (website.pages["/help/returns"][0], "")  # asked for each time
+    update_source(tmp_path, website.connect)
+    website.further["/private/login"] = SmallReply(body=b"<p>Sign in.</p>")
+    website.further["/help/returns"] = shut_replies()[shut]
+    for _ in range(2):
+        report = update_source(tmp_path, website.connect)
+        assert [one.uri for one in report.stale] == ["wiki/help/returns"]
+        assert "only administrators" in report.stale[0].reason
+        assert read_groups(tmp_path) == {"help/returns": NOBODY_GROUPS, "help/index": frozenset()}
+    website.pages["/help/returns"] = (b"<p>Open again.</p>", changed)
+    website.further["/help/returns"] = SmallReply(status=500)  # down says nothing of who may read
+    update_source(tmp_path, website.connect)
+    assert read_groups(tmp_path)["help/returns"] == NOBODY_GROUPS
+    del website.further["/help/returns"]
+    update_source(tmp_path, website.connect)
+    assert read_groups(tmp_path) == {"help/returns": frozenset(), "help/index": frozenset()}
+    assert b"Open again" in read_source(tmp_path)["help/returns"].file.read_bytes()
+
+
+def read_groups(folder: Path) -> dict[str, frozenset[str]]:
+    return {path: page.groups for path, page in read_source(folder).items()}
+
+
 def test_a_page_that_always_fails_keeps_no_other_from_coming(tmp_path, website):
     update_source(tmp_path, website.connect)
     website.pages["/broken"] = (b"", OLD)
@@ -319,10 +355,11 @@ def test_a_look_that_was_cut_off_goes_on_where_it_was(tmp_path: Path, website):
     plain, count = website.answer, iter(range(100))
 
     def break_off(request: SmallRequest) -> SmallReply:
-        return plain(request) if next(count) < 7 else SmallReply(status=401)
+        busy = SmallReply(status=429, headers={"retry-after": "4000"})
+        return plain(request) if next(count) < 7 else busy
 
     website.server.answer = break_off
-    with pytest.raises(SourceUnreadable, match=r"\[sources\.wiki\] token"):
+    with pytest.raises(SourceUnreadable, match="go on then: ragdesk ingest --source wiki"):
         update_source(tmp_path, website.connect)
     assert len(read_source(tmp_path)) == 5
     website.server.answer = plain

@@ -23,7 +23,6 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +35,9 @@ from ragdesk.support.insight.insight_model import InsightModel, write_insight_mo
 from ragdesk.support.insight.intents import (
     EXAMPLES_FILE,
     OUT_OF_SCOPE,
-    OUTSIDE_FILE,
     SENTIMENT_FILE,
     LabelledText,
-    iter_framed_examples,
+    read_packaged_examples,
     read_text_table,
 )
 from ragdesk.support.insight.model_fit import FitOptions, fit_insight_model
@@ -115,8 +113,7 @@ def gather_intents() -> list[LabelledText]:
         for turn in read_examples()
         if turn.kind is TurnKind.OUT_OF_SCOPE
     ]
-    known = (read_text_table(EXAMPLES_FILE), iter_framed_examples(), read_text_table(OUTSIDE_FILE))
-    return [*chain.from_iterable(known), *outside]
+    return [*read_packaged_examples(), *outside]
 
 
 def fit_packaged(shelves: Sequence[VectorShelf]) -> None:

@@ -47,6 +47,7 @@ def test_what_was_learnt_classifies_questions_of_the_home(tmp_path):
     assert result.after.accuracy >= 0.9
     assert result.after.interval[0] < result.after.accuracy
     models = open_insight_models(tmp_path, CARD)
+    assert min(models.intents.floors.values()) > 0  # what is told unsurely is named none of them
     text = "where do I park my bicycle"
     assert classify_question(text, embedder.embed_query(text), models).intent == "parking"
     outside = "tell me a joke about a lamp"

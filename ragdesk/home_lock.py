@@ -1,0 +1,101 @@
+"""One lock of a home: servers and ingests share it, and a restore has it alone.
+
+The kernel frees it when its holder dies. Servers of other machines on the same PostgreSQL may have
+another home: they are known by their beats in the database.
+"""
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from indexes.store.locks import lock_collection
+from ragdesk.errors import HomeBusy
+from ragdesk.support.database import Database
+from ragdesk.support.replicas.replica_registry import LOST_SECONDS, read_beats
+
+HOME_LOCK: Final = "LOCK"
+SILENCE_LOOK_SECONDS: Final = 1.0
+RESTORE_RUNS: Final = "A backup is restored into {home}. Come again when that has ended."
+HOME_USED: Final = (
+    "A server, an ingest or another restore uses {home}. Nothing was changed. Stop it first, as "
+    "with: systemctl stop ragdesk, or docker compose stop desk; then restore again."
+)
+READ_ONLY: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+
+
+@contextmanager
+def use_home(home: Path) -> Iterator[None]:
+    """Say for a block that a home is in use. Raises HomeBusy while one is restored into it."""
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = _open_lock(home / HOME_LOCK, os.O_RDONLY | os.O_CREAT)
+    except OSError as error:
+        if error.errno not in READ_ONLY:  # there is nobody who could restore into it from here
+            raise
+        yield
+        return
+    try:
+        _lock_file(lock, fcntl.LOCK_SH, home, RESTORE_RUNS)
+        yield
+    finally:
+        os.close(lock)
+
+
+@contextmanager
+def take_home(home: Path) -> Iterator[None]:
+    """Have a home alone for a block. Raises HomeBusy while a server or an ingest uses it."""
+    home.mkdir(parents=True, exist_ok=True)
+    # Written, as network disks lock alone only what is.
+    lock = _open_lock(home / HOME_LOCK, os.O_RDWR | os.O_CREAT)
+    try:
+        _lock_file(lock, fcntl.LOCK_EX, home, HOME_USED)
+        yield
+    finally:
+        os.close(lock)
+
+
+def require_idle_collections(folders: Iterable[Path]) -> None:
+    """Raise CollectionBusy where a job writes into a collection, whatever command it is of."""
+    for folder in folders:
+        if folder.exists():
+            with lock_collection(folder):
+                pass
+
+
+def require_silence(database: Database, wait: Callable[[float], object]) -> None:
+    """Raise HomeBusy where a server of a shared database lives; wait until a killed one is lost.
+
+    wait: for so many seconds, as ``time.sleep``.
+    """
+    if not database.is_shared:
+        return
+    first = read_beats(database)
+    until = time.time() + LOST_SECONDS
+    while True:
+        beats = read_beats(database)
+        if any(seen > first.get(name, 0.0) for name, seen in beats.items()):
+            raise HomeBusy(
+                f"A server uses the database {database.place}. Nothing was changed. Stop every "
+                "server of it, then restore again."
+            )
+        now = time.time()
+        if now >= until or all(seen <= now - LOST_SECONDS for seen in beats.values()):
+            return
+        wait(SILENCE_LOOK_SECONDS)
+
+
+def _open_lock(file: Path, flags: int) -> int:
+    """Open a lock without following a link, which would make a stranger's file."""
+    return os.open(file, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o666)
+
+
+def _lock_file(lock: int, kind: int, home: Path, refusal: str) -> None:
+    try:
+        fcntl.flock(lock, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise HomeBusy(refusal.format(home=home)) from None
