@@ -108,6 +108,12 @@ class ReadingModels:
             )
         return adapted or self._pool.open(options)
 
+    def _list_sentence_languages(self) -> list[str]:
+        """List the languages whose model is here: without its wheel the multilingual one is not."""
+        options = replace(self._settings.embed, model=PACKAGED_MODEL)
+        model = find_model_files(options, self._models_folder, converts=False)
+        return [name for name in SENTENCE_MODELS if name == "en" or model.has_word_table]
+
     def list_comparers(self, embedder: Embedder) -> Mapping[str, SentenceComparer]:
         """Return what compares sentences beside a packaged model, by language; none beside another.
 
@@ -125,6 +131,6 @@ class ReadingModels:
         Raises ModelMissing.
         """
         if not self._is_fixed and self._settings.embed.model in PACKAGED_MODELS:
-            for comparer in self._comparers.values():
-                comparer.open()
+            for language in self._list_sentence_languages():
+                self._comparers[language].open()
         _ = self.reader

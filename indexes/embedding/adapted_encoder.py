@@ -33,7 +33,9 @@ class AdaptedEncoder:
 def open_adapted_encoder(
     model: ModelFiles, adapter: Path, cache: Path, *, threads: int
 ) -> AdaptedEncoder | None:
-    """Open a packaged model in int8 with an adapter; None where the adapter is not its own.
+    """Open a packaged model in int8 with an adapter.
+
+    None where the adapter is not its own, or the weights are not here of which it would be made.
 
     The graph is made once a machine, in a few seconds. Raises ModelMissing where a file is damaged.
     """
@@ -43,6 +45,9 @@ def open_adapted_encoder(
 
     adapted = model.adapt(adapter)
     if adapted.has_word_table:
+        is_made = on_onnx.is_exported(adapted, adapted.folder.parent, int8=True)
+        if adapted.weights is None and not is_made:
+            return None
         encode = on_onnx.open_multilingual_encoder(adapted, int8=True, threads=threads)
     else:
         encode = on_onnx.open_onnx_encoder(adapted, cache, int8=True, threads=threads)

@@ -119,12 +119,20 @@ def open_pair_graph(
     return run
 
 
+def is_exported(weights: ModelFiles, cache: Path, *, int8: bool) -> bool:
+    """Tell whether the graph of a model was made before."""
+    return _name_graph(weights, cache, int8=int8).is_file()
+
+
+def _name_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> Path:
+    kind = "int8" if int8 else "fp32"
+    return cache / f"{weights.digest[:16]}-{kind}-{EXPORT_RECIPE}-ort{ort.__version__}.onnx"
+
+
 def _load_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes:
     """Read the exported model; export it first where it is not there, or damaged."""
-    kind = "int8" if int8 else "fp32"
-    name = f"{weights.digest[:16]}-{kind}-{EXPORT_RECIPE}-ort{ort.__version__}"
-    file = cache / f"{name}.onnx"
-    seal = cache / f"{name}.sha256"
+    file = _name_graph(weights, cache, int8=int8)
+    seal = file.with_name(f"{file.stem}.sha256")
     if file.is_file() and seal.is_file():
         graph = file.read_bytes()
         if hashlib.sha256(graph).hexdigest().encode() == seal.read_bytes():

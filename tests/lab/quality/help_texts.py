@@ -7,6 +7,7 @@ questions near the subject that nothing in the document answers.
 """
 
 import json
+import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
