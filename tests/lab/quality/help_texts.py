@@ -124,9 +124,8 @@ class CandidateChooser:
         words = self._words[question.document]
 
         def worth(place: int) -> float:
-            return (
-                len(asked & words[place]) / (len(words[place]) + 1) ** 0.5 + 0.1 * chance.random()
-            )
+            share = len(asked & words[place]) / math.sqrt(len(words[place]) + 1)
+            return share + 0.1 * chance.random()
 
         right = [] if is_removed else sorted(question.answers)
         others = [n for n in range(len(units)) if n not in question.answers]

@@ -88,10 +88,11 @@ class SentenceTrainer:
         for parameter in self.bert.embeddings.parameters():
             parameter.requires_grad = False
         self._free = [p for p in self.bert.parameters() if p.requires_grad]
-        self._optimizer = torch.optim.AdamW(
-            [{"params": self._free}, {"params": [self._null], "weight_decay": 0.0}],
-            weight_decay=0.01,
-        )
+        groups: list[dict[str, Any]] = [
+            {"params": self._free},
+            {"params": [self._null], "weight_decay": 0.0},
+        ]
+        self._optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
 
     def read_matrices(self) -> dict[str, NDArray[np.float32]]:
         """Return the weights of all layers, by the names that BERT's have."""
@@ -140,7 +141,7 @@ class SentenceTrainer:
         ):
             group["lr"] = rate * rise
         self._optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch ships no hint
         torch.nn.utils.clip_grad_norm_(self._free, 1.0)
         self._optimizer.step()
         return float(loss.detach())

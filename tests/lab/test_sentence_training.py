@@ -1,0 +1,57 @@
+"""The help texts that the packaged models learn from, and one step of learning."""
+
+import random
+
+import numpy as np
+import pytest
+
+from tests.lab.quality.help_texts import CandidateChooser, read_help_texts
+
+
+@pytest.fixture(scope="module", params=["en", "zh"])
+def texts(request):
+    return read_help_texts(request.param)
+
+
+def test_questions_point_at_units_of_their_own_section(texts):
+    assert len(texts.questions) > 8_000
+    for question in texts.questions:
+        units = texts.documents[question.document]
+        assert {units[place].section for place in question.answers} <= {question.section}
+
+
+def test_no_document_is_learnt_from_and_held_out(texts):
+    learnt, held = texts.split_held_out()
+    assert learnt
+    assert held
+    assert not {q.document for q in learnt} & {q.document for q in held}
+
+
+def test_candidates_hold_what_answers_once_and_nothing_of_a_section_taken_away(texts):
+    chooser, chance = CandidateChooser(texts), random.Random(1)  # noqa: S311 - no secret
+    question = next(q for q in texts.questions if q.answers and len(q.answers) == 1)
+    units, answers = chooser.choose(question, 6, chance)
+    (place,) = question.answers
+    right = texts.documents[question.document][place]
+    assert [n for n, unit in enumerate(units) if unit is right] == sorted(answers)
+    units, answers = chooser.choose(question, 6, chance, is_removed=True)
+    assert not answers
+    assert right not in units
+
+
+def test_one_step_brings_the_sentence_that_answers_nearer(cache):
+    pytest.importorskip("torch")
+    from indexes.embedding.model_files import find_model
+    from tests.lab.quality.sentence_training import OPTIONS, SentenceTrainer
+
+    trainer = SentenceTrainer(find_model("packaged-english", cache), OPTIONS["en"])
+    asked = [
+        ("no invoice", ["Bills. A copy lies in your account.", "Bills. We send them on Mondays."]),
+        ("it is late", ["Delays. Wait four days.", "Delays. Trains are late, too."]),
+    ]
+    batch = [(question, units, frozenset({0})) for question, units in asked]
+    before = trainer.read_matrices()
+    losses = [trainer.train_batch(batch, 0.5) for _ in range(3)]
+    assert losses[-1] < losses[0]
+    after = trainer.read_matrices()
+    assert any(np.abs(after[name] - before[name]).max() > 0 for name in before)
