@@ -49,6 +49,7 @@ ADVANCED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         "own_language",
         "compared",
         "english",
+        "chinese",
     ),
     "decide": ("model_floor",),
     "clarify": ("near", "floor", "most"),

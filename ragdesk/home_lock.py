@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from indexes.embedding.model_cache import LOCKLESS_ERRORS
 from indexes.store.locks import lock_collection
 from ragdesk.errors import HomeBusy
 from ragdesk.support.database import Database
@@ -25,6 +26,11 @@ HOME_USED: Final = (
     "A server, an ingest or another restore uses {home}. Nothing was changed. Stop it first, as "
     "with: systemctl stop ragdesk, or docker compose stop desk; then restore again."
 )
+UNREADABLE_LOCK: Final = "{file} cannot be read by this user. Let it: chmod a+r {file}"
+NO_LOCKS: Final = (
+    "The file system of {home} locks nothing, so it cannot be told whether a server uses it. "
+    "Restore on a local disk, and copy the home."
+)
 READ_ONLY: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 
 
@@ -35,8 +41,10 @@ def use_home(home: Path) -> Iterator[None]:
     try:
         lock = _open_lock(home / HOME_LOCK, os.O_RDONLY | os.O_CREAT)
     except OSError as error:
-        if error.errno not in READ_ONLY:  # there is nobody who could restore into it from here
+        if error.errno not in READ_ONLY:
             raise
+        if (home / HOME_LOCK).exists():  # somebody else's, who may well restore
+            raise HomeBusy(UNREADABLE_LOCK.format(file=home / HOME_LOCK)) from error
         yield
         return
     try:
@@ -78,13 +86,13 @@ def require_silence(database: Database, wait: Callable[[float], object]) -> None
     until = time.time() + LOST_SECONDS
     while True:
         beats = read_beats(database)
-        if any(seen > first.get(name, 0.0) for name, seen in beats.items()):
+        if any(beat > first.get(name, 0.0) for name, beat in beats.items()):
             raise HomeBusy(
                 f"A server uses the database {database.place}. Nothing was changed. Stop every "
                 "server of it, then restore again."
             )
         now = time.time()
-        if now >= until or all(seen <= now - LOST_SECONDS for seen in beats.values()):
+        if now >= until or all(beat <= now - LOST_SECONDS for beat in beats.values()):
             return
         wait(SILENCE_LOOK_SECONDS)
 
@@ -99,3 +107,8 @@ def _lock_file(lock: int, kind: int, home: Path, refusal: str) -> None:
         fcntl.flock(lock, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         raise HomeBusy(refusal.format(home=home)) from None
+    except OSError as error:
+        if error.errno not in LOCKLESS_ERRORS:
+            raise
+        if kind == fcntl.LOCK_EX:
+            raise HomeBusy(NO_LOCKS.format(home=home)) from error

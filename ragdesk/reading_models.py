@@ -9,17 +9,25 @@ from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from indexes.embedding.adapted_encoder import open_adapted_encoder
+from indexes.embedding.adapted_encoder import (
+    AdaptedEncoder,
+    can_be_adapted,
+    open_adapted_encoder,
+)
 from indexes.embedding.embedder import Embedder, count_cores, find_model_files
 from indexes.embedding.embedder_pool import EmbedderPool
-from indexes.embedding.model_files import ENGLISH_MODEL, PACKAGED_MODEL, PACKAGED_MODELS
+from indexes.embedding.model_files import (
+    ENGLISH_MODEL,
+    PACKAGED_MODEL,
+    PACKAGED_MODELS,
+    ModelFiles,
+)
 from indexes.errors import ModelMissing
 from ragdesk.answering.reading.packaged_reader import open_packaged_reader
 from ragdesk.answering.reading.reader_reranker import ReaderReranker
 from ragdesk.answering.reading.reader_weights import PACKAGED_READER
 from ragdesk.answering.reading.sentence_comparer import (
     SentenceComparer,
-    SentenceEmbedder,
     name_sentence_weights,
 )
 from ragdesk.answering.reading.unit_reader import UnitReader
@@ -82,37 +90,39 @@ class ReadingModels:
 
     @cached_property
     def _comparers(self) -> dict[str, SentenceComparer]:
+        """The comparers by language, of the models that are here as they were when they learnt."""
         return {
             language: SentenceComparer(partial(self._open_sentence_model, language))
             for language in SENTENCE_MODELS
+            if self._is_sentence_model_here(language)
         }
 
-    def _open_sentence_model(self, language: str) -> SentenceEmbedder:
+    def _find_sentence_model(self, language: str) -> ModelFiles:
+        options = replace(self._settings.embed, model=SENTENCE_MODELS[language])
+        return find_model_files(options, self._models_folder, converts=False)
+
+    def _is_sentence_model_here(self, language: str) -> bool:
+        try:
+            model = self._find_sentence_model(language)
+        except ModelMissing:  # whoever embeds by it says so
+            return False
+        if can_be_adapted(model, name_sentence_weights(language)):
+            return True
+        log.info("sentences are compared without what was learnt", extra={"language": language})
+        return False
+
+    def _open_sentence_model(self, language: str) -> AdaptedEncoder:
         """Open the model that compares sentences with questions of a language.
 
-        Where the packaged changes are of another model than is installed, it is opened without
-        them. Raises ModelMissing.
+        Raises ModelMissing.
         """
         options = replace(self._settings.embed, model=SENTENCE_MODELS[language])
-        cache = self._models_folder
-        adapted = open_adapted_encoder(
-            find_model_files(options, cache),
+        return open_adapted_encoder(
+            find_model_files(options, self._models_folder),
             name_sentence_weights(language),
-            cache,
+            self._models_folder,
             threads=options.threads or count_cores(),
         )
-        if adapted is None:
-            log.warning(
-                "sentences are compared by another model than ours",
-                extra={"language": language, "model": options.model},
-            )
-        return adapted or self._pool.open(options)
-
-    def _list_sentence_languages(self) -> list[str]:
-        """List the languages whose model is here: without its wheel the multilingual one is not."""
-        options = replace(self._settings.embed, model=PACKAGED_MODEL)
-        model = find_model_files(options, self._models_folder, converts=False)
-        return [name for name in SENTENCE_MODELS if name == "en" or model.has_word_table]
 
     def list_comparers(self, embedder: Embedder) -> Mapping[str, SentenceComparer]:
         """Return what compares sentences beside a packaged model, by language; none beside another.
@@ -131,6 +141,7 @@ class ReadingModels:
         Raises ModelMissing.
         """
         if not self._is_fixed and self._settings.embed.model in PACKAGED_MODELS:
-            for language in self._list_sentence_languages():
-                self._comparers[language].open()
+            for language, comparer in self._comparers.items():
+                if language == "en" or self._settings.embed.model == PACKAGED_MODEL:
+                    comparer.open()
         _ = self.reader

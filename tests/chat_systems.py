@@ -178,8 +178,13 @@ class Wecom(OutsideSystem):
         if (method, place) == ("GET", "/cgi-bin/gettoken"):
             if query != {"corpid": [CORP], "corpsecret": ["corp-secret"]}:
                 return 200, {"errcode": 40001, "errmsg": "invalid credential"}
-            return 200, {"errcode": 0, "errmsg": "ok", "access_token": "acc1", "expires_in": 7200}
-        if query.get("access_token") != ["acc1"]:
+            return 200, {
+                "errcode": 0,
+                "errmsg": "ok",
+                "access_token": "access-of-wecom",
+                "expires_in": 7200,
+            }
+        if query.get("access_token") != ["access-of-wecom"]:
             return 200, {"errcode": 40014, "errmsg": "invalid access_token"}
         message = json.loads(body)
         if len(message["text"]["content"].encode()) > 2_048:

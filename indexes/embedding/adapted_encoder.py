@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexes.embedding.model_adapter import read_adapter
+from indexes.embedding.model_adapter import read_adapter_base
 from indexes.embedding.model_files import ModelFiles, TextEncoder
+from indexes.errors import ModelMissing
 from indexes.search_results import Vectors
 
 
@@ -30,24 +31,35 @@ class AdaptedEncoder:
         return self.encode([self.passage_prefix + text for text in texts])
 
 
+def can_be_adapted(model: ModelFiles, adapter: Path) -> bool:
+    """Tell whether an adapter is a model's own, and its graph made or to be made.
+
+    A converted model whose weights are gone makes no further graph. Raises ModelMissing where the
+    adapter's file is damaged.
+    """
+    if read_adapter_base(adapter) != model.digest:
+        return False
+    if not model.has_word_table or (model.weights and model.weights.is_file()):
+        return True
+    from indexes.embedding import on_onnx  # noqa: PLC0415 - not for whoever answers without models
+
+    return on_onnx.find_graph(model.adapt(adapter), model.folder.parent, int8=True) is not None
+
+
 def open_adapted_encoder(
     model: ModelFiles, adapter: Path, cache: Path, *, threads: int
-) -> AdaptedEncoder | None:
+) -> AdaptedEncoder:
     """Open a packaged model in int8 with an adapter.
 
-    None where the adapter is not its own, or the weights are not here of which it would be made.
-
-    The graph is made once a machine, in a few seconds. Raises ModelMissing where a file is damaged.
+    The graph is made once a machine, in a few seconds. Raises ModelMissing where a file is damaged
+    or the adapter is of another model.
     """
-    if read_adapter(adapter).base != model.digest:
-        return None
-    from indexes.embedding import on_onnx  # noqa: PLC0415 - not for whoever answers without models
+    if not can_be_adapted(model, adapter):
+        raise ModelMissing(f"{adapter.name} changes another model than {model.name}.")
+    from indexes.embedding import on_onnx  # noqa: PLC0415 - see above
 
     adapted = model.adapt(adapter)
     if adapted.has_word_table:
-        is_made = on_onnx.is_exported(adapted, adapted.folder.parent, int8=True)
-        if adapted.weights is None and not is_made:
-            return None
         encode = on_onnx.open_multilingual_encoder(adapted, int8=True, threads=threads)
     else:
         encode = on_onnx.open_onnx_encoder(adapted, cache, int8=True, threads=threads)

@@ -22,7 +22,7 @@ from indexes.errors import ModelMissing
 ADAPTER_FORMAT = 1
 _UP, _DOWN = ".up", ".down"
 
-Weights = Mapping[str, NDArray[np.float32]]
+_Weights = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +33,7 @@ class ModelAdapter:
     """
 
     base: str
-    changes: Weights
+    changes: _Weights
     card: Mapping[str, Any]
 
 
@@ -61,8 +61,18 @@ def read_adapter(file: Path) -> ModelAdapter:
         raise ModelMissing(f"{file} is no whole adapter ({error}). {remedy}") from error
 
 
+def read_adapter_base(file: Path) -> str:
+    """Return the digest of the model that an adapter is of. Raises ModelMissing."""
+    try:
+        with safe_open(str(file), framework="np") as opened:
+            return str(json.loads((opened.metadata() or {})["adapter"])["base"])
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        remedy = "Install ragdesk anew."
+        raise ModelMissing(f"{file} is no whole adapter ({error}). {remedy}") from error
+
+
 def write_adapter(  # noqa: PLR0913, all that an adapter is
-    file: Path, before: Weights, after: Weights, *, base: str, rank: int, card: Mapping[str, Any]
+    file: Path, before: _Weights, after: _Weights, *, base: str, rank: int, card: Mapping[str, Any]
 ) -> None:
     """Write what a training changed, each matrix by the best approximation of a rank.
 
@@ -94,7 +104,7 @@ def write_adapter(  # noqa: PLR0913, all that an adapter is
     draft.replace(file)
 
 
-def apply_adapter(weights: Weights, adapter: ModelAdapter) -> dict[str, NDArray[np.float32]]:
+def apply_adapter(weights: _Weights, adapter: ModelAdapter) -> dict[str, NDArray[np.float32]]:
     """Return all weights of a model, changed. Raises ModelMissing where a shape does not fit."""
     changed = dict(weights)
     for name, change in adapter.changes.items():

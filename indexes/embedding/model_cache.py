@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # What a file system says that locks nothing, as some that a network mounts.
-_LOCKLESS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL})
+LOCKLESS_ERRORS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EINVAL})
 
 
 def remember_value(file: Path, compute: Callable[[], str]) -> str:
@@ -61,6 +61,6 @@ def lock_file(file: Path) -> Iterator[None]:
         try:
             fcntl.flock(opened, fcntl.LOCK_EX)
         except OSError as error:
-            if error.errno not in _LOCKLESS:
+            if error.errno not in LOCKLESS_ERRORS:
                 raise
         yield

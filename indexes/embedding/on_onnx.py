@@ -5,6 +5,7 @@ batches (no padding, no waiting for each other) and makes a vector the same what
 embedded with it: int8 scales are taken per run, so in a batch they depend on the neighbours.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -62,11 +63,12 @@ def open_multilingual_encoder(model: ModelFiles, *, int8: bool, threads: int) ->
     """
     if not int8 and model.weights is None:
         raise ModelMissing(f"{model.name} in fp32 needs its weights: set embed.weights.")
+    adapted = _load_graph(model, model.folder.parent, int8=int8) if model.adapter else None
     try:
         pieces = UnigramTokenizer(model.tokenizer)
         words = np.load(model.folder / weights_conversion.WORDS_FILE, mmap_mode="r")
-        if model.adapter:
-            graph = _load_graph(model, model.folder.parent, int8=int8)
+        if adapted is not None:
+            graph = adapted
         elif int8 or model.weights is None:
             graph = (model.folder / weights_conversion.GRAPH_FILES[True]).read_bytes()
         else:
@@ -119,27 +121,33 @@ def open_pair_graph(
     return run
 
 
-def is_exported(weights: ModelFiles, cache: Path, *, int8: bool) -> bool:
-    """Tell whether the graph of a model was made before."""
-    return _name_graph(weights, cache, int8=int8).is_file()
+def find_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes | None:
+    """Return the graph of a model where it was made before and is whole."""
+    file, seal = _name_graph(weights, cache, int8=int8)
+    if not (file.is_file() and seal.is_file()):
+        return None
+    graph = file.read_bytes()
+    return graph if hashlib.sha256(graph).hexdigest().encode() == seal.read_bytes() else None
 
 
-def _name_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> Path:
+def _name_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> tuple[Path, Path]:
     kind = "int8" if int8 else "fp32"
-    return cache / f"{weights.digest[:16]}-{kind}-{EXPORT_RECIPE}-ort{ort.__version__}.onnx"
+    name = f"{weights.digest[:16]}-{kind}-{EXPORT_RECIPE}-ort{ort.__version__}"
+    return cache / f"{name}.onnx", cache / f"{name}.sha256"
 
 
 def _load_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes:
-    """Read the exported model; export it first where it is not there, or damaged."""
-    file = _name_graph(weights, cache, int8=int8)
-    seal = file.with_name(f"{file.stem}.sha256")
-    if file.is_file() and seal.is_file():
-        graph = file.read_bytes()
-        if hashlib.sha256(graph).hexdigest().encode() == seal.read_bytes():
-            return graph
+    """Read the exported model; export it first where it is not there, or damaged.
+
+    The cache only saves time, so a folder that cannot be written to is no error.
+    """
+    if graph := find_graph(weights, cache, int8=int8):
+        return graph
     graph = export_onnx_graph(weights, int8=int8)
-    model_cache.write_cache_file(file, graph)
-    model_cache.write_cache_file(seal, hashlib.sha256(graph).hexdigest().encode())
+    file, seal = _name_graph(weights, cache, int8=int8)
+    with contextlib.suppress(OSError):
+        model_cache.write_cache_file(file, graph)
+        model_cache.write_cache_file(seal, hashlib.sha256(graph).hexdigest().encode())
     return graph
 
 

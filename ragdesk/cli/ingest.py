@@ -216,13 +216,13 @@ class IngestRun:
 
         with bar(self.errors) as progress:
             report = job.run(paths, on_forecast=say_forecast, on_progress=progress, **options)
-        self.workspace.reading.prepare_models()
         self.model, self.re_embed = None, False
         self.workspace.replicate_collection(self.collection)
         if not (self.quiet and report.is_quiet):
             self._print_report(report, plan=False)
         if report.due and _merge_segments(job, self.errors):
             self.workspace.replicate_collection(self.collection)
+        self.workspace.reading.prepare_models()
 
     @contextmanager
     def fetch(self, remote: Mapping[str, RemoteSourceOptions]) -> Iterator[Listing]:

@@ -288,7 +288,7 @@ def test_no_log_holds_a_secret_of_a_channel(home, keys, caplog):
         post(client, "chat", sign_wecom(seal_wecom_text("退款会在三个工作日内到账吗？")))
         wait_for(lambda: wecom.messages)
     assert "corp-secret" not in caplog.text
-    assert "acc1" not in caplog.text
+    assert "access-of-wecom" not in caplog.text
 
 
 def test_teams_is_answered_in_the_response(home, keys):

@@ -84,6 +84,9 @@ class Streams:
         answer = SimpleNamespace(id=f"answer-{self.made}", outcome=Outcome.ANSWERED)
         yield Done(answer)
 
+    async def repeat(self, note):
+        return self.iter_again(note)
+
     async def iter_again(self, note):
         yield Done(SimpleNamespace(**note))
 
@@ -96,7 +99,7 @@ class Streams:
                 WHO,
                 RequestLeases(None, ending),
                 make or self.make,
-                self.iter_again,
+                self.repeat,
             )
             async with aclosing(opened) as iterator:
                 async for event in iterator:

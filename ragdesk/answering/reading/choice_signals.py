@@ -61,9 +61,10 @@ def measure_choice(
 def _measure_spread(closeness: float, ranked: Sequence[ScoredUnit]) -> dict[str, float]:
     """Return by how many spreads a unit is closer than all that were compared; 1 for five of them.
 
-    Nothing of a few units: these say nothing of what is usual.
+    Nothing of a few units, and of those that were compared by an embedder of an index: these say
+    nothing of what is usual.
     """
-    known = [scored.closeness for scored in ranked if scored.closeness is not None]
+    known = [s.closeness for s in ranked if s.is_learnt and s.closeness is not None]
     if len(known) < LEAST_COMPARED:
         return {}
     above = (closeness - statistics.fmean(known)) / max(statistics.pstdev(known), 1e-6)

@@ -74,12 +74,14 @@ class ScoredUnit:
     """A unit and what it is worth. position: its place among the units of its passage.
 
     closeness: to the question by a model's vectors (0..1); None where it was not compared.
+    is_learnt: by a model that has learnt which sentence answers.
     """
 
     unit: AnswerUnit
     worth: float
     position: int
     closeness: float | None = None
+    is_learnt: bool = False
 
     @property
     def passage(self) -> Passage:
@@ -174,11 +176,13 @@ class UnitScorer:
         chosen = choose_broadly(readable, self.options.compared)
         question = retrieval.part or retrieval.analysis.text
         cosines = compare(question, [_write_below_heading(scored.unit) for scored in chosen])
-        closeness = dict(zip((s.position for s in chosen), cosines.tolist(), strict=True))
-        if is_english:
-            closeness |= self._compare_foreign(ranked, retrieval)
+        learnt = dict(zip((s.position for s in chosen), cosines.tolist(), strict=True))
+        closeness = {**learnt, **(self._compare_foreign(ranked, retrieval) if is_english else {})}
         compared = [
-            _add_closeness(scored, closeness[scored.position], weight)
+            replace(
+                _add_closeness(scored, closeness[scored.position], weight),
+                is_learnt=scored.position in learnt,
+            )
             if scored.position in closeness
             else scored
             for scored in ranked

@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 from tiny_encoder import tiny_bert
 
 from indexes.embedding import bert_graph, model_files
-from indexes.embedding.adapted_encoder import open_adapted_encoder
+from indexes.embedding.adapted_encoder import can_be_adapted, open_adapted_encoder
 from indexes.embedding.model_adapter import apply_adapter, hash_adapter, read_adapter, write_adapter
 from indexes.errors import ModelMissing
 
@@ -89,7 +89,17 @@ def test_an_encoder_is_opened_for_the_model_that_learnt_and_no_other(tiny, adapt
     assert model.adapt(adapter).digest != model.digest
     other = tiny_bert(tmp_path / "other", pooling="cls")
     strange = model_files.find_model(str(other), tmp_path)
-    assert open_adapted_encoder(strange, adapter, cache, threads=1) is None
+    assert can_be_adapted(model, adapter)
+    assert not can_be_adapted(strange, adapter)
+    with pytest.raises(ModelMissing, match="another model"):
+        open_adapted_encoder(strange, adapter, cache, threads=1)
+
+
+def test_a_cache_that_cannot_be_written_costs_time_alone(tiny, adapter, tmp_path):
+    model, blocked = model_files.find_model(str(tiny), tmp_path), tmp_path / "blocked"
+    blocked.write_text("a file where the folder would be")
+    encoder = open_adapted_encoder(model, adapter, blocked, threads=1)
+    assert encoder.embed_query("refund").shape == (32,)
 
 
 @pytest.mark.parametrize("damage", ["cut", "garble", "other"])
