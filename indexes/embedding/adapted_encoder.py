@@ -41,6 +41,8 @@ def can_be_adapted(model: ModelFiles, adapter: Path) -> bool:
         return False
     if not model.has_word_table or (model.weights and model.weights.is_file()):
         return True
+    if not model.tokenizer.is_file():
+        return False
     from indexes.embedding import on_onnx  # noqa: PLC0415 - not for whoever answers without models
 
     return on_onnx.find_graph(model.adapt(adapter), model.folder.parent, int8=True) is not None
