@@ -55,6 +55,15 @@ class LikelihoodFit:
 NO_CODE_WEIGHT: Final = -2.0  # all codes that are asked about are unknown to what would be said
 SECTION_WEIGHT: Final = 2.0  # the article or annex that is asked for by its number was found
 _BY_HAND: Final = {"answer_no_code": NO_CODE_WEIGHT, "answer_section": SECTION_WEIGHT}
+# Where a question is in the documents' own words, down to codes and numbers, its sentence need not
+# stand out: of the dev sets' 1,246 cases 6 end otherwise, of questions by code or article most.
+LITERAL_COVERAGE, LITERAL_WEIGHT = 0.75, 2.2
+_EXACT: Final = {
+    "answer_no_code": NO_CODE_WEIGHT,
+    "answer_section": 6.0,
+    "answer_figures": 2.0,  # 53 of 81 such answers were right
+    "named": 2.0,
+}
 ANSWER_FITS: Final = {
     "en": LikelihoodFit(
         -8.0,
@@ -65,7 +74,7 @@ ANSWER_FITS: Final = {
             "gap": 7.5,
             "coverage": 0.25,
             "answer_names": 1.4,
-            **_BY_HAND,
+            **_EXACT,
         },
     ),
     "zh": LikelihoodFit(
@@ -77,7 +86,7 @@ ANSWER_FITS: Final = {
             "gap": 4.9,
             "coverage": 2.0,
             "answer_names": 1.4,
-            **_BY_HAND,
+            **_EXACT,
         },
     ),
 }
@@ -138,8 +147,13 @@ def answer_likelihood(signals: Mapping[str, float]) -> float:
     faq = FAQ_WEIGHT * signals.get("faq", 0.0)
     own = faq
     if "unit" in signals and signals.get("dense", 0.0) > 0:
-        fits = ANSWER_FITS if "answer_spread" in signals else FEW_UNITS_FITS
-        own += fits["zh" if signals.get("chinese") else "en"].weigh(signals)
+        language = "zh" if signals.get("chinese") else "en"
+        if "answer_spread" in signals:
+            literal = max(signals.get("coverage", 0.0) - LITERAL_COVERAGE, 0.0)
+            own += LITERAL_WEIGHT * literal / (1 - LITERAL_COVERAGE)
+            own += ANSWER_FITS[language].weigh(signals)
+        else:
+            own += FEW_UNITS_FITS[language].weigh(signals)
         if not vectors_alone:
             return _to_likelihood(own)
     z, weights = WORDS_INTERCEPT, WORDS_WEIGHTS

@@ -28,7 +28,8 @@ def measure_choice(
     passage, with what stands above it, holds every name and code of the question. answer_no_code: 1
     where the question names codes, and the passage holds none of them. answer_own_language: 1
     where it is in the question's language. answer_spread: by how many spreads it is closer than
-    the units that were compared, where these were many.
+    the units that were compared, where these were many. answer_figures: 1 where the question holds
+    numbers, and it has them all: rows of a table and numbered lines are alike but for these.
     """
     if not choice.groups:
         return {}
@@ -54,6 +55,7 @@ def measure_choice(
         "answer_nearest": float(0 < closeness >= rival),
         "answer_names": float(not unmet),
         "answer_own_language": float(chunk.language == retrieval.analysis.language),
+        "answer_figures": float(retrieval.analysis.numbers_stand_in(closest.text)),
         "answer_no_code": float(bool(codes) and set(codes) <= set(unmet)),
     }
 
