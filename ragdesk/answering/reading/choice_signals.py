@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Sequence
 
 from indexes.text.contradictions import find_unmet_names
+from ragdesk.answering.reading.answer_units import AnswerUnit
 from ragdesk.answering.reading.unit_choice import UnitChoice
 from ragdesk.answering.reading.unit_scores import ScoredUnit
 from ragdesk.answering.retrieval.passage_words import describe_place
@@ -49,7 +50,7 @@ def measure_choice(
     unmet = find_unmet_names(asked, chunk.text, place)
     codes = retrieval.analysis.identifiers
     return {
-        **_measure_spread(closeness, ranked),
+        **_measure_spread(closeness, _list_rivals(first, ranked, retrieval)),
         "answer": closeness,
         "answer_place": 1 / (1 + closest.rank),
         "answer_nearest": float(0 < closeness >= rival),
@@ -60,13 +61,32 @@ def measure_choice(
     }
 
 
-def _measure_spread(closeness: float, ranked: Sequence[ScoredUnit]) -> dict[str, float]:
+def _list_rivals(
+    said: Sequence[AnswerUnit], ranked: Sequence[ScoredUnit], retrieval: Retrieval
+) -> list[float]:
+    """List how close other units are by the model that learnt.
+
+    Parts of a list that is said are no rivals of it, nor is a sibling in whose place the question
+    names another document.
+    """
+    siblings = retrieval.named_instead or {}
+    return [
+        scored.closeness
+        for scored in ranked
+        if scored.is_learnt
+        and scored.closeness is not None
+        and scored.passage.chunk.document not in siblings
+        and not any(unit is scored.unit or unit.contains(scored.unit) for unit in said)
+    ]
+
+
+def _measure_spread(closeness: float, rivals: Sequence[float]) -> dict[str, float]:
     """Return by how many spreads a unit is closer than all that were compared; 1 for five of them.
 
     Nothing of a few units, and of those that were compared by an embedder of an index: these say
     nothing of what is usual.
     """
-    known = [s.closeness for s in ranked if s.is_learnt and s.closeness is not None]
+    known = [closeness, *rivals]
     if len(known) < LEAST_COMPARED:
         return {}
     above = (closeness - statistics.fmean(known)) / max(statistics.pstdev(known), 1e-6)
