@@ -62,7 +62,7 @@ def measure_choice(
 
 
 def _list_rivals(
-    said: Sequence[AnswerUnit], ranked: Sequence[ScoredUnit], retrieval: Retrieval
+    group: Sequence[AnswerUnit], ranked: Sequence[ScoredUnit], retrieval: Retrieval
 ) -> list[float]:
     """List how close other units are by the model that learnt.
 
@@ -76,7 +76,7 @@ def _list_rivals(
         if scored.is_learnt
         and scored.closeness is not None
         and scored.passage.chunk.document not in siblings
-        and not any(unit is scored.unit or unit.contains(scored.unit) for unit in said)
+        and not any(unit is scored.unit or unit.contains(scored.unit) for unit in group)
     ]
 
 
