@@ -170,6 +170,7 @@ def test_a_document_that_was_hidden_meanwhile_is_neither_replaced_nor_deleted(
     for one in (put, delete):
         job = ended(client, one, headers)
         assert (job["state"], job["error"]["code"]) == ("failed", "not_found")
+    client.app.state.desk.open_collections.refresh_all()
     _, staff = keys.create("staff", groups=["staff"])
     assert (
         client.get(f"{BASE}/refunds.md/text", headers=bearer(staff)).text == "Refunds: for staff.\n"
