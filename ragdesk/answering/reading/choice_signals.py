@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from indexes.text.contradictions import find_unmet_names
 from ragdesk.answering.reading.answer_units import AnswerUnit
 from ragdesk.answering.reading.unit_choice import UnitChoice
+from ragdesk.answering.reading.unit_facts import content_words, likeness
 from ragdesk.answering.reading.unit_scores import ScoredUnit
 from ragdesk.answering.retrieval.passage_words import describe_place
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
 LEAST_COMPARED = 8  # units, for their mean and spread to say what is usual
 MOST_SPREADS = 5.0
+ALIKE = 0.5  # share of words from which two units say the same of other things
 
 
 def measure_choice(
@@ -67,17 +69,30 @@ def _list_rivals(
     """List how close other units are by the model that learnt.
 
     Parts of a list that is said are no rivals of it, nor is a sibling in whose place the question
-    names another document.
+    names another document, nor what says the same but for numbers, as rows of a table do: vectors
+    tell none of these apart, and labels do.
     """
     siblings = retrieval.named_instead or {}
+    words = [_content_but_numbers(unit) for unit in group]
+
+    def is_rival(unit: AnswerUnit) -> bool:
+        if unit.passage.chunk.document in siblings:
+            return False
+        if any(own is unit or own.contains(unit) for own in group):
+            return False
+        return all(likeness(_content_but_numbers(unit), own) < ALIKE for own in words)
+
     return [
         scored.closeness
         for scored in ranked
-        if scored.is_learnt
-        and scored.closeness is not None
-        and scored.passage.chunk.document not in siblings
-        and not any(unit is scored.unit or unit.contains(scored.unit) for unit in group)
+        if scored.is_learnt and scored.closeness is not None and is_rival(scored.unit)
     ]
+
+
+def _content_but_numbers(unit: AnswerUnit) -> frozenset[str]:
+    """Return the words of a unit and of its columns' names, without those that hold digits."""
+    words = content_words(unit.reading_text)
+    return frozenset(word for word in words if not any(map(str.isdecimal, word)))
 
 
 def _measure_spread(closeness: float, rivals: Sequence[float]) -> dict[str, float]:
