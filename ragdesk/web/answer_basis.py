@@ -2,14 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from indexes.chunk import SearchFilter
 from ragdesk.assemble import OpenCollection
 from ragdesk.support.access import Principal
+from ragdesk.web.server_state import server_state
 
 
 def make_answer_basis(opened: OpenCollection, who: Principal) -> Hashable:
@@ -23,6 +28,27 @@ def describe_basis(opened: OpenCollection, who: Principal) -> str:
     now = index.make_mask(SearchFilter()).now
     generation = (opened.collection, index.generation, index.checksum)
     return digest_values((generation, index.access, now, who))
+
+
+async def respond_once(
+    request: Request,
+    who: Principal,
+    opened: OpenCollection,
+    build_response: Callable[[], Awaitable[Response]],
+) -> Response:
+    """Respond with what is found in a collection, once an ``Idempotency-Key``.
+
+    After a publish, or a change of rights, a retry is made anew. Raises what ``build_response`` and
+    ``IdempotencyCache.get_or_make`` raise.
+    """
+    return await server_state(request).idempotency.get_or_make(
+        request,
+        who,
+        hashlib.sha256(await request.body()).digest(),
+        build_response,
+        basis=make_answer_basis(opened, who),
+        shared_basis=partial(describe_basis, opened, who),
+    )
 
 
 def digest_values(values: Any) -> str:

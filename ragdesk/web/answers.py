@@ -24,7 +24,7 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.support.access import Principal, authorize
 from ragdesk.web import schemas, stream
-from ragdesk.web.answer_basis import describe_basis, make_answer_basis
+from ragdesk.web.answer_basis import describe_basis, make_answer_basis, respond_once
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.event_schemas import ANSWER_EVENTS, describe_event_stream
@@ -220,15 +220,7 @@ async def search(ask: schemas.Search, request: Request, who: Asker, leases: Leas
         # A lease of its own: it may outlast its request, for others that wait for the same answer.
         return JSONResponse(to_json_object(await search_passages(state, who, ask)))
 
-    digest = hashlib.sha256(await request.body()).digest()
-    return await state.idempotency.get_or_make(
-        request,
-        who,
-        digest,
-        build_response,
-        basis=make_answer_basis(opened, who),
-        shared_basis=partial(describe_basis, opened, who),
-    )
+    return await respond_once(request, who, opened, build_response)
 
 
 async def search_passages(state: ServerState, who: Principal, ask: schemas.Search) -> SearchResult:

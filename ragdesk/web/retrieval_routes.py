@@ -3,9 +3,7 @@
 What is asked here is counted nowhere, and kept nowhere but for a retry by ``Idempotency-Key``.
 """
 
-import hashlib
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -20,7 +18,7 @@ from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid
 from ragdesk.support.access import Principal
 from ragdesk.web import admin_schemas
-from ragdesk.web.answer_basis import describe_basis, make_answer_basis
+from ragdesk.web.answer_basis import respond_once
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.idempotency import IDEMPOTENT
@@ -60,15 +58,7 @@ async def test_retrieval(
         async with state.open_collections.use_collection(collection) as opened:
             return JSONResponse(await _retrieve_and_answer(request, opened, ask))
 
-    digest = hashlib.sha256(await request.body()).digest()
-    return await state.idempotency.get_or_make(
-        request,
-        who,
-        digest,
-        build_response,
-        basis=make_answer_basis(opened, who),
-        shared_basis=partial(describe_basis, opened, who),
-    )
+    return await respond_once(request, who, opened, build_response)
 
 
 async def _retrieve_and_answer(
