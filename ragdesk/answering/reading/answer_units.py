@@ -239,14 +239,16 @@ class _PassageSplitter:
             return
         entries = find_faq_entries(text, self._chunk)
         self._entries = [e for e in entries if not self._is_code(e.question)]
+        self._unquoted = find_unquoted_lines(text, self._chunk)
         self._lists = [x for x in find_lists(text, self._chunk) if self._is_list(x)]
         tables = find_table_blocks(text, self._chunk)
         self._tables = [table for table in tables if not self._is_code(table)]
-        self._unquoted = find_unquoted_lines(text, self._chunk)
         self._headings = find_headings(text, self._chunk)
 
     def _is_list(self, block: ListBlock) -> bool:
-        """Tell whether what looks like a list is one: no code, and no numbered questions."""
+        """Tell whether what looks like a list is one: no code, outline, or numbered questions."""
+        if any(line[0] == block.items[0][0] for line in self._unquoted):
+            return False
         first_lines = [self._text[slice(*self._first_line(item))] for item in block.items]
         asks = sum(map(is_question_sentence, first_lines))
         return not self._is_code(block.items[0]) and 2 * asks <= len(first_lines)

@@ -5,7 +5,7 @@ left of pictures and of navigation. Pure.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from indexes.chunk import Chunk
 from indexes.text.folding import normalise_text
@@ -34,11 +34,12 @@ _CONTENTS_LINE = re.compile(
     re.IGNORECASE,
 )
 _LEADER_LINE = re.compile(rf"\S.{{0,{LONGEST_CONTENTS_LINE}}}?\s{_LEADER}$")
-_CONTENTS_TITLE = re.compile(
-    r"(?:table of )?contents|on this page|in this (?:article|section|guide)|目\s*[录錄次]|本页内容"
-    r"|本文目录",
+_OUTLINE_TITLE = re.compile(  # of a list of headings; "Contents" alone may be those of a box
+    r"(?:table of contents|(?:on|in) this (?:page|article|section|guide|document)|目\s*[录錄次]"
+    r"|本[页文][内目][容录])\s*[:：]?",
     re.IGNORECASE,
 )
+_CONTENTS_TITLE = re.compile(rf"(?:contents|{_OUTLINE_TITLE.pattern})", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(
     r"(?:.{0,60}?[-–—|·•,，]\s*+)?(?:(?:page|pg\.?|p\.)\s*+\d{1,4}(?:\s*+(?:of|/|from)\s*+\d{1,4})?"
     r"|第\s*+[\d一二三四五六七八九十百]{1,4}\s*+页"
@@ -143,13 +144,27 @@ def _is_unquoted(line: str, after: str, names: Collection[str]) -> bool:
 
 
 def _find_contents(text: str, lines: Sequence[Span]) -> list[Span]:
-    """Find lines that end in a leader and stand below one another: their page numbers are lost."""
+    """Find the lines of a table of contents that its title or their form betrays.
+
+    Items below "In this article:", and lines that end in a leader and stand below one another:
+    their page numbers are lost.
+    """
     leaders = [
         (a, b)
         for a, b in lines
         if b - a <= LONGEST_CONTENTS_LINE and _LEADER_LINE.fullmatch(text, a, b)
     ]
-    return leaders if len(leaders) > 1 else []
+    return [*(leaders if len(leaders) > 1 else ()), *_list_outline(text, lines)]
+
+
+def _list_outline(text: str, lines: Sequence[Span]) -> Iterator[Span]:
+    """Yield the items right below the title of an outline."""
+    is_below = False
+    for start, end in lines:
+        if is_below and starts_list_item(text, start, end):
+            yield start, end
+        else:
+            is_below = bool(_OUTLINE_TITLE.fullmatch(text, start, end))
 
 
 def find_headings(text: str, chunk: Chunk) -> list[Span]:

@@ -192,6 +192,16 @@ def test_definitions_are_marked():
             ["泳池六点开放。", "储物柜需要投币。"],
         ),
         (
+            "permit.md",
+            "# Permits\n\nIn this guide:\n\n- Parking permits\n- Boat permits\n\nA permit costs 9 EUR.\n",
+            ["A permit costs 9 EUR."],
+        ),
+        (
+            "证件.md",
+            "# 证件\n\n本文目录：\n\n1. 停车证\n2. 游船证\n\n每证九元。\n",
+            ["每证九元。"],
+        ),
+        (
             "notes.txt",
             "!!! note\n\n**Keys**\n\nKeys hang in the hall.\n\n[Image: a key]\n\n## Locks\n\nLocks are oiled in June.\n\nWho oils them?\n",
             ["Keys hang in the hall.", "Locks are oiled in June."],
@@ -211,6 +221,7 @@ def test_headings_contents_and_furniture_are_no_units(uri, body, kept):
             ["第一条 本办法适用于全部车间", "第二条 罚款为二百元"],
         ),
         ("# Tip\n\nAlways rinse the filter\n", ["Always rinse the filter"]),
+        ("# Box\n\nIn the box:\n\n- a lamp\n", ["- a lamp"]),
     ],
 )
 def test_short_lines_that_say_something_stay_units(body, kept):
