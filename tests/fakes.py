@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from indexes.build import Build, PublishResult
 from indexes.chunk import Chunk, DocumentRecord
+from indexes.embedding.adapted_encoder import TextVectors
 from indexes.embedding.embedder import EmbedderCard
 from indexes.index import Index
 from indexes.lexical.index_writer import LexicalIndexWriter
@@ -49,6 +50,20 @@ class HashEmbedder:
             vector += np.frombuffer(seed[: self.card.dim], dtype=np.int8)
         length = np.linalg.norm(vector)
         return (vector / length if length else vector).astype(np.float32)
+
+
+class HashEncoder:
+    """A text as ``HashEmbedder`` reads it, and each of its words."""
+
+    def __init__(self) -> None:
+        self._embedder = HashEmbedder()
+
+    def encode_query(self, text: str) -> TextVectors:
+        words = self._embedder.embed_passages(text.split())
+        return TextVectors(self._embedder.embed_query(text), words)
+
+    def encode_passages(self, texts: Sequence[str]) -> list[TextVectors]:
+        return [self.encode_query(text) for text in texts]
 
 
 def document(uri: str, text: str, *, cut: int = 80, **facts: Any) -> Document:

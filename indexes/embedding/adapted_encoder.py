@@ -1,34 +1,69 @@
 """Open a packaged model as an adapter changes it: for comparing texts, and for no index.
 
 An index is made by one model for years, and another one's vectors would not fit it. What compares
-a question with a few sentences keeps no vectors, so it may learn with each release.
+a question with a few sentences keeps no vectors, so it may learn with each release. It gives the
+vectors of all tokens beside the one of the whole text: which words of a question a sentence meets
+is lost in their mean (late interaction: Khattab and Zaharia 2020, arXiv:2004.12832).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from indexes.embedding.model_adapter import read_adapter_base
-from indexes.embedding.model_files import ModelFiles, TextEncoder
+from indexes.embedding.model_files import ModelFiles, TokenEncoder
 from indexes.errors import ModelMissing
 from indexes.search_results import Vectors
+
+_SPECIAL = 1  # token before a text, and one behind it
+
+
+@dataclass(frozen=True, slots=True)
+class TextVectors:
+    """A text as a model reads it, in vectors of length one.
+
+    whole: (dim,). tokens: (n, dim), one for each token of its own.
+    """
+
+    whole: Vectors
+    tokens: Vectors
 
 
 @dataclass(frozen=True, slots=True)
 class AdaptedEncoder:
-    """Turns questions and sentences into unit vectors. Any thread may call."""
+    """Turns questions and sentences into vectors. Any thread may call.
 
-    encode: TextEncoder
+    query_tokens, passage_tokens: how many tokens the prefixes are.
+    """
+
+    encode: TokenEncoder
     query_prefix: str
     passage_prefix: str
+    query_tokens: int
+    passage_tokens: int
 
-    def embed_query(self, text: str) -> Vectors:
-        """Embed a question: (dim,)."""
-        return self.encode([self.query_prefix + text]).reshape(-1)
+    def encode_query(self, text: str) -> TextVectors:
+        """Encode a question."""
+        return _split_vectors(self.encode([self.query_prefix + text])[0], self.query_tokens)
 
-    def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Embed sentences: (n, dim), in the order given."""
-        return self.encode([self.passage_prefix + text for text in texts])
+    def encode_passages(self, texts: Sequence[str]) -> list[TextVectors]:
+        """Encode sentences, in the order given."""
+        outputs = self.encode([self.passage_prefix + text for text in texts])
+        return [_split_vectors(tokens, self.passage_tokens) for tokens in outputs]
+
+
+def _split_vectors(tokens: Vectors, prefix: int) -> TextVectors:
+    """Return the mean of all tokens, and those that are neither special nor of the prefix."""
+    whole = tokens.mean(axis=0)
+    own = tokens[_SPECIAL + prefix : -_SPECIAL]
+    return TextVectors(_normalise(whole), _normalise(own))
+
+
+def _normalise(vectors: Vectors) -> Vectors:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
 def can_be_adapted(model: ModelFiles, adapter: Path) -> bool:
@@ -60,9 +95,7 @@ def open_adapted_encoder(
         raise ModelMissing(f"{adapter.name} changes another model than {model.name}.")
     from indexes.embedding import on_onnx  # noqa: PLC0415 - see above
 
-    adapted = model.adapt(adapter)
-    if adapted.has_word_table:
-        encode = on_onnx.open_multilingual_encoder(adapted, int8=True, threads=threads)
-    else:
-        encode = on_onnx.open_onnx_encoder(adapted, cache, int8=True, threads=threads)
-    return AdaptedEncoder(encode, model.query_prefix, model.passage_prefix)
+    encode = on_onnx.open_token_encoder(model.adapt(adapter), cache, threads=threads)
+    prefixes = (model.query_prefix, model.passage_prefix)
+    sizes = [len(encode([prefix])[0]) - 2 * _SPECIAL if prefix else 0 for prefix in prefixes]
+    return AdaptedEncoder(encode, *prefixes, *sizes)

@@ -85,7 +85,8 @@ def write_bert_graph(folder: Path, file: Path, adapter: ModelAdapter | None = No
     """Write the graph of the model in a folder; False where it is another kind of model.
 
     Input ``ids``: int64 (1, n), the tokens of one text. Output ``vector``: float32 (1, hidden), of
-    length one. There is no mask, as a text that runs alone needs none.
+    length one; with an adapter ``tokens``: float32 (1, n, hidden), the vectors of all tokens. There
+    is no mask, as a text that runs alone needs none.
     """
     try:
         bert = _read_config(folder)
@@ -96,7 +97,7 @@ def write_bert_graph(folder: Path, file: Path, adapter: ModelAdapter | None = No
         return False
     if adapter:
         weights = apply_adapter(weights, adapter)
-    onnx.save(BertGraph(bert, weights).build_model(), str(file))
+    onnx.save(BertGraph(bert, weights).build_model(pools=adapter is None), str(file))
     return True
 
 
@@ -175,12 +176,15 @@ class BertGraph:
         empty = helper.make_graph([], "bert", [ids], [out])
         self.model = helper.make_model(empty, opset_imports=[opset], ir_version=IR)
 
-    def build_model(self) -> onnx.ModelProto:
-        """Write the whole of it, from the ids to the vector."""
+    def build_model(self, *, pools: bool = True) -> onnx.ModelProto:
+        """Write the whole of it, from the ids to the vector, or to the vectors of all tokens."""
         tokens = self.embed_tokens()
         for layer in range(self.bert.layers):
             tokens = self.add_layer(tokens, f"encoder.layer.{layer}.")
-        self._normalise_vector(self._pool_tokens(tokens))
+        if pools:
+            self._normalise_vector(self._pool_tokens(tokens))
+        else:
+            self.replace_output(tokens, [1, "n", self.bert.hidden])
         return self.model
 
     def embed_tokens(self) -> str:

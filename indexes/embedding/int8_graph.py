@@ -64,12 +64,12 @@ def convert_graph(
     """Write the graph of the packaged model; in fp32 where there is no recipe.
 
     Input ``words``: float32 (1, n, hidden), the word vectors of one text. Output ``vector``:
-    float32 (1, hidden), of length one.
+    float32 (1, hidden), of length one; with an adapter float32 (1, n, hidden), those of all tokens.
     """
     graph = WordVectorGraph(weights, recipe)
     if adapter:
         graph.weights = apply_adapter(graph.weights, adapter)
-    onnx.save(graph.build_model(), str(file))
+    onnx.save(graph.build_model(pools=adapter is None), str(file))
 
 
 def read_activation_ranges() -> dict[str, Weights]:

@@ -23,6 +23,7 @@ ENGLISH_MODEL = "packaged-english"
 PACKAGED_MODELS = (PACKAGED_MODEL, ENGLISH_MODEL)
 NO_MODEL = "none"  # no vectors; chunks are as long as the English model wants them
 TextEncoder = Callable[[Sequence[str]], Vectors]  # texts; their vectors (n, d)
+TokenEncoder = Callable[[Sequence[str]], list[Vectors]]  # texts; of each, the vectors (n, d)
 _LONGEST = 8_192  # tokens; some models name an absurd number for "no limit"
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped]  # ships no hints
@@ -17,12 +18,13 @@ import tokenizers
 from numpy.typing import NDArray
 
 from indexes.embedding import model_cache, weights_conversion
-from indexes.embedding.model_files import ModelFiles, TextEncoder
+from indexes.embedding.model_files import ModelFiles, TextEncoder, TokenEncoder
 from indexes.embedding.onnx_export import export_onnx_graph
 from indexes.embedding.quantised_weights import dequantise_rows
 from indexes.embedding.recipes import EXPORT_RECIPE
 from indexes.embedding.unigram_tokenizer import UnigramTokenizer
 from indexes.errors import ModelMissing
+from indexes.search_results import Vectors
 
 SMALL_MODEL = 400_000_000  # bytes of weights up to which one core serves one text
 
@@ -32,27 +34,8 @@ def open_onnx_encoder(weights: ModelFiles, cache: Path, *, int8: bool, threads: 
 
     threads: CPU cores used in all. Raises ModelMissing when the model cannot be exported.
     """
-    is_small = sum(f.stat().st_size for f in weights.folder.glob("*.safetensors")) < SMALL_MODEL
-    inner, outer = (1, threads) if is_small else (threads, 1)
-    session = _open_session(_load_graph(weights, cache, int8=int8), threads=inner)
-    encoder = tokenizers.Tokenizer.from_file(str(weights.tokenizer))
-    encoder.no_padding()
-    encoder.enable_truncation(weights.max_tokens)
-
-    def run(ids: list[int]) -> NDArray[np.float32]:
-        return np.asarray(session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0])
-
-    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
-        folded = [text.lower() for text in texts] if weights.lower else list(texts)
-        ids = [encoding.ids for encoding in encoder.encode_batch_fast(folded)]
-        if len(ids) == 1 or outer == 1:
-            return np.stack([run(text) for text in ids])
-        order = sorted(range(len(ids)), key=lambda row: -len(ids[row]))  # the longest first, so
-        with ThreadPoolExecutor(outer) as pool:  # that no core is left with one at the end
-            vectors = np.stack(list(pool.map(run, [ids[row] for row in order])))
-        return vectors[np.argsort(order)]
-
-    return encode
+    run = _open_exported(weights, cache, int8=int8, threads=threads)
+    return lambda texts: np.stack(run(texts))
 
 
 def open_multilingual_encoder(model: ModelFiles, *, int8: bool, threads: int) -> TextEncoder:
@@ -61,6 +44,45 @@ def open_multilingual_encoder(model: ModelFiles, *, int8: bool, threads: int) ->
     threads: CPU cores used in all. Word vectors are read from their mapped file, so only what was
     needed of its 54 MB lies in memory. Raises ModelMissing.
     """
+    run = _open_converted(model, int8=int8, threads=threads)
+    return lambda texts: np.stack(run(texts))
+
+
+def open_token_encoder(model: ModelFiles, cache: Path, *, threads: int) -> TokenEncoder:
+    """Open a model that an adapter changes, in int8; gives the function that makes token vectors.
+
+    threads: CPU cores used in all. Raises ModelMissing.
+    """
+    if model.has_word_table:
+        return _open_converted(model, int8=True, threads=threads)
+    return _open_exported(model, cache, int8=True, threads=threads)
+
+
+def _open_exported(weights: ModelFiles, cache: Path, *, int8: bool, threads: int) -> TokenEncoder:
+    """Open a model of sentence-transformers; gives what returns its graph's output for a text."""
+    is_small = sum(f.stat().st_size for f in weights.folder.glob("*.safetensors")) < SMALL_MODEL
+    inner, outer = (1, threads) if is_small else (threads, 1)
+    session = _open_session(_load_graph(weights, cache, int8=int8), threads=inner)
+    encoder = tokenizers.Tokenizer.from_file(str(weights.tokenizer))
+    encoder.no_padding()
+    encoder.enable_truncation(weights.max_tokens)
+
+    def run(ids: list[int]) -> Vectors:
+        return np.asarray(session.run(None, {"ids": np.array([ids], dtype=np.int64)})[0][0])
+
+    def encode(texts: Sequence[str]) -> list[Vectors]:
+        folded = [text.lower() for text in texts] if weights.lower else list(texts)
+        ids = [encoding.ids for encoding in encoder.encode_batch_fast(folded)]
+        if len(ids) == 1 or outer == 1:
+            return [run(text) for text in ids]
+        with ThreadPoolExecutor(outer) as pool:
+            return _run_longest_first(pool, run, ids)
+
+    return encode
+
+
+def _open_converted(model: ModelFiles, *, int8: bool, threads: int) -> TokenEncoder:
+    """Open the packaged multilingual model; gives what returns its graph's output for a text."""
     if not int8 and model.weights is None:
         raise ModelMissing(f"{model.name} in fp32 needs its weights: set embed.weights.")
     adapted = _load_graph(model, model.folder.parent, int8=int8) if model.adapter else None
@@ -81,20 +103,27 @@ def open_multilingual_encoder(model: ModelFiles, *, int8: bool, threads: int) ->
     # Written as it is to run: a library's fusions would make other vectors.
     session = _open_session(graph, threads=1, fuses=False)
 
-    def run(text: str) -> NDArray[np.float32]:
+    def run(text: str) -> Vectors:
         vectors = dequantise_rows(words[pieces.encode(text, model.max_tokens)])
         return np.asarray(session.run(None, {"words": vectors[None]})[0][0])
 
     pool = ThreadPoolExecutor(threads, "embedding")  # its threads begin when they are needed
 
-    def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+    def encode(texts: Sequence[str]) -> list[Vectors]:
         if len(texts) == 1 or threads == 1:
-            return np.stack([run(text) for text in texts])
-        order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
-        vectors = np.stack(list(pool.map(run, [texts[row] for row in order])))
-        return vectors[np.argsort(order)]
+            return [run(text) for text in texts]
+        return _run_longest_first(pool, run, texts)
 
     return encode
+
+
+def _run_longest_first(
+    pool: ThreadPoolExecutor, run: Callable[[Any], Vectors], texts: Sequence[Any]
+) -> list[Vectors]:
+    """Run texts beside each other, the longest first: so no core is left with one at the end."""
+    order = sorted(range(len(texts)), key=lambda row: -len(texts[row]))
+    outputs = dict(zip(order, pool.map(run, [texts[row] for row in order]), strict=True))
+    return [outputs[row] for row in range(len(texts))]
 
 
 def open_pair_graph(
@@ -131,7 +160,7 @@ def find_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> bytes | None:
 
 
 def _name_graph(weights: ModelFiles, cache: Path, *, int8: bool) -> tuple[Path, Path]:
-    kind = "int8" if int8 else "fp32"
+    kind = f"{'int8' if int8 else 'fp32'}{'-tokens' if weights.adapter else ''}"
     name = f"{weights.digest[:16]}-{kind}-{EXPORT_RECIPE}-ort{ort.__version__}"
     return cache / f"{name}.onnx", cache / f"{name}.sha256"
 

@@ -21,7 +21,7 @@ from ragdesk.answering.retrieval.retrieval_result import Retrieval
 # calibration that was fitted to another meaning is set aside. 2: cosines are normalised ones. 3:
 # the likelihood is that of a right answer, and a reader has read the units. 4: closeness is that of
 # models which have learnt which sentence answers.
-SIGNALS_VERSION = 4
+SIGNALS_VERSION = 5
 COMPARED_SENTENCES = 5  # sentences compared by the model: five do as well as all, at some 12 ms
 ANSWER_DOCUMENTS = 8  # over which an answer may be repeated
 MIN_OWN_WORDS = (

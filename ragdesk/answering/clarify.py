@@ -35,13 +35,13 @@ class ClarifyOptions:
     """When to ask back which product or policy is meant, instead of choosing one.
 
     near: passages count as equally good from this part of the best score on; above 1 never asks.
-    floor: least likelihood (0..1) that the passages hold an answer. Lower than that of answering:
-    a question that names nothing meets less of a passage that answers it.
+    floor: least likelihood (0..1) that the passages hold an answer, whatever would be said of them:
+        no sentence answers a question that leaves open what it is about.
     most: names offered at most, the best ones.
     """
 
     near: float = 0.75
-    floor: float = 0.3
+    floor: float = 0.6
     most: int = 3
 
 

@@ -31,7 +31,7 @@ from ragdesk.answering.answer_state import AnswerState
 from ragdesk.answering.calibration import Calibration
 from ragdesk.answering.clarify import ClarifyOptions, find_choices, name_trouble
 from ragdesk.answering.contact import Contact
-from ragdesk.answering.decision import DecideOptions, answer_likelihood
+from ragdesk.answering.decision import DecideOptions, answer_likelihood, passage_likelihood
 from ragdesk.answering.follow_up import (
     STANDALONE_LIKELIHOOD,
     needs_context,
@@ -366,9 +366,8 @@ class Desk:
         self, question: Question, analysis: QuestionAnalysis, retrieval: Retrieval
     ) -> tuple[Choice, ...]:
         """Return the possible meanings of a question, where passages split between products."""
-        is_likely = answer_likelihood(
-            retrieval.signals
-        ) >= self.clarify.floor or self._is_answerable(retrieval)
+        is_held = passage_likelihood(retrieval.signals) >= self.clarify.floor
+        is_likely = is_held or self._is_answerable(retrieval)
         return find_choices(question, analysis, retrieval, self.clarify, is_likely=is_likely)
 
     def _may_write(self, retrieval: Retrieval) -> bool:

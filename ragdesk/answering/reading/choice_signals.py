@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from indexes.text.contradictions import find_unmet_names
 from ragdesk.answering.reading.answer_units import AnswerUnit
 from ragdesk.answering.reading.unit_choice import UnitChoice
-from ragdesk.answering.reading.unit_facts import content_words, likeness
+from ragdesk.answering.reading.unit_facts import UnitFacts, content_words
 from ragdesk.answering.reading.unit_scores import ScoredUnit
 from ragdesk.answering.retrieval.passage_words import describe_place
+from ragdesk.answering.retrieval.question_type import extract_numbers
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
 LEAST_COMPARED = 8  # units, for their mean and spread to say what is usual
 MOST_SPREADS = 5.0
-ALIKE = 0.5  # share of words from which two units say the same of other things
+UNMET_SHARE = 0.75  # of what a rule counts, where a name of the question is not met beside it
+LEAST_CLOSE = 0.4  # of an English answer; of 246 that were right a tenth is less close
 
 
 def measure_choice(
@@ -33,76 +35,106 @@ def measure_choice(
     where it is in the question's language. answer_spread: by how many spreads it is closer than
     the units that were compared, where these were many. answer_figures: 1 where the question holds
     numbers, and it has them all: rows of a table and numbered lines are alike but for these.
+    answer_code: of a question that names a code which the passage holds, the share of its other
+    words that are held, too: a code that is known answers nothing by itself.
+    answer_match: how well the question's tokens are met, where a model that learnt compared it.
+    answer_far: how much less close it is than an English answer has to be. answer_fits: 1 where a
+    rule found it to be what is meant (``UnitChoice``), less where a name is not met.
     """
     if not choice.groups:
         return {}
     first = choice.groups[0]
     said = [unit for group in choice.groups for unit in group]
-    closest, closeness, rival = first[-1], 0.0, 0.0
+    tables = _list_tables(first)
+    closest, closeness, rival, match = first[-1], 0.0, 0.0, 0.0
     for scored in ranked:
         near = scored.closeness or 0.0
         holder = next((u for u in first if u is scored.unit or u.contains(scored.unit)), None)
-        if holder is None and scored.unit not in said:
+        is_held = holder is not None or UnitFacts(scored.unit).table in tables
+        if not is_held and scored.unit not in said:
             rival = max(rival, near)
-        elif holder is not None and near > closeness:
-            closest, closeness = holder, near
+        elif is_held and near > closeness:
+            closest, closeness = holder or closest, near
+            match = scored.token_match if scored.is_learnt else near
     chunk = closest.passage.chunk
     asked = retrieval.analysis.text  # of a part, with what it leans on
-    place = "\n".join((describe_place(chunk), closest.lead, *(unit.text for unit in first)))
+    place = "\n".join((describe_place(chunk), closest.lead, *(unit.text for unit in said)))
     unmet = find_unmet_names(asked, chunk.text, place)
     codes = retrieval.analysis.identifiers
+    learnt = [scored for scored in ranked if scored.is_learnt]
+    matches = _measure_match(closeness, match, _list_rivals(first, learnt, retrieval))
     return {
-        **_measure_spread(closeness, _list_rivals(first, ranked, retrieval)),
+        **(matches if learnt else {}),
+        "answer_fits": choice.fits * (UNMET_SHARE if unmet else 1.0),
+        "answer_far": max(0.0, LEAST_CLOSE - closeness)
+        if retrieval.analysis.language == "en"
+        else 0.0,
         "answer": closeness,
         "answer_place": 1 / (1 + closest.rank),
         "answer_nearest": float(0 < closeness >= rival),
         "answer_names": float(not unmet),
         "answer_own_language": float(chunk.language == retrieval.analysis.language),
-        "answer_figures": float(retrieval.analysis.numbers_stand_in(closest.text)),
+        "answer_figures": float(_holds_figures(retrieval, closest.text)),
+        "answer_code": _measure_code(retrieval, unmet, f"{place}\n{closest.reading_text}"),
         "answer_no_code": float(bool(codes) and set(codes) <= set(unmet)),
     }
 
 
+def _holds_figures(retrieval: Retrieval, text: str) -> bool:
+    """Tell whether a question holds numbers that are no part of a code, and a text has them all."""
+    codes = extract_numbers("\n".join(retrieval.analysis.identifiers))
+    numbers = retrieval.analysis.numbers - codes
+    return bool(numbers) and numbers <= extract_numbers(text)
+
+
+def _measure_code(retrieval: Retrieval, unmet: Sequence[str], text: str) -> float:
+    """Return the share of the words beside a question's codes that a text holds.
+
+    0 of a question without one, and where a name or a code of it is not met.
+    """
+    codes = retrieval.analysis.identifiers
+    if not codes or unmet:
+        return 0.0
+    words = content_words(retrieval.part or retrieval.analysis.text)
+    rest = words - {word for code in codes for word in content_words(code)}
+    return len(rest & content_words(text)) / len(rest) if rest else 1.0
+
+
 def _list_rivals(
     group: Sequence[AnswerUnit], ranked: Sequence[ScoredUnit], retrieval: Retrieval
-) -> list[float]:
-    """List how close other units are by the model that learnt.
+) -> list[ScoredUnit]:
+    """List the units beside a group.
 
     Parts of a list that is said are no rivals of it, nor is a sibling in whose place the question
-    names another document, nor what says the same but for numbers, as rows of a table do: vectors
-    tell none of these apart, and labels do.
+    names another document, nor another row of the same table: vectors tell none of these apart,
+    and labels do.
     """
     siblings = retrieval.named_instead or {}
-    words = [_content_but_numbers(unit) for unit in group]
+    tables = _list_tables(group)
 
     def is_rival(unit: AnswerUnit) -> bool:
-        if unit.passage.chunk.document in siblings:
+        if unit.passage.chunk.document in siblings or UnitFacts(unit).table in tables:
             return False
-        if any(own is unit or own.contains(unit) for own in group):
-            return False
-        return all(likeness(_content_but_numbers(unit), own) < ALIKE for own in words)
+        return not any(own is unit or own.contains(unit) for own in group)
 
-    return [
-        scored.closeness
-        for scored in ranked
-        if scored.is_learnt and scored.closeness is not None and is_rival(scored.unit)
-    ]
+    return [scored for scored in ranked if is_rival(scored.unit)]
 
 
-def _content_but_numbers(unit: AnswerUnit) -> frozenset[str]:
-    """Return the words of a unit and of its columns' names, without those that hold digits."""
-    words = content_words(unit.reading_text)
-    return frozenset(word for word in words if not any(map(str.isdecimal, word)))
+def _list_tables(group: Sequence[AnswerUnit]) -> set[tuple[object, ...] | None]:
+    """List the tables that a group's rows are of: how close a table is says its closest row."""
+    return {UnitFacts(unit).table for unit in group} - {None}
 
 
-def _measure_spread(closeness: float, rivals: Sequence[float]) -> dict[str, float]:
-    """Return by how many spreads a unit is closer than all that were compared; 1 for five of them.
+def _measure_match(
+    closeness: float, match: float, rivals: Sequence[ScoredUnit]
+) -> dict[str, float]:
+    """Return how well the question's tokens are met, and the spread: 1 for five of them.
 
-    Nothing of a few units, and of those that were compared by an embedder of an index: these say
-    nothing of what is usual.
+    No spread of a few units: these say nothing of what is usual.
     """
-    known = [closeness, *rivals]
+    known = [closeness, *(scored.closeness or 0.0 for scored in rivals)]
     if len(known) < LEAST_COMPARED:
-        return {}
+        return {"answer_match": match}
     above = (closeness - statistics.fmean(known)) / max(statistics.pstdev(known), 1e-6)
-    return {"answer_spread": min(max(above, 0.0), MOST_SPREADS) / MOST_SPREADS}
+    spread = min(max(above, 0.0), MOST_SPREADS) / MOST_SPREADS
+    return {"answer_match": match, "answer_spread": spread}

@@ -17,7 +17,7 @@ from indexes.text.quantities import find_numbers
 from ragdesk.answering.reading.answer_units import MOST_ITEMS, AnswerUnit, leans_on_previous
 from ragdesk.answering.reading.question_form import QuestionForm
 from ragdesk.answering.reading.unit_facts import UnitFacts, content_words, likeness
-from ragdesk.answering.reading.unit_fit import UnitFit, judge_units, stand_together
+from ragdesk.answering.reading.unit_fit import IN_RANGE, UnitFit, judge_units, stand_together
 from ragdesk.answering.reading.unit_scores import ScoredUnit
 
 LISTS: Final = frozenset({"list", "steps"})
@@ -67,13 +67,16 @@ class UnitChoice:
     """The units that are said: each group is one statement, in order.
 
     items: of the list that was counted, 0 if none was. version: label of the newest version, where
-    an older one was passed over. differ: the groups contradict each other.
+    an older one was passed over. differ: the groups contradict each other. fits: a rule found what
+    is said to be meant: the range that holds a number, both sides of a comparison, all rows of the
+    group that is asked for.
     """
 
     groups: tuple[tuple[AnswerUnit, ...], ...] = ()
     items: int = 0
     version: str = ""
     differ: bool = False
+    fits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,11 @@ def choose_units(
     if not left:
         return UnitChoice()
     chosen, items = _choose_by_form(form, left, weights, spread, options)
-    choice = UnitChoice(items=items, version=_passed_version(chosen[0], candidates))
+    choice = UnitChoice(
+        items=items,
+        version=_passed_version(chosen[0], candidates),
+        fits=chosen[0].fit.reason == IN_RANGE or len(chosen) > 1,
+    )
     if len(chosen) == 1 and form.kind not in {"comparison", "selection", "count"}:
         if rival := _find_contradictory(chosen[0], left, form, options):
             chosen, choice = [*chosen, rival], replace(choice, differ=True)

@@ -20,6 +20,7 @@ Fit = Literal["fits", "neutral", "excluded"]
 PARALLEL_SENTENCES: Final = 0.4  # of their words that two parallel sentences share, at least
 SAME_SENTENCE: Final = 0.5  # the same for two versions of one sentence
 _LEAST_OWN_WORDS = 2  # beside the question's, of a unit that says something of a code
+IN_RANGE: Final = "its range"
 _LEAST_TIERS = 2  # rows of a table whose cells are ranges, from which it is one of tiers
 
 
@@ -179,7 +180,7 @@ def _judge_ranges(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int, U
     if not form.points:
         return {}
     holds = [contains_any(fact.ranges, form.points) for fact in facts]
-    verdicts = {n: UnitFit("fits", "its range") for n, inside in enumerate(holds) if inside}
+    verdicts = {n: UnitFit("fits", IN_RANGE) for n, inside in enumerate(holds) if inside}
     tiers_by_table: dict[object, list[int]] = {}
     for n, fact in enumerate(facts):
         if holds[n] is not None and fact.table is not None:

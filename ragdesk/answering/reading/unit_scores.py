@@ -18,7 +18,7 @@ from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
 from indexes.text.tokens import tokenize_text
 from ragdesk.answering.reading.answer_units import AnswerUnit
-from ragdesk.answering.reading.sentence_comparer import SentenceComparer
+from ragdesk.answering.reading.sentence_comparer import SentenceComparer, SentenceMatches
 from ragdesk.answering.retrieval.passage_words import analyze_sentences, heading_words
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 
@@ -74,7 +74,8 @@ class ScoredUnit:
     """A unit and what it is worth. position: its place among the units of its passage.
 
     closeness: to the question by a model's vectors (0..1); None where it was not compared.
-    is_learnt: by a model that has learnt which sentence answers.
+    is_learnt: by a model that has learnt which sentence answers. token_match: how well that model
+    finds the question's tokens met (0..1).
     """
 
     unit: AnswerUnit
@@ -82,6 +83,7 @@ class ScoredUnit:
     position: int
     closeness: float | None = None
     is_learnt: bool = False
+    token_match: float = 0.0
 
     @property
     def passage(self) -> Passage:
@@ -175,15 +177,14 @@ class UnitScorer:
         readable = [s for s in ranked if not is_english or s.passage.chunk.language == "en"]
         chosen = choose_broadly(readable, self.options.compared)
         question = retrieval.part or retrieval.analysis.text
-        cosines = compare(question, [_write_below_heading(scored.unit) for scored in chosen])
-        learnt = dict(zip((s.position for s in chosen), cosines.tolist(), strict=True))
-        closeness = {**learnt, **(self._compare_foreign(ranked, retrieval) if is_english else {})}
+        matches = compare(question, [_write_below_heading(scored.unit) for scored in chosen])
+        places = {scored.position: n for n, scored in enumerate(chosen)}
+        foreign = self._compare_foreign(ranked, retrieval) if is_english else {}
         compared = [
-            replace(
-                _add_closeness(scored, closeness[scored.position], weight),
-                is_learnt=scored.position in learnt,
-            )
-            if scored.position in closeness
+            _add_matches(scored, matches, places[scored.position], weight)
+            if scored.position in places
+            else _add_closeness(scored, foreign[scored.position], weight)
+            if scored.position in foreign
             else scored
             for scored in ranked
         ]
@@ -268,6 +269,14 @@ def _insert_wholes(units: Sequence[AnswerUnit], ranked: Sequence[ScoredUnit]) ->
 
 def _add_closeness(scored: ScoredUnit, closeness: float, weight: float) -> ScoredUnit:
     return replace(scored, worth=scored.worth + weight * closeness, closeness=closeness)
+
+
+def _add_matches(
+    scored: ScoredUnit, matches: SentenceMatches, place: int, weight: float
+) -> ScoredUnit:
+    """Add what a comparison says of a unit; how its tokens match ranks it no better."""
+    closer = _add_closeness(scored, float(matches.cosines[place]), weight)
+    return replace(closer, is_learnt=True, token_match=float(matches.token_matches[place]))
 
 
 def _write_below_heading(unit: AnswerUnit) -> str:

@@ -1,7 +1,7 @@
 """What is measured of the answer that would be said, and what the decision makes of it."""
 
 import pytest
-from fakes import HashEmbedder, document, publish
+from fakes import HashEmbedder, HashEncoder, document, publish
 
 from indexes.embedding.background import measure_background
 from indexes.index import Index
@@ -16,6 +16,7 @@ from ragdesk.answering.retrieval.retriever import Retriever
 TEXTS = {
     "faults.md": "Fault F31 means that the belt is loose. Tighten the belt by the left wheel.",
     "delivery.md": "We deliver the loom to Norway within nine days. Fault reports go to the desk.",
+    "rates.md": "Parcels of 0 to 2 kg cost 4 EUR. Parcels of 3 to 9 kg cost 8 EUR.",
 }
 
 
@@ -33,7 +34,7 @@ def read_passages(tmp_path_factory):
             document_text=index.read_text_by_id,
             context_chunks=retrieve.context_chunks,
             is_answerable=lambda _: True,
-            comparers={"en": SentenceComparer(HashEmbedder)},
+            comparers={"en": SentenceComparer(HashEncoder)},
         )
 
         def read(text):
@@ -58,6 +59,31 @@ def test_a_code_that_nothing_says_makes_an_answer_unlikely(read_passages):
     assert (known["answer_no_code"], unknown["answer_no_code"]) == (0, 1)
     named = {**unknown, "answer_no_code": 0.0, "answer_names": 1.0}
     assert answer_likelihood(unknown) < answer_likelihood(named) / 2
+
+
+def test_of_a_known_code_its_other_words_count_too(read_passages):
+    asked = read_passages("What does fault F31 of the belt mean?").signals
+    other = read_passages("What does the guarantee of F31 cost?").signals
+    assert asked["answer_code"] > other["answer_code"] == 0
+    assert asked["answer_figures"] == other["answer_figures"] == 0  # 31 is no number that is asked
+
+
+def test_a_unit_whose_range_holds_the_number_is_what_is_meant(read_passages):
+    inside = read_passages("What do parcels of 5 kg cost?").signals
+    none = read_passages("What do parcels cost?").signals
+    assert (inside["answer_fits"], none["answer_fits"]) == (1, 0)
+    assert answer_likelihood(inside) > answer_likelihood({**inside, "answer_fits": 0.0})
+
+
+def test_a_sentence_that_is_far_from_the_question_is_no_answer_however_it_stands_out():
+    near = {"unit": 0.5, "dense": 0.5, "answer_match": 0.5, "answer_spread": 0.8}
+    assert answer_likelihood({**near, "answer_far": 0.3}) < answer_likelihood(near) / 2
+
+
+def test_of_few_units_no_spread_is_told(read_passages):
+    signals = read_passages("What does fault F31 of the belt mean?").signals
+    assert signals["answer_match"] > 0
+    assert "answer_spread" not in signals  # of so few units
 
 
 @pytest.mark.parametrize(("place", "met"), [("Norway", 1), ("Iceland", 0)])

@@ -1,12 +1,12 @@
 """English sentences are compared by the English model, and those of other languages beside them."""
 
 import pytest
-from fakes import HashEmbedder, document, publish
+from fakes import HashEmbedder, HashEncoder, document, publish
 
 from indexes.embedding.background import measure_background
 from indexes.index import Index
 from ragdesk.answering.answer import Question
-from ragdesk.answering.reading.sentence_comparer import SentenceComparer
+from ragdesk.answering.reading.sentence_comparer import SentenceComparer, match_tokens
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.retrieval.retriever import Retriever
 
@@ -31,24 +31,34 @@ def rank_units(tmp_path_factory):
             document_text=index.read_text_by_id,
             context_chunks=retrieve.context_chunks,
             is_answerable=lambda _: True,
-            comparers={"en": SentenceComparer(HashEmbedder)},
+            comparers={"en": SentenceComparer(HashEncoder)},
         )
         yield lambda text: extract.rank_units(retrieve(Question(text=text)))
 
 
 def test_the_model_is_opened_once_and_compares_no_text_with_nothing():
-    opened: list[HashEmbedder] = []
+    opened: list[HashEncoder] = []
 
-    def open_embedder() -> HashEmbedder:
-        opened.append(HashEmbedder())
+    def open_encoder() -> HashEncoder:
+        opened.append(HashEncoder())
         return opened[-1]
 
-    compare = SentenceComparer(open_embedder)
-    cosines = compare("When does the desk open?", ["The desk opens at seven.", "Trainers wait."])
-    assert cosines.shape == (2,)
-    assert cosines[0] > cosines[1] >= 0
-    assert compare("When?", []).shape == (0,)
+    compare = SentenceComparer(open_encoder)
+    found = compare("When does the desk open?", ["The desk opens at seven.", "Trainers wait."])
+    for scores in (found.cosines, found.token_matches):
+        assert scores.shape == (2,)
+        assert 1 >= scores[0] > scores[1] >= 0
+    assert compare("When?", []).cosines.shape == (0,)
     assert len(opened) == 1
+
+
+def test_each_word_of_a_question_is_met_by_the_word_most_like_it():
+    encoder = HashEncoder()
+    asked = encoder.encode_query("desk opens")
+    whole, half, none = encoder.encode_passages(["The desk opens", "A desk", ""])
+    assert match_tokens(asked, whole) == pytest.approx(1)
+    assert 0.5 < match_tokens(asked, half) < 0.9
+    assert match_tokens(asked, none) == 0
 
 
 def test_a_sentence_of_another_language_is_compared_too(rank_units):

@@ -27,13 +27,13 @@ from eval.evidence import locate_evidence
 from eval.evidence_spans import covers_evidence
 from eval.stats import estimate_mean
 from indexes.chunk import SearchFilter
-from indexes.embedding.embedder import EmbedOptions, open_embedder
+from indexes.embedding.adapted_encoder import open_adapted_encoder
 from indexes.embedding.model_files import ENGLISH_MODEL, PACKAGED_MODEL, find_model
 from ragdesk.answering.answer import Question
 from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.reading.packaged_reader import open_packaged_reader
 from ragdesk.answering.reading.reader_weights import PACKAGED_READER
-from ragdesk.answering.reading.sentence_comparer import SentenceComparer
+from ragdesk.answering.reading.sentence_comparer import SentenceComparer, name_sentence_weights
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_reader import UnitReader, score_units
 from ragdesk.answering.reading.unit_scores import ExtractOptions, ScoredUnit
@@ -310,7 +310,9 @@ def main() -> None:
         reader = open_packaged_reader(model, cache, threads=2, weights=options.reader)
         if reader is None:
             parser.error("no reader to measure: its weights, or the embedder's, are not here")
-        english = SentenceComparer(partial(open_embedder, EmbedOptions(model=ENGLISH_MODEL), cache))
+        base = find_model(ENGLISH_MODEL, cache)
+        weights = name_sentence_weights("en")
+        english = SentenceComparer(partial(open_adapted_encoder, base, weights, cache, threads=2))
         for part in iter_sets(options, shelf, stack):
             if part.filters or (options.only and part.name not in options.only):
                 continue
