@@ -28,7 +28,7 @@ from ragdesk.web.answer_basis import describe_basis, make_answer_basis, respond_
 from ragdesk.web.auth import require_scope
 from ragdesk.web.disconnect import cancel_on_disconnect
 from ragdesk.web.event_schemas import ANSWER_EVENTS, describe_event_stream
-from ragdesk.web.handoff_answers import mark_handed_over, stream_notice
+from ragdesk.web.handoff_answers import KeepAnswer, mark_handed_over, stream_notice
 from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases, RequestLeases
 from ragdesk.web.question_answering import (
@@ -89,8 +89,8 @@ async def respond_to_ask(
     question = await make_question(state, context, opened)
     if ask.stream:
 
-        async def make() -> AnswerEvents:
-            return await stream_answer(state, context, opened, question)
+        async def make(keep: KeepAnswer) -> AnswerEvents:
+            return await stream_answer(state, context, opened, question, keep)
 
         async def repeat(note: JsonObject) -> AnswerEvents:
             await count_written_answer(state, context)
@@ -181,8 +181,8 @@ async def _pass_on(
     state = server_state(request)
     if context.ask.stream:
 
-        async def make() -> AnswerEvents:
-            return stream_notice(await pass_question_on(state, context))
+        async def make(keep: KeepAnswer) -> AnswerEvents:
+            return stream_notice(await keep(pass_question_on(state, context)))
 
         async def repeat(note: JsonObject) -> AnswerEvents:
             return stream_notice(replace(repeat_notice(context), id=note["id"]))

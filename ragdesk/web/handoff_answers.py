@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,7 +27,15 @@ from ragdesk.support.handoff.handoff_rules import WITH_PERSON_TEXTS, describe_wa
 from ragdesk.support.handoff.handoff_states import HandoffState
 from ragdesk.web.server_state import ServerState
 
+KeepAnswer = Callable[[Awaitable[Answer]], Awaitable[Answer]]
+"""Waits until the turn of an answer is kept, and returns the answer as it goes out."""
+
 log = logging.getLogger("ragdesk.web")
+
+
+async def await_answer(keep: Awaitable[Answer]) -> Answer:
+    """Wait until the turn of an answer is kept, and give up with whoever asked."""
+    return await keep
 
 
 async def finish_answer(
@@ -139,15 +147,13 @@ async def stream_notice(answer: Answer) -> AsyncGenerator[AnswerEvent, None]:
 
 async def finish_events(
     events: AsyncGenerator[AnswerEvent, None],
-    state: ServerState,
-    conversation: Conversation,
-    who: Principal,
-    question: str,
+    finish: Callable[[Answer], Awaitable[Answer]],
+    keep: KeepAnswer,
 ) -> AsyncGenerator[AnswerEvent, None]:
-    """Pass events on, the last of them as ``finish_answer`` makes it."""
+    """Pass events on, the last of them as ``finish`` makes it: ``finish_answer``."""
     async with aclosing(events):
         async for event in events:
             if isinstance(event, Done):
-                yield Done(await finish_answer(state, conversation, who, question, event.answer))
+                yield Done(await keep(finish(event.answer)))
             else:
                 yield event

@@ -7,6 +7,7 @@ ask here, so that rights, history, hand-offs and what is kept are the same at ea
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ragdesk.answering.answer import Answer, AnswerEvent, Done, Question, Turn
@@ -27,6 +28,8 @@ from ragdesk.web.answer_caching import (
 )
 from ragdesk.web.conversation_access import AnswerView, open_history
 from ragdesk.web.handoff_answers import (
+    KeepAnswer,
+    await_answer,
     find_handoff_with_person,
     finish_answer,
     finish_events,
@@ -111,21 +114,24 @@ async def count_written_answer(state: ServerState, context: QuestionContext) -> 
 
 
 async def stream_answer(
-    state: ServerState, context: QuestionContext, opened: OpenCollection, question: Question
+    state: ServerState,
+    context: QuestionContext,
+    opened: OpenCollection,
+    question: Question,
+    keep: KeepAnswer = await_answer,
 ) -> AsyncGenerator[AnswerEvent, None]:
     """Answer a question from an open collection, event by event, and keep its turn.
 
     The cache is outside of all: an answer that called a person is not kept in it, and one that is
     given again counts as none that a model wrote. Raises RateLimited before the first event.
     """
-    conversation, who = context.conversation, context.who
     ticket = _open_ticket(state, context, opened, question)
     cached = ticket.find_answer() if ticket else None
     if cached is None:
         await count_written_answer(state, context)
     events = replay_answer(cached) if cached else opened.desk.stream(question)
-    if conversation is not None:
-        events = finish_events(events, state, conversation, who, context.ask.question)
+    if context.conversation is not None:
+        events = finish_events(events, partial(record_turn, state, context), keep)
     return keep_events(events, ticket) if ticket and not cached else events
 
 

@@ -1,7 +1,8 @@
 """A streamed answer once an ``Idempotency-Key``: it counts as given with its last event.
 
 What is kept of it is which one it was, no word of it: a retry is answered as of now, under the id
-of the first. One that broke off was not given, and a retry begins anew.
+of the first. One that broke off was not given, and a retry begins anew. Where its turn was being
+kept as it broke off, that is waited for: a retry would keep a second one.
 """
 
 import asyncio
@@ -15,12 +16,14 @@ from starlette.responses import JSONResponse, Response
 
 from ragdesk.answering.answer import Answer, AnswerEvent, Done, JsonObject
 from ragdesk.support.access import Principal
+from ragdesk.web.handoff_answers import KeepAnswer, await_answer
 from ragdesk.web.idempotency import NOTE
 from ragdesk.web.leases import RequestLeases
 from ragdesk.web.server_state import server_state
 
 AnswerEvents = AsyncGenerator[AnswerEvent, None]
-MakeEvents = Callable[[], Awaitable[AnswerEvents]]
+MakeEvents = Callable[[KeepAnswer], Awaitable[AnswerEvents]]
+"""Makes the events of an answer, given what its turn is to be kept by."""
 RepeatEvents = Callable[[JsonObject], Awaitable[AnswerEvents]]
 """Makes the events of a retry, given what was noted of the first answer."""
 
@@ -44,13 +47,13 @@ async def open_events_once(
     ``IdempotencyCache.get_or_make`` raise.
     """
     if request.state.idempotency_key is None:
-        return await make(), True
-    ended: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        return await make(await_answer), True
+    note = _StreamNote()
     begun = asyncio.Event()
 
     async def follow() -> Response:
         begun.set()
-        return await ended
+        return await note.noted
 
     digest = hashlib.sha256(await request.body()).digest()
     known = asyncio.ensure_future(
@@ -59,7 +62,7 @@ async def open_events_once(
         )
     )
     known.add_done_callback(_look_at_error)
-    leases.on_close(_make_ending(ended))
+    leases.on_close(note.end)
     begins = asyncio.ensure_future(begun.wait())
     try:
         await asyncio.wait({known, begins}, return_when=asyncio.FIRST_COMPLETED)
@@ -68,34 +71,61 @@ async def open_events_once(
     if not begun.is_set():
         return await repeat(json.loads(bytes((await known).body))), False
     try:
-        return _note_end(await make(), ended), True
+        return note.follow_events(await make(note.keep_answer)), True
     except Exception as error:
-        ended.set_exception(error)
+        note.fail(error)
         await known  # says what is known of it, where the database failed
         raise
 
 
-def _make_ending(ended: "asyncio.Future[Response]") -> Callable[[], Awaitable[None]]:
-    async def end() -> None:
-        if not ended.done():
-            ended.set_exception(ClientDisconnect())
-            ended.exception()  # looked at, should nobody have waited for it
+class _StreamNote:
+    """What is noted of a streamed answer once it is given. noted: the note."""
 
-    return end
+    def __init__(self) -> None:
+        self.noted: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self._keeping: asyncio.Task[Answer] | None = None
+
+    async def keep_answer(self, keep: Awaitable[Answer]) -> Answer:
+        """Wait until an answer's turn is kept, and note it even where its client leaves."""
+
+        async def keep_and_note() -> Answer:
+            answer = await keep
+            self._note(answer)
+            return answer
+
+        self._keeping = asyncio.ensure_future(keep_and_note())
+        return await asyncio.shield(self._keeping)
+
+    async def follow_events(self, events: AnswerEvents) -> AnswerEvents:
+        """Pass events on, and note the last."""
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, Done):
+                    self._note(event.answer)
+                yield event
+
+    async def end(self) -> None:
+        """Leave the key free where nothing was given; what is being kept is waited for."""
+        if self._keeping is not None:
+            await asyncio.wait({self._keeping})
+            _look_at_error(self._keeping)
+        self.fail(ClientDisconnect())
+
+    def fail(self, error: Exception) -> None:
+        """Note that nothing was given."""
+        if not self.noted.done():
+            self.noted.set_exception(error)
+            self.noted.exception()  # looked at, should nobody have waited for it
+
+    def _note(self, answer: Answer) -> None:
+        if not self.noted.done():
+            note = {"id": answer.id, "outcome": answer.outcome}
+            self.noted.set_result(JSONResponse(note))
 
 
-def _look_at_error(known: "asyncio.Future[Response]") -> None:
-    if not known.cancelled():
-        known.exception()
-
-
-async def _note_end(events: AnswerEvents, ended: "asyncio.Future[Response]") -> AnswerEvents:
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, Done) and not ended.done():
-                answer = event.answer
-                ended.set_result(JSONResponse({"id": answer.id, "outcome": answer.outcome}))
-            yield event
+def _look_at_error(ended: "asyncio.Future[Response] | asyncio.Future[Answer]") -> None:
+    if not ended.cancelled():
+        ended.exception()
 
 
 async def replace_answer(

@@ -64,7 +64,8 @@ class Streams:
     def __init__(self):
         desk = SimpleNamespace(idempotency=IdempotencyCache())
         self.app = SimpleNamespace(state=SimpleNamespace(desk=desk))
-        self.made = 0
+        self.made = self.kept = 0
+        self.keep_seconds = 0.0
 
     def make_request(self):
         async def receive():
@@ -75,14 +76,18 @@ class Streams:
         request.state.idempotency_key = "k"
         return request
 
-    async def make(self):
+    async def make(self, keep):
         self.made += 1
-        return self.iter_events()
+        return self.iter_events(keep)
 
-    async def iter_events(self):
+    async def iter_events(self, keep):
         yield TextDelta("a")
-        answer = SimpleNamespace(id=f"answer-{self.made}", outcome=Outcome.ANSWERED)
-        yield Done(answer)
+        yield Done(await keep(self.keep_turn()))
+
+    async def keep_turn(self):
+        await asyncio.sleep(self.keep_seconds)
+        self.kept += 1
+        return SimpleNamespace(id=f"answer-{self.made}", outcome=Outcome.ANSWERED)
 
     async def repeat(self, note):
         return self.iter_again(note)
@@ -122,7 +127,7 @@ def test_one_that_broke_off_is_begun_anew_and_one_that_ended_is_not():
 
 
 def test_one_that_could_not_begin_leaves_its_key_free():
-    async def refuse():
+    async def refuse(keep):
         raise Overloaded("Not now.")
 
     async def ask():
@@ -130,6 +135,21 @@ def test_one_that_could_not_begin_leaves_its_key_free():
         with pytest.raises(Overloaded, match="Not now"):
             await streams.ask(make=refuse)
         assert await streams.ask() == ("answer-1", True)
+
+    asyncio.run(ask())
+
+
+def test_a_turn_that_is_being_kept_as_its_client_leaves_is_kept_once():
+    async def ask():
+        streams = Streams()
+        streams.keep_seconds = 0.2
+        first = asyncio.ensure_future(streams.ask())
+        await asyncio.sleep(0.1)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert await streams.ask() == ("answer-1", False)
+        assert streams.made == streams.kept == 1
 
     asyncio.run(ask())
 
