@@ -55,7 +55,7 @@ class ModelFiles:
     def adapt(self, adapter: Path) -> "ModelFiles":
         """Return the model as an adapter changes it. Raises ModelMissing where there is none."""
         both = f"{self.digest} {hash_adapter(adapter)}".encode()
-        return replace(self, digest=hashlib.sha256(both).hexdigest(), adapter=adapter)
+        return replace(self, digest=hashlib.sha256(both).hexdigest(), adapter=adapter.absolute())
 
 
 def find_model(model: str, cache: Path, *, weights: str = "", converts: bool = True) -> ModelFiles:

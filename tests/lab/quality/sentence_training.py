@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from indexes.embedding.model_files import ModelFiles, find_model
 from indexes.embedding.on_torch import build_bert, pad_ids
 from indexes.embedding.quantised_weights import QuantisedWeights
 from indexes.embedding.unigram_tokenizer import UnigramTokenizer
+from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.reading_models import SENTENCE_MODELS
 from tests.lab.quality.help_texts import (
     CandidateChooser,
@@ -229,14 +231,13 @@ def _measure_file(language: str, file: Path | None, texts: HelpTexts) -> dict[st
     with tempfile.TemporaryDirectory() as folder:
         cache = Path(folder)
         model = find_model(SENTENCE_MODELS[language], cache)
-        encoder: Any = (
-            open_adapted_encoder(model, file, cache, threads=2)
-            if file
-            else open_embedder(EmbedOptions(model=SENTENCE_MODELS[language]), cache)
-        )
+        if file:
+            compare = SentenceComparer(partial(open_adapted_encoder, model, file, cache, threads=2))
+            return look_at_held_out(lambda asked, units: compare(asked, units).cosines, texts)
+        packaged = open_embedder(EmbedOptions(model=SENTENCE_MODELS[language]), cache)
 
         def embed(question: str, units: Sequence[str]) -> NDArray[np.float32]:
-            return np.asarray(encoder.embed_passages(units) @ encoder.embed_query(question))
+            return np.asarray(packaged.embed_passages(units) @ packaged.embed_query(question))
 
         return look_at_held_out(embed, texts)
 
