@@ -280,8 +280,21 @@ class _UnitPacker:
         for piece in _make_splitter(max_tokens).split_text(span):
             first += len(piece)
             after = self._cuts[first] if first < last else end
-            yield start, after
+            yield from self._cut_to_limit(start, after)
             start = after
+
+    def _cut_to_limit(self, start: int, end: int) -> Iterator[Span]:
+        """Cut what is a token too long: two tokens may begin at one character, the first a space.
+
+        A piece that ends between them leaves both to the next.
+        """
+        while self.count_span_tokens(start, end) > self._limit:
+            cut = self._cuts[bisect_left(self._cuts, start) + self._limit]
+            if cut <= start:
+                break
+            yield start, cut
+            start = cut
+        yield start, end
 
 
 @lru_cache(maxsize=256)

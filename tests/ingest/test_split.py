@@ -121,6 +121,17 @@ def test_chunks_keep_their_limits_pages_and_sections(doc, tokenizer):
             assert len([b for b in touched if b.kind == "faq"]) == 1
 
 
+def test_a_piece_that_begins_with_two_tokens_at_one_character_keeps_its_limit(tokenizer):
+    en, zh = "Returns are free within 30 days.", "退款需要三个工作日，周末除外。"
+    items = "- item one\n- item two\n  more of two\n- item three"
+    text = f"{en} {zh} {zh} {zh} {en} {en} {zh} {items}"
+    doc = document(("paragraph", en, {}), ("paragraph", text, {}))
+    starts = tokenizer.token_starts(text)
+    assert len(set(starts)) < len(starts)
+    for chunk in cut(doc, tokenizer):
+        assert tokenizer.count_tokens(chunk.text) <= OPTIONS.max_tokens
+
+
 @settings(max_examples=75)
 @given(doc=documents())
 def test_every_heading_can_be_found(doc, tokenizer):
