@@ -20,6 +20,7 @@ LEAST_COMPARED = 8  # units, for their mean and spread to say what is usual
 MOST_SPREADS = 5.0
 UNMET_SHARE = 0.75  # of what a rule counts, where a name of the question is not met beside it
 LEAST_CLOSE = 0.4  # of an English answer; of 246 that were right a tenth is less close
+LEAST_CLOSE_ROW = 0.3  # the same for a row: cells behind the names of their columns are no sentence
 
 
 def measure_choice(
@@ -66,9 +67,7 @@ def measure_choice(
     return {
         **(matches if learnt else {}),
         "answer_fits": choice.fits * (UNMET_SHARE if unmet else 1.0),
-        "answer_far": max(0.0, LEAST_CLOSE - closeness)
-        if retrieval.analysis.language == "en"
-        else 0.0,
+        "answer_far": _measure_distance(closest, closeness, retrieval),
         "answer": closeness,
         "answer_place": 1 / (1 + closest.rank),
         "answer_nearest": float(0 < closeness >= rival),
@@ -78,6 +77,14 @@ def measure_choice(
         "answer_code": _measure_code(retrieval, unmet, f"{place}\n{closest.reading_text}"),
         "answer_no_code": float(bool(codes) and set(codes) <= set(unmet)),
     }
+
+
+def _measure_distance(unit: AnswerUnit, closeness: float, retrieval: Retrieval) -> float:
+    """Return how much less close a unit is than an English answer has to be."""
+    if retrieval.analysis.language != "en":
+        return 0.0
+    least = LEAST_CLOSE_ROW if unit.kind == "row" else LEAST_CLOSE
+    return max(0.0, least - closeness)
 
 
 def _holds_figures(retrieval: Retrieval, text: str) -> bool:
