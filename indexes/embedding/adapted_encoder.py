@@ -97,5 +97,7 @@ def open_adapted_encoder(
 
     encode = on_onnx.open_token_encoder(model.adapt(adapter), cache, threads=threads)
     prefixes = (model.query_prefix, model.passage_prefix)
-    sizes = [len(encode([prefix])[0]) - 2 * _SPECIAL if prefix else 0 for prefix in prefixes]
+    # Without its blank, which is part of the first token behind it where it can be.
+    bare = [prefix.rstrip() for prefix in prefixes]
+    sizes = [len(encode([text])[0]) - 2 * _SPECIAL if text else 0 for text in bare]
     return AdaptedEncoder(encode, *prefixes, *sizes)

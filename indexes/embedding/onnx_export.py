@@ -30,7 +30,7 @@ _CPU = ["CPUExecutionProvider"]
 def export_onnx_graph(weights: ModelFiles, *, int8: bool) -> bytes:
     """Make the graph: ids of one text (1, n), or its word vectors, to its unit vector (1, dim).
 
-    Raises ModelMissing.
+    With an adapter it is to the vectors of all tokens (1, n, dim). Raises ModelMissing.
     """
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder, "model.onnx")

@@ -114,8 +114,8 @@ FEW_UNITS_FITS: Final = {
         },
     ),
 }
-# The same for an embedder of the operator's, by which no sentence is told from others; made before
-# the packaged models had learnt to. .5 of coverage stands where the fits say .14.
+# The same where no model that learnt compared a unit: with an embedder of the operator's, without
+# the learnt files' models, where all passages are of another language. Made before there were any.
 OTHER_EMBEDDER_FITS: Final = {
     "en": LikelihoodFit(
         -5.15,

@@ -86,7 +86,10 @@ class _StreamNote:
         self._keeping: asyncio.Task[Answer] | None = None
 
     async def keep_answer(self, keep: Awaitable[Answer]) -> Answer:
-        """Wait until an answer's turn is kept, and note it even where its client leaves."""
+        """Wait until an answer's turn is kept, and note it even where its client leaves.
+
+        An answer that was kept so and never sent is counted in no metric.
+        """
 
         async def keep_and_note() -> Answer:
             answer = await keep

@@ -28,26 +28,27 @@ def measure_choice(
 ) -> dict[str, float]:
     """Return the signals of what was chosen; none where nothing was.
 
-    answer: closeness to the question of the closest unit of what is said first; the others are of
-    that unit. answer_place: 1 for one of the best passage, a half of the second, a third of the
-    third. answer_nearest: 1 where no other unit is closer by its vector. answer_names: 1 where its
-    passage, with what stands above it, holds every name and code of the question. answer_no_code: 1
-    where the question names codes, and the passage holds none of them. answer_own_language: 1
-    where it is in the question's language. answer_spread: by how many spreads it is closer than
-    the units that were compared, where these were many. answer_figures: 1 where the question holds
-    numbers, and it has them all: rows of a table and numbered lines are alike but for these.
+    answer: closeness to the question of the closest unit of what is said first, of rows that of the
+    closest of their table; the others are of that unit. answer_place: 1 for one of the best
+    passage, a half of the second, a third of the third. answer_nearest: 1 where no other unit is
+    closer by its vector. answer_names: 1 where its passage, with what stands above it and the other
+    side of a comparison, holds every name and code of the question. answer_no_code: 1 where the
+    question names codes, and these hold none of them. answer_own_language: 1 where it is in the
+    question's language. answer_spread: by how many spreads it is closer than the units that were
+    compared, where these were many. answer_figures: 1 where the question holds numbers beside those
+    of its codes, and it has them all: rows of a table and numbered lines are alike but for these.
     answer_code: of a question that names a code which the passage holds, the share of its other
-    words that are held, too: a code that is known answers nothing by itself.
-    answer_match: how well the question's tokens are met, where a model that learnt compared it.
-    answer_far: how much less close it is than an English answer has to be. answer_fits: 1 where a
-    rule found it to be what is meant (``UnitChoice``), less where a name is not met.
+    words that are held, too: a code that is known answers nothing by itself. answer_match: how well
+    the question's tokens are met, where a model that learnt compared it. answer_far: how much less
+    close it is than an English answer has to be. answer_fits: 1 where a rule found it to be what is
+    meant (``UnitChoice``), less where a name is not met.
     """
     if not choice.groups:
         return {}
     first = choice.groups[0]
     said = [unit for group in choice.groups for unit in group]
     tables = _list_tables(first)
-    closest, closeness, rival, match = first[-1], 0.0, 0.0, 0.0
+    closest, closeness, rival, match, is_learnt = first[-1], 0.0, 0.0, 0.0, False
     for scored in ranked:
         near = scored.closeness or 0.0
         holder = next((u for u in first if u is scored.unit or u.contains(scored.unit)), None)
@@ -55,11 +56,14 @@ def measure_choice(
         if not is_held and scored.unit not in said:
             rival = max(rival, near)
         elif is_held and near > closeness:
-            closest, closeness = holder or closest, near
+            closest, closeness, is_learnt = holder or closest, near, scored.is_learnt
             match = scored.token_match if scored.is_learnt else near
+    if not closeness and (beside := _find_beside(first, ranked)) is not None:
+        closeness, match, is_learnt = beside.closeness or 0.0, beside.token_match, True
     chunk = closest.passage.chunk
     asked = retrieval.analysis.text  # of a part, with what it leans on
-    place = "\n".join((describe_place(chunk), closest.lead, *(unit.text for unit in said)))
+    sides = said if choice.fits else first
+    place = "\n".join((describe_place(chunk), closest.lead, *(unit.text for unit in sides)))
     unmet = find_unmet_names(asked, chunk.text, place)
     codes = retrieval.analysis.identifiers
     learnt = [scored for scored in ranked if scored.is_learnt]
@@ -67,7 +71,7 @@ def measure_choice(
     return {
         **(matches if learnt else {}),
         "answer_fits": choice.fits * (UNMET_SHARE if unmet else 1.0),
-        "answer_far": _measure_distance(closest, closeness, retrieval),
+        "answer_far": _measure_distance(closest, closeness, retrieval) if is_learnt else 0.0,
         "answer": closeness,
         "answer_place": 1 / (1 + closest.rank),
         "answer_nearest": float(0 < closeness >= rival),
@@ -77,6 +81,16 @@ def measure_choice(
         "answer_code": _measure_code(retrieval, unmet, f"{place}\n{closest.reading_text}"),
         "answer_no_code": float(bool(codes) and set(codes) <= set(unmet)),
     }
+
+
+def _find_beside(group: Sequence[AnswerUnit], ranked: Sequence[ScoredUnit]) -> ScoredUnit | None:
+    """Find the closest unit of the passages of a group of which none was compared.
+
+    A rule may choose one of many alike, of which only the first were compared.
+    """
+    chunks = {unit.passage.chunk.id for unit in group}
+    beside = [s for s in ranked if s.is_learnt and s.passage.chunk.id in chunks]
+    return max(beside, key=lambda scored: scored.closeness or 0.0, default=None)
 
 
 def _measure_distance(unit: AnswerUnit, closeness: float, retrieval: Retrieval) -> float:

@@ -124,7 +124,8 @@ def choose_units(
     choice = UnitChoice(
         items=items,
         version=_passed_version(chosen[0], candidates),
-        fits=chosen[0].fit.reason == IN_RANGE or len(chosen) > 1,
+        fits=chosen[0].fit.reason == IN_RANGE
+        or (len(chosen) > 1 and form.kind != "selection"),  # which may find both, or neither
     )
     if len(chosen) == 1 and form.kind not in {"comparison", "selection", "count"}:
         if rival := _find_contradictory(chosen[0], left, form, options):

@@ -75,6 +75,18 @@ def test_a_unit_whose_range_holds_the_number_is_what_is_meant(read_passages):
     assert answer_likelihood(inside) > answer_likelihood({**inside, "answer_fits": 0.0})
 
 
+def test_where_neither_side_has_what_is_asked_no_rule_settles_it(read_passages):
+    signals = read_passages("Which has the longer guarantee, the belt or the loom?").signals
+    assert signals["answer_fits"] == 0
+
+
+def test_an_answer_that_is_far_from_the_question_is_seen_to_be(read_passages):
+    near = read_passages("What does fault F31 of the belt mean?").signals
+    far = read_passages("Does your left wheel sing songs at weddings in June?").signals
+    assert near["answer_far"] < far["answer_far"]
+    assert read_passages("退款需要多久 F31").signals.get("answer_far", 0.0) == 0
+
+
 def test_a_sentence_that_is_far_from_the_question_is_no_answer_however_it_stands_out():
     near = {"unit": 0.5, "dense": 0.5, "answer_match": 0.5, "answer_spread": 0.8}
     assert answer_likelihood({**near, "answer_far": 0.3}) < answer_likelihood(near) / 2

@@ -1,6 +1,7 @@
 """An adapter changes a model's matrices as if it had been saved with them, and nothing else."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import onnxruntime as ort
@@ -100,6 +101,15 @@ def test_an_encoder_is_opened_for_the_model_that_learnt_and_no_other(tiny, adapt
     assert not can_be_adapted(strange, adapter)
     with pytest.raises(ModelMissing, match="another model"):
         open_adapted_encoder(strange, adapter, cache, threads=1)
+
+
+def test_tokens_are_those_of_the_text_without_what_is_set_before_it(tiny, adapter, tmp_path):
+    model = model_files.find_model(str(tiny), tmp_path)
+    plain = open_adapted_encoder(model, adapter, tmp_path, threads=1).encode_query("refund card")
+    model = replace(model, query_prefix="card ")
+    prefixed = open_adapted_encoder(model, adapter, tmp_path, threads=1).encode_query("refund card")
+    assert len(plain.tokens) == len(prefixed.tokens) > 0
+    assert np.abs(plain.whole - prefixed.whole).max() > 0.01
 
 
 def test_a_cache_that_cannot_be_written_costs_time_alone(tiny, adapter, tmp_path):
