@@ -164,6 +164,7 @@ def test_what_a_page_says_can_be_done(page, prepared, cache, tmp_path):
     if page.stem == "install":
         assert '"ready":true' in said
         assert '"outcome":"answered"' in said
+        assert "5 to 7 working days" in said
         assert (folder / "secrets").stat().st_mode & 0o777 == 0o700
     elif page.stem == "watch":
         assert "ragdesk_requests_total" in said
