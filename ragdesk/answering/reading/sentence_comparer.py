@@ -17,6 +17,7 @@ import numpy as np
 
 from indexes.embedding.adapted_encoder import TextVectors
 from indexes.search_results import Scores
+from ragdesk.answering.reading.sentence_vector_cache import SentenceVectorCache
 
 
 def name_sentence_weights(language: str) -> Path:
@@ -52,13 +53,14 @@ class SentenceComparer:
     def __init__(self, open_encoder: Callable[[], SentenceEncoder]) -> None:
         self._open_encoder = open_encoder
         self._encoder: SentenceEncoder | None = None
+        self._cache = SentenceVectorCache()
         self._lock = threading.Lock()
 
     def __call__(self, question: str, texts: Sequence[str]) -> SentenceMatches:
         """Compare some texts with a question."""
         encoder = self.open()
         asked = encoder.encode_query(question)
-        encoded = encoder.encode_passages(texts) if texts else ()
+        encoded = self._cache.read(texts, encoder.encode_passages) if texts else ()
         cosines = [float(asked.whole @ text.whole) for text in encoded]
         matches = [match_tokens(asked, text) for text in encoded]
         return SentenceMatches(_clip_scores(cosines), _clip_scores(matches))
@@ -75,7 +77,8 @@ def match_tokens(question: TextVectors, text: TextVectors) -> float:
     """Return how well the tokens of a question are met by those of a text, 0..1 (MaxSim)."""
     if not (len(question.tokens) and len(text.tokens)):
         return 0.0
-    return float((question.tokens @ text.tokens.T).max(axis=1).mean())
+    tokens = text.tokens.astype(np.float32, copy=False)  # of some, 16 bits are kept
+    return float((question.tokens @ tokens.T).max(axis=1).mean())
 
 
 def _clip_scores(scores: Sequence[float]) -> Scores:
