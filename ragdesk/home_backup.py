@@ -1,7 +1,8 @@
 """Back up a home with its database in one file, and restore it.
 
 The database first, of one moment, and then each collection as ``ragdesk indexes backup`` writes
-it: so nothing in the database is of a generation that is younger than the backup's. A plain tar,
+it: so nothing in the database is of a generation that is younger than the backup's. What the desk
+has learnt to sort questions by comes last. A plain tar,
 whose first member lists all others with size and SHA-256; what it holds is checked before any of
 it is used. Keys of encryption, settings and models are no part of it.
 """
@@ -30,12 +31,16 @@ from ragdesk.errors import Invalid
 from ragdesk.home_lock import require_idle_collections
 from ragdesk.support.database import Database
 from ragdesk.support.database_dump import dump_database, load_database
+from ragdesk.support.insight.intent_training import USED_TURNS
+from ragdesk.support.insight.question_insight import OWN_INTENTS
 from ragdesk.support.migrations.migration import HEAD_REVISION
 
 HOME_BACKUP_FORMAT: Final = 1
 HOME_LISTING: Final = "HOME.json"
 DATABASE_MEMBER: Final = "database.jsonl"
 COLLECTION_MEMBER: Final = re.compile(r"collections/([a-z0-9][a-z0-9_-]{0,62})")
+HOME_FILES: Final = (USED_TURNS.as_posix(), OWN_INTENTS.as_posix())
+"""Files of a home that are carried as they are, the classifier behind what it learnt from."""
 LARGEST_LISTING: Final = 4 << 20
 
 
@@ -107,12 +112,22 @@ def restore_home_backup(
                     f"The collection {name!r} holds documents. Restore into an empty home, or say "
                     "--replace."
                 )
+        files = {name: parts[name] for name in HOME_FILES if name in parts}
+        if any((workspace.home / name).exists() for name in files) and not replace:
+            raise Invalid(
+                f"{workspace.home} has learnt intents of its own. Restore into an empty home, or "
+                "say --replace."
+            )
         with parts[DATABASE_MEMBER].open("rb") as lines:
             load_database(database, lines, replace=replace)
         for name, part in collections.items():
             place = workspace.collection_folder(name)
             place.parent.mkdir(exist_ok=True)
             restore_backup(part, place, extra_files=EXTRA_FILES)
+        for name, part in files.items():
+            place = workspace.home / name
+            place.parent.mkdir(exist_ok=True)
+            durability.replace_file(place, part.read_bytes())
     return _summarise(facts, file)
 
 
@@ -139,6 +154,11 @@ def _write_parts(
         except IndexNotFound:  # removed meanwhile
             continue
         parts[f"collections/{name}"] = part
+    for place, name in enumerate(HOME_FILES):
+        if (file := workspace.home / name).is_file():
+            part = folder / f"file-{place}"
+            part.write_bytes(file.read_bytes())  # of one moment: it may be trained anew meanwhile
+            parts[name] = part
     return parts, rows
 
 
@@ -174,7 +194,9 @@ def _read_facts(file: Path, archive: TarReader) -> dict[str, Any]:
         facts = parse_json(b"".join(archive.iter_pieces()), most=LARGEST_LISTING)
         whole = facts["checksum"] == checksum_facts(facts)
         names = [str(name) for name in facts["files"]]
-        known = all(n == DATABASE_MEMBER or COLLECTION_MEMBER.fullmatch(n) for n in names)
+        known = all(
+            n == DATABASE_MEMBER or n in HOME_FILES or COLLECTION_MEMBER.fullmatch(n) for n in names
+        )
         revision = str(facts["revision"])
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise IndexDamaged(f"{file} is no backup of ours: its listing is damaged.") from error

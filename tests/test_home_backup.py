@@ -1,4 +1,5 @@
 import json
+import shutil
 from contextlib import closing
 
 import pytest
@@ -13,6 +14,8 @@ from ragdesk.errors import Invalid
 from ragdesk.home_backup import restore_home_backup, write_home_backup
 from ragdesk.settings import Settings
 from ragdesk.support.conversations.conversation_store import ConversationFilter, ConversationStore
+from ragdesk.support.insight.intent_training import USED_TURNS
+from ragdesk.support.insight.question_insight import OWN_INTENTS, PACKAGED_INTENTS
 from ragdesk.support.key_store import KeyStore, open_home_database
 
 
@@ -53,6 +56,28 @@ def test_what_a_home_holds_is_not_written_over_unless_told_so(desk, tmp_path):
     assert run(desk / "home", "restore", file).exit_code == 2
     assert run(desk / "home", "restore", file, "--replace").exit_code == 0
     assert [name for name in desk.iterdir() if "unfinished" in name.name] == []
+
+
+def test_what_a_home_has_learnt_comes_back_too(desk, tmp_path):
+    old, new = desk / "home", tmp_path / "new"
+    model, turns = old / OWN_INTENTS, old / USED_TURNS
+    model.parent.mkdir()
+    model.write_bytes(PACKAGED_INTENTS.read_bytes())
+    turns.write_bytes(b'{"turn": 1}\n')
+    try:
+        assert run(old, "backup", tmp_path / "b").exit_code == 0
+    finally:
+        shutil.rmtree(model.parent)
+    assert run(new, "restore", tmp_path / "b").exit_code == 0
+    assert (new / OWN_INTENTS).read_bytes() == PACKAGED_INTENTS.read_bytes()
+    assert (new / USED_TURNS).read_bytes() == b'{"turn": 1}\n'
+    (new / USED_TURNS).write_bytes(b"newer")
+    shutil.rmtree(new / "collections")
+    refused = run(new, "restore", tmp_path / "b")
+    assert (refused.exit_code, "intents" in refused.stderr) == (2, True)
+    assert (new / USED_TURNS).read_bytes() == b"newer"
+    assert run(new, "restore", tmp_path / "b", "--replace").exit_code == 0
+    assert (new / USED_TURNS).read_bytes() == b'{"turn": 1}\n'
 
 
 def test_a_backup_that_was_cut_or_changed_changes_nothing(desk, tmp_path):
