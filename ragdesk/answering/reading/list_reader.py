@@ -12,6 +12,7 @@ from ragdesk.answering.retrieval.passage_words import has_words
 LIST_LOOK_BACK = 3_000  # characters of its section that are read before a passage
 LOOK_AHEAD = 5_000  # and behind it
 LONGEST_BETWEEN = 900  # characters between two steps: a note, some code
+FARTHEST_HEADING = 300  # characters above a list from where its heading is looked for
 LONGEST_STEP = 1_500  # of a step with its notes
 
 _STEP_ITEM = re.compile(
@@ -22,15 +23,19 @@ _NUMBER_MARK = re.compile(r"\s*[(（]?(\d{1,3}|[一二三四五六七八九十]{
 _STEP_NUMBER = re.compile(r"\s*(?:第|步骤\s*|Step\s+)([一二三四五六七八九十\d]+)", re.IGNORECASE)
 _DECIMAL = re.compile(r"\s*\d+[.．]\d")
 _LEAD_IN = re.compile(r"(?<!\W)(?>\W*?[:：])\W*+$")
+_SENTENCE_END = re.compile(r"[.!?。！？]\W*$")
+_HEADING_MARKS = " \t#*_=:："
 _LINE = re.compile(r"[^\n]*(?:\n|$)")
 _HAN_DIGITS = {mark: n for n, mark in enumerate("一二三四五六七八九十", start=1)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListBlock:
-    """A list: the sentence that leads it in, if one does, and its items with what is below each.
+    """A list: what leads it in, if anything does, and its items with what is below each.
 
-    is_ordered: its items are numbered.
+    lead_in: the sentence with a colon above it, or the heading right above items that are no
+    sentences: "opened coffee" says nothing without "What cannot be returned". is_ordered: its items
+    are numbered.
     """
 
     lead_in: Span | None
@@ -87,7 +92,7 @@ def find_lists(text: str, chunk: Chunk) -> list[ListBlock]:
     section = chunk.section or (chunk.start, chunk.end)
     first = max(min(section[0], chunk.start), chunk.start - LIST_LOOK_BACK)
     last = min(max(section[1], chunk.end), chunk.end + LOOK_AHEAD)
-    lists = [_close_list(text, open_list, first) for open_list in _scan_lists(text, first, last)]
+    lists = [_close_list(text, item, first, chunk) for item in _scan_lists(text, first, last)]
     return [
         block
         for block in lists
@@ -158,7 +163,7 @@ def _takes_paragraph(current: _OpenList, text: str, start: int, end: int) -> boo
     return False
 
 
-def _close_list(text: str, open_list: _OpenList, limit: int) -> ListBlock:
+def _close_list(text: str, open_list: _OpenList, limit: int, chunk: Chunk) -> ListBlock:
     items = tuple((start, end) for start, end in open_list.items)
     above = text[limit : open_list.start].rstrip()
     lead_in = None
@@ -166,7 +171,20 @@ def _close_list(text: str, open_list: _OpenList, limit: int) -> ListBlock:
         paragraph = above.rfind("\n") + 1
         sentence = find_last_sentence(text, limit + paragraph, limit + len(above))
         lead_in = sentence if sentence and has_words(text[slice(*sentence)]) else None
+    elif open_list.number is None and not any(_SENTENCE_END.search(text, *i) for i in items):
+        lead_in = _find_heading_above(text, open_list.start, chunk)
     return ListBlock(lead_in=lead_in, items=items, is_ordered=open_list.number is not None)
+
+
+def _find_heading_above(text: str, start: int, chunk: Chunk) -> Span | None:
+    """Find the heading of a passage where it stands right above a place, and is no question."""
+    above = text[max(0, start - FARTHEST_HEADING) : start].rstrip()
+    line = above.rpartition("\n")[2].strip(_HEADING_MARKS)
+    is_asking = line.endswith(("?", "？"))
+    if not (chunk.path and line) or is_asking or line != chunk.path[-1].strip(_HEADING_MARKS):
+        return None
+    at = text.rindex(line, 0, start)
+    return at, at + len(line)
 
 
 def _read_number(line: str) -> int | None:

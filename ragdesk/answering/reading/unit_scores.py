@@ -17,6 +17,7 @@ from functools import lru_cache
 from indexes.chunk import Chunk, Passage
 from indexes.embedding.embedder import Embedder
 from indexes.text.tokens import tokenize_text
+from ingest.chunk_context import LEAD_SEPARATOR
 from ragdesk.answering.reading.answer_units import AnswerUnit
 from ragdesk.answering.reading.sentence_comparer import SentenceComparer, SentenceMatches
 from ragdesk.answering.retrieval.passage_words import analyze_sentences, heading_words
@@ -282,7 +283,9 @@ def _add_matches(
 def _write_below_heading(unit: AnswerUnit) -> str:
     """Write a unit below the last of its headings: a sentence alone leaves out what it is about."""
     heading = unit.lead.partition("\n")[0].rpartition("›")[2].strip()
-    return f"{heading}. {unit.reading_text}" if heading else unit.reading_text
+    nearest = heading.rpartition(LEAD_SEPARATOR)[2]
+    text = unit.reading_text.removeprefix(f"{nearest}\n")  # of a list that its heading leads in
+    return f"{heading}. {text}" if heading else text
 
 
 def _ranking_key(scored: ScoredUnit) -> tuple[float, int, int]:

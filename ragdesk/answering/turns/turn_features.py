@@ -12,6 +12,7 @@ from typing import Final
 
 from indexes.text.folding import normalise_text
 from indexes.text.scripts import HAN
+from ragdesk.answering.turns.harmless_phrases import remove_harmless_phrases
 
 _LONGEST = 400  # characters that are read: what is longer is no turn of these kinds
 _HAN_CHARACTER = re.compile(f"[{HAN}]")
@@ -417,7 +418,7 @@ def names_hazard(text: str) -> bool:
     >>> names_hazard("The plug sparks."), names_hazard("The plug is white.")
     (True, False)
     """
-    plain = normalise_text(text)
+    plain = remove_harmless_phrases(normalise_text(text))
     return any(words.search(plain) for words in (_HAZARD, _DANGER, _HARM))
 
 

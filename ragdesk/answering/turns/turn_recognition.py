@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from indexes.embedding.embedder import Embedder
+from indexes.text.folding import normalise_text
 from indexes.text.sentences import split_sentences
 from indexes.text.tokens import STOPWORDS
+from ragdesk.answering.turns.harmless_phrases import holds_harmless_phrase
 from ragdesk.answering.turns.record_mentions import iter_clauses_beside_records
 from ragdesk.answering.turns.turn_classifier import TurnClassifier, load_classifier
 from ragdesk.answering.turns.turn_features import (
@@ -149,7 +151,8 @@ def _is_accident(text: str, scores: Mapping[TurnKind, float]) -> bool:
     """Tell whether an accident is likely, or likelier than all else where no question is likely."""
     likelihood = scores[TurnKind.SAFETY]
     if not names_hazard(text):
-        return likelihood >= NAMELESS_SAFETY_FLOOR
+        is_surely = likelihood >= NAMELESS_SAFETY_FLOOR
+        return is_surely and not holds_harmless_phrase(normalise_text(text))
     likeliest = likelihood >= max(scores.values())
     return likelihood >= SAFETY_FLOOR or (likeliest and scores[TurnKind.QUESTION] < MOST_QUESTION)
 

@@ -137,6 +137,39 @@ def test_steps_are_one_unit_with_their_lead_in():
     ]
 
 
+@pytest.mark.parametrize(
+    ("uri", "body"),
+    [
+        ("boats.md", "# Boats\n\n## Not let on Sundays ##\n\n- Rowing boats\n- The raft\n"),
+        (
+            "boats.html",
+            "<h1>Boats</h1><h2>Not let on Sundays</h2><ul><li>Rowing boats<li>The raft</ul>",
+        ),
+    ],
+)
+def test_items_that_are_no_sentences_are_quoted_below_their_heading(uri, body):
+    units = read_units(uri, body)
+    whole = next(unit for unit in units if unit.kind == "list")
+    item = next(unit for unit in units if "raft" in unit.core and not unit.is_whole)
+    assert whole.text.splitlines()[0] == item.text.splitlines()[0] == "Not let on Sundays"
+    assert (item.above, item.text.splitlines()[1].lstrip("- ")) == (1, "The raft")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "## Sundays\n\n- Rowing boats stay in.\n- The raft goes.\n",  # sentences stand alone
+        "## Sundays\n\nNot let are:\n\n- Rowing boats\n- The raft\n",  # led in already
+        "## Sundays\n\nThe lake is calm.\n\n- Rowing boats\n- The raft\n",  # not right below
+        "## What stays in on Sundays?\n\n- Rowing boats\n- The raft\n",  # said as the question
+        "## Sundays\n\n1. Rowing boats\n2. The raft\n",  # steps
+    ],
+)
+def test_a_heading_is_quoted_nowhere_else(body):
+    units = read_units("boats.md", f"# Boats\n\n{body}")
+    assert not any("Sundays" in unit.text for unit in units)
+
+
 @pytest.mark.parametrize("count", [MOST_ITEMS, MOST_ITEMS + 4])
 def test_of_a_long_list_the_first_items_are_quoted(count):
     items = "\n".join(f"- Reading room number {n} on the lakeside floor" for n in range(count))
