@@ -90,7 +90,12 @@ class SentenceExtractor:
         admitted = self._keep_admitted(ranked, retrieval)
         choice = _choose_units(admitted or ranked, retrieval)
         signals |= measure_choice(choice, ranked, retrieval)
-        return replace(retrieval, ranked_units=tuple(ranked), signals=signals)
+        return replace(
+            retrieval,
+            ranked_units=tuple(ranked),
+            choice=choice if admitted else None,
+            signals=signals,
+        )
 
     def __call__(self, retrieval: Retrieval) -> list[Statement]:
         """Return the quoted statements that answer a question; none if no unit fits.
@@ -118,7 +123,7 @@ class SentenceExtractor:
             return []
         weights = weigh_terms_by_sentences(retrieval)
         wholes = [scored for scored in ranked if scored.unit.is_whole]
-        choice = _choose_units(ranked, retrieval)
+        choice = retrieval.choice or _choose_units(ranked, retrieval)
 
         def state(unit: AnswerUnit, earlier: Sequence[Statement]) -> list[Statement]:
             text = texts[unit.passage.chunk.document]

@@ -95,7 +95,7 @@ class UnitFacts:
         """The id of its document."""
         return self.unit.passage.chunk.document
 
-    @property
+    @cached_property
     def table(self) -> tuple[object, ...] | None:
         """What the rows of one table share; None for what is no row."""
         chunk = self.unit.passage.chunk

@@ -156,12 +156,15 @@ def _judge_versions(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int,
             verdicts[n] = UnitFit("excluded", "a copy")
     if any(fact.version.years & _years_named(form) for fact in facts):
         return verdicts
+    places_by_name: dict[object, list[int]] = {}
+    for n, fact in enumerate(facts):
+        places_by_name.setdefault(fact.version.base, []).append(n)
     for n, fact in enumerate(facts):
         newer = tuple(
             m
-            for m, other in enumerate(facts)
-            if is_newer(other.version, fact.version)
-            and likeness(other.words, fact.words) >= SAME_SENTENCE
+            for m in places_by_name[fact.version.base]
+            if is_newer(facts[m].version, fact.version)
+            and likeness(facts[m].words, fact.words) >= SAME_SENTENCE
         )
         if newer:
             verdicts[n] = UnitFit("excluded", "an older version", newer)
@@ -200,16 +203,14 @@ def _judge_polarity(form: QuestionForm, facts: Sequence[UnitFacts]) -> dict[int,
     if form.denies == form.permits:
         return {}
     verdicts: dict[int, UnitFit] = {}
+    hits = [len(fact.words & form.words) for fact in facts]
+    alike = [m for m, fact in enumerate(facts) if hits[m] and fact.denies == form.denies]
     for n, fact in enumerate(facts):
-        instead = tuple(
-            m
-            for m, other in enumerate(facts)
-            if other.denies == form.denies
-            and stand_together(fact, other)
-            and len(other.words & form.words) >= (len(fact.words & form.words) or 1) * form.permits
-            and other.words & form.words
-        )
-        if fact.denies != form.denies and instead:
+        if fact.denies == form.denies:
+            continue
+        least = (hits[n] or 1) * form.permits
+        instead = tuple(m for m in alike if hits[m] >= least and stand_together(fact, facts[m]))
+        if instead:
             verdicts[n] = UnitFit("excluded", "the opposite of what is asked", instead)
     return verdicts
 

@@ -13,6 +13,7 @@ from ragdesk.answering.retrieval.question_analysis import (
 )
 
 if TYPE_CHECKING:
+    from ragdesk.answering.reading.unit_choice import UnitChoice
     from ragdesk.answering.reading.unit_scores import ScoredUnit
 
 
@@ -28,7 +29,8 @@ class Retrieval:
     rerank_seconds: that a reranker took; None where none read them. named_instead: by document,
     the sibling that the question names in its place. part: as it was asked, where it is a part of
     a question. parts: of a question that asks several things, the retrieval of each. ranked_units:
-    what the passages consist of, best first, once they were read. admits:
+    what the passages consist of, best first, once they were read. choice: what of it would be said;
+    None where nothing may be. admits:
     whether a quote, with what stands above it and its language, may answer a follow-up; None where
     there are no turns before.
     """
@@ -45,6 +47,7 @@ class Retrieval:
     part: str = ""
     parts: tuple["Retrieval", ...] = ()
     ranked_units: tuple["ScoredUnit", ...] = ()
+    choice: "UnitChoice | None" = None
     admits: Callable[[str, str, str], bool] | None = None
 
 
