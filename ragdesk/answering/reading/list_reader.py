@@ -23,7 +23,8 @@ _NUMBER_MARK = re.compile(r"\s*[(（]?(\d{1,3}|[一二三四五六七八九十]{
 _STEP_NUMBER = re.compile(r"\s*(?:第|步骤\s*|Step\s+)([一二三四五六七八九十\d]+)", re.IGNORECASE)
 _DECIMAL = re.compile(r"\s*\d+[.．]\d")
 _LEAD_IN = re.compile(r"(?<!\W)(?>\W*?[:：])\W*+$")
-_SENTENCE_END = re.compile(r"[.!?。！？]\W*$")
+_SENTENCE_ENDS = tuple(".!?。！？")
+_CLOSING_MARKS = " \t\n\"'”’»」』)）]*_"
 _HEADING_MARKS = " \t#*_=:："
 _LINE = re.compile(r"[^\n]*(?:\n|$)")
 _HAN_DIGITS = {mark: n for n, mark in enumerate("一二三四五六七八九十", start=1)}
@@ -171,9 +172,13 @@ def _close_list(text: str, open_list: _OpenList, limit: int, chunk: Chunk) -> Li
         paragraph = above.rfind("\n") + 1
         sentence = find_last_sentence(text, limit + paragraph, limit + len(above))
         lead_in = sentence if sentence and has_words(text[slice(*sentence)]) else None
-    elif open_list.number is None and not any(_SENTENCE_END.search(text, *i) for i in items):
+    elif open_list.number is None and not any(_is_sentence(text[slice(*i)]) for i in items):
         lead_in = _find_heading_above(text, open_list.start, chunk)
     return ListBlock(lead_in=lead_in, items=items, is_ordered=open_list.number is not None)
+
+
+def _is_sentence(item: str) -> bool:
+    return item.rstrip(_CLOSING_MARKS).endswith(_SENTENCE_ENDS)
 
 
 def _find_heading_above(text: str, start: int, chunk: Chunk) -> Span | None:

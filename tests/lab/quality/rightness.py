@@ -43,7 +43,9 @@ from tests.lab.results import write_section
 
 SEED = 20261130
 LANGUAGES = ("en", "zh")
-OWN_SETS = ("sample company", "XQuAD", "follow_ups")
+NEW_QUESTIONS = "new questions"
+NEW_CASES = Path(__file__).parents[1] / "fresh_sets" / "questions.dev.jsonl"
+OWN_SETS = ("sample company", NEW_QUESTIONS, "XQuAD", "follow_ups")
 HEAD = (
     "| set | answerable | right | wrong | refused | near-domain answered | far answered "
     "| section hidden, answered | beside | median length |\n" + "| --- " * 10 + "|"
@@ -106,8 +108,8 @@ def _iter_named_sets(
 ) -> Iterator[AnswerSet]:
     company = stack.enter_context(shelf.open_collection("company", handbook.HANDBOOK / "documents"))
     yield from _split_languages("sample company", company, handbook.cases())
-    for file in options.cases or ():
-        yield from _split_languages(file.stem, company, read_case_lines(file))
+    for file in options.cases or [NEW_CASES]:
+        yield from _split_languages(NEW_QUESTIONS, company, read_case_lines(file))
     for file in sorted(options.sets.glob("*.jsonl")) if options.sets else ():
         name = file.name.partition(".")[0]
         source = options.tidb if name == "tidb" else options.sets / f"kb_{name}"
