@@ -137,7 +137,8 @@ def choose_units(
         least = options.neighbour if form.wants_list else options.near_neighbour
         if form.sections:
             least = 0.0  # all that a short part says
-        groups = (_with_neighbours(groups[0], left, least),)
+        near = [c for c in left if form.kind != "yes_no" or c.facts.denies == left[0].facts.denies]
+        groups = (_with_neighbours(groups[0], near, least),)  # yes beside no answers neither
     return replace(choice, groups=groups)
 
 

@@ -315,3 +315,19 @@ def test_a_part_is_said_whole_and_what_only_mentions_it_is_not(ask):
     said = "\n".join(texts)
     assert all(words in said for words in ("east pier", "laid down", "kept ashore"))
     assert "racks" not in said
+
+
+BOATS = "# Used boats handed back\n\nRowing boats that are dry can be handed back. {second}\n"
+
+
+@pytest.mark.parametrize(
+    ("second", "count"),
+    [
+        ("Boat covers are excluded for hygiene.", 1),  # a no beside a yes answers neither
+        ("Boat covers come with them.", 2),
+    ],
+)
+def test_a_sentence_that_says_the_opposite_is_not_joined(ask, second, count):
+    _, choice = ask("Can used boat covers be handed back?", {"a.md": BOATS.format(second=second)})
+    (group,) = choice.groups
+    assert len(group) == count
