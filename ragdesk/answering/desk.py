@@ -57,6 +57,7 @@ from ragdesk.answering.messages import (
 )
 from ragdesk.answering.next_steps import find_reason, suggest_next_step
 from ragdesk.answering.quote_places import locate_nowhere, locate_quote
+from ragdesk.answering.reading.passage_order import order_by_reading
 from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
@@ -179,14 +180,15 @@ class Desk:
         retrieval = await self._find_passages(question, original_analysis, kind, state, clock)
         lookups = question.lookups if kind is TurnKind.QUESTION else ()
         facts = list_fact_passages(lookups, retrieval.analysis.language)
+        by_score = await self._read_passages(question, retrieval, clock)
+        retrieval = by_score if state.is_quoted else order_by_reading(by_score)
         ranked_passages = rank_passages((*facts, *retrieval.passages))
         yield PassagesReady(ranked_passages)
         if kind is TurnKind.QUESTION:
             for event in self._state_lookups(question, facts, retrieval, state):
                 yield event
-        retrieval = await self._read_passages(question, retrieval, clock)
-        if kind is TurnKind.QUESTION and not state.settled:
-            state.choices = self._find_choices(question, original_analysis, retrieval)
+            if not state.settled:
+                state.choices = self._find_choices(question, original_analysis, by_score)
         is_written = not state.choices and self._may_write(retrieval)
         with clock.measure_step("generate"):
             if state.is_quoted or (kind is TurnKind.QUESTION and is_written):

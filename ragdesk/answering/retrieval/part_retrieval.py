@@ -41,7 +41,7 @@ def retrieve_parts(
     ]
     best = max(found, key=lambda retrieval: likelihood(retrieval.signals))
     most = max(len(best.passages), PASSAGES_OF_PART * len(parts))
-    passages = tuple(_take_turns(r.passages for r in found))[:most]
+    passages = tuple(take_turns(r.passages for r in found))[:most]
     seconds = [r.rerank_seconds for r in found if r.rerank_seconds is not None]
     return replace(
         best,
@@ -60,7 +60,7 @@ def _keep_passages(part: Retrieval, shown: Iterable[Passage]) -> Retrieval:
     return replace(part, passages=tuple(p for p in part.passages if p.chunk.id in ids))
 
 
-def _take_turns(rankings: Iterable[tuple[Passage, ...]]) -> list[Passage]:
+def take_turns(rankings: Iterable[tuple[Passage, ...]]) -> list[Passage]:
     """Return the first passages of all rankings, then the second ones, each passage once."""
     turns: dict[str, Passage] = {}
     for passage in chain.from_iterable(zip_longest(*rankings)):

@@ -117,6 +117,7 @@ def _saying(
     opened: OpenCollection, pairs: Sequence[tuple[Case, Answer]]
 ) -> Iterator[tuple[str, list[float]]]:
     known = [(c, a) for c, a in pairs if c.answerable]
+    yield "passages of the answer R@1", [_begins_with(opened, c, a) for c, a in known]
     answered = [(c, a) for c, a in known if a.outcome is Outcome.ANSWERED]
     yield "answered, of the answerable", [float(a.outcome is Outcome.ANSWERED) for _, a in known]
     cites = {c.id: _cites(opened, c, a) for c, a in answered}
@@ -127,6 +128,11 @@ def _saying(
     for stratum in ("near_domain", "out_of_kb"):
         foreign = [a for c, a in pairs if c.stratum == stratum]
         yield f"answered, of {stratum}", [float(a.outcome is Outcome.ANSWERED) for a in foreign]
+
+
+def _begins_with(opened: OpenCollection, case: Case, answer: Answer) -> float:
+    evidence = locate(case, opened)
+    return float(any(evidence.meets(p.uri, p.start, p.end) for p in answer.passages[:1]))
 
 
 def _cites(opened: OpenCollection, case: Case, answer: Answer) -> float:
