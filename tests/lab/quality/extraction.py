@@ -9,8 +9,10 @@ public sets" of RESULTS.md.
 """
 
 import argparse
+import asyncio
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,50 +20,43 @@ from eval import stats
 from eval.case import Case
 from eval.imports import squad
 from indexes.chunk import SearchFilter
-from indexes.embedding.background import measure_background
-from indexes.index import Index
 from indexes.text.folding import normalise_text
-from ragdesk.answering.answer import Question
-from ragdesk.answering.decision import DecideOptions, answer_likelihood
+from ragdesk.answering.answer import Outcome, Question
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_scores import ExtractOptions, ScoredUnit
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
-from ragdesk.answering.retrieval.retriever import Retriever
-from tests.lab.open_sets import Remembering, embedder, opened, written
+from ragdesk.assemble import OpenCollection
+from ragdesk.settings import Settings
+from tests.lab.collection_shelf import CollectionShelf
+from tests.lab.open_sets import written
 from tests.lab.results import write_section
 
+LEARNT = "and the models that learnt (default)"
 WAYS: Mapping[str, ExtractOptions] = {
     "words of the sentence alone": ExtractOptions(
         above=0.0, before=0.0, figures=0.0, kind=0.0, cosine=0.0
     ),
     "and of what stands above it": ExtractOptions(figures=0.0, kind=0.0, cosine=0.0),
     "and numbers and kinds asked for": ExtractOptions(cosine=0.0),
-    "and the model (default)": ExtractOptions(),
+    "and the embedding model": ExtractOptions(),
+    LEARNT: ExtractOptions(),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A set taken in, and each case with what was found for it."""
+class QuestionSet:
+    """A set taken in, and its cases."""
 
     name: str
-    index: Index
-    pairs: tuple[tuple[Case, Retrieval], ...]
+    collection: OpenCollection
+    cases: tuple[Case, ...]
 
 
-def ask(
-    index: Index, embed: Remembering, case: Case, where: SearchFilter = SearchFilter()
-) -> Retrieval:
-    """Find the passages for a case."""
-    retrieve = Retriever(index=index, embedder=embed, background=measure_background(embed))
-    return retrieve(Question(text=case.question, where=where))
-
-
-def taken_in(name: str, file: Path, home: Path, embed: Remembering) -> Asked:
-    """Take a set in, and ask all of its questions that have an answer."""
-    index = opened(name, written(squad.read_squad_texts(file), home / "texts" / name), home, embed)
-    cases = [case for case in squad.read_squad_cases(file) if case.answerable]
-    return Asked(name, index, tuple((case, ask(index, embed, case)) for case in cases))
+def take_in(name: str, file: Path, shelf: CollectionShelf, stack: ExitStack) -> QuestionSet:
+    """Take in the paragraphs of a file in SQuAD's form, and read its cases."""
+    source = written(squad.read_squad_texts(file), shelf.folder / "texts" / name)
+    collection = stack.enter_context(shelf.open_collection(f"paragraphs-{name}", source))
+    return QuestionSet(name, collection, tuple(squad.read_squad_cases(file)))
 
 
 def right(candidate: ScoredUnit, case: Case) -> bool:
@@ -77,19 +72,25 @@ def best_parts(extract: SentenceExtractor, retrieval: Retrieval) -> list[ScoredU
     return [scored for scored in extract.rank_units(retrieval) if not scored.unit.is_whole][:2]
 
 
-def sentences(part: Asked, embed: Remembering) -> Iterator[str]:
+def sentences(part: QuestionSet) -> Iterator[str]:
     """Write a set's rows: one or two best sentences, by each way of choosing."""
-    clusters = [case.cluster for case, _ in part.pairs]
+    desk, index = part.collection.desk, part.collection.index
+    cases = [case for case in part.cases if case.answerable]
+    found = [desk.retrieve(Question(text=case.question)) for case in cases]
+    clusters = [case.cluster for case in cases]
     for name, options in WAYS.items():
-        around = Retriever(index=part.index, embedder=embed).context_chunks
         extract = SentenceExtractor(
-            embedder=embed,
-            document_text=part.index.read_text_by_id,
-            context_chunks=around,
+            embedder=desk.retrieve.embedder,
+            document_text=index.read_text_by_id,
+            context_chunks=desk.retrieve.context_chunks,
             is_answerable=lambda _: True,
             options=options,
+            comparers=desk.comparers if name == LEARNT else {},
         )
-        ranked = [(case, best_parts(extract, retrieval)) for case, retrieval in part.pairs]
+        ranked = [
+            (case, best_parts(extract, retrieval))
+            for case, retrieval in zip(cases, found, strict=True)
+        ]
         hits = [float(any(right(c, case) for c in best[:1])) for case, best in ranked]
         two = [float(any(right(c, case) for c in best)) for case, best in ranked]
         cells = (part.name, str(len(hits)), name, str(stats.estimate_mean(hits, clusters)))
@@ -97,54 +98,40 @@ def sentences(part: Asked, embed: Remembering) -> Iterator[str]:
         print(*cells, stats.estimate_mean(two, clusters), flush=True)
 
 
-def refusals(parts: Sequence[Asked], squad2: Path | None, home: Path, embed: Remembering) -> str:
+def refusals(parts: Sequence[QuestionSet], misleading: QuestionSet | None) -> str:
     """Measure the answers given where there is none, and the refusals where there is one."""
-    floor = DecideOptions().floor
     lines = ["| questions | should be | n | share refused |", "| --- | --- | --- | --- |"]
 
-    def row(name: str, should: str, pairs: Sequence[tuple[Case, Retrieval]]) -> None:
-        refused = [float(answer_likelihood(retrieval.signals) < floor) for _, retrieval in pairs]
-        share = stats.estimate_mean(refused, [case.cluster for case, _ in pairs])
-        lines.append(f"| {name} | {should} | {len(pairs)} | {share} |")
+    def row(name: str, should: str, asked: QuestionSet, *, hidden: bool = False) -> None:
+        refused = asyncio.run(ask_cases(asked, hidden=hidden))
+        share = stats.estimate_mean(refused, [case.cluster for case in asked.cases])
+        lines.append(f"| {name} | {should} | {len(refused)} | {share} |")
         print(lines[-1], flush=True)
 
     for part in parts:
-        row(part.name, "answered", part.pairs)
-        row(f"{part.name}, article out of sight", "refused", out_of_sight(part, embed))
-    if squad2:
-        index = opened(
-            "squad2", written(squad.read_squad_texts(squad2), home / "texts/squad2"), home, embed
-        )
-        squad_pairs = [
-            (case, ask(index, embed, case)) for case in list(squad.read_squad_cases(squad2))[::3]
-        ]
-        row("squad2", "answered", [(c, f) for c, f in squad_pairs if c.answerable])
-        row(
-            "squad2, written to mislead",
-            "refused",
-            [(c, f) for c, f in squad_pairs if not c.answerable],
-        )
+        row(part.name, "answered", part)
+        row(f"{part.name}, article out of sight", "refused", part, hidden=True)
+    if misleading:
+        for should, answerable in (("answered", True), ("refused", False)):
+            cases = tuple(c for c in misleading.cases[::3] if c.answerable == answerable)
+            name = misleading.name if answerable else f"{misleading.name}, written to mislead"
+            row(name, should, QuestionSet(misleading.name, misleading.collection, cases))
     return "\n".join(lines)
 
 
-def out_of_sight(part: Asked, embed: Remembering) -> list[tuple[Case, Retrieval]]:
-    """Ask every case again with its article hidden: nothing there answers it."""
+async def ask_cases(part: QuestionSet, *, hidden: bool) -> list[float]:
+    """Ask the desk, and tell which cases it refused. hidden: with their articles out of sight."""
     articles: dict[str, set[str]] = {}
-    for case, _ in part.pairs:
+    for case in part.cases:
         articles.setdefault(case.cluster, set()).update(e.uri for e in case.evidence)
-    uris = {listed.uri for listed in part.index.iter_documents()}
-    return [
-        (
-            case,
-            ask(
-                part.index,
-                embed,
-                case,
-                SearchFilter(uris=frozenset(uris - articles[case.cluster])),
-            ),
-        )
-        for case, _ in part.pairs
-    ]
+    uris = {document.uri for document in part.collection.documents}
+    refused = []
+    for case in part.cases:
+        where = SearchFilter(uris=frozenset(uris - articles[case.cluster]))
+        question = Question(text=case.question, where=where if hidden else SearchFilter())
+        answer = await part.collection.desk.ask(question)
+        refused.append(float(answer.outcome is not Outcome.ANSWERED))
+    return refused
 
 
 def main() -> None:
@@ -156,14 +143,12 @@ def main() -> None:
     files = {"cmrc": options.cmrc}
     if options.xquad:
         files |= {f"xquad-{lang}": options.xquad / f"xquad.{lang}.json" for lang in ("en", "zh")}
-    with tempfile.TemporaryDirectory() as scratch:
-        home = options.home or Path(scratch)
-        embed = embedder(home)
-        parts = [taken_in(name, file, home, embed) for name, file in files.items() if file]
-        rows = [row for part in parts for row in sentences(part, embed)]
-        refused = refusals(parts, options.squad2, home, embed)
-        for part in parts:
-            part.index.close()
+    with tempfile.TemporaryDirectory() as scratch, ExitStack() as stack:
+        shelf = CollectionShelf(options.home or Path(scratch), Settings())
+        parts = [take_in(name, file, shelf, stack) for name, file in files.items() if file]
+        rows = [row for part in parts for row in sentences(part)]
+        misleading = take_in("squad2", options.squad2, shelf, stack) if options.squad2 else None
+        refused = refusals(parts, misleading)
     command = "python -m tests.lab.quality.extraction --xquad DIR --cmrc FILE --squad2 FILE"
     head = "| set | questions | sentences chosen by | best one | one of the two best |\n"
     body = "\n".join([f"{head}| --- | --- | --- | --- | --- |", *rows])
