@@ -8,7 +8,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ingest.document import Block, Document, DocumentLink
+from indexes.chunk import DocumentLink
+from ingest.document import Block, Document
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.mail import mail_thread
 from ingest.parse.mail.mail_thread import EarlierLines
