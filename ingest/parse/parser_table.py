@@ -29,8 +29,8 @@ class ParserRow:
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 CONVERTED_MODULE = "office.converted"
 _CONVERSION = 1  # of what LibreOffice is asked for; the version of such a parser grows with it
-_WORD = ParserRow("office.docx", 4, frozenset({".docx", ".docm", ".dotx"}))
-_SLIDES = ParserRow("office.pptx", 4, frozenset({".pptx", ".pptm", ".ppsx"}))
+_WORD = ParserRow("office.docx", 4, frozenset({".docx", ".docm", ".dotx"}), takes_options=True)
+_SLIDES = ParserRow("office.pptx", 4, frozenset({".pptx", ".pptm", ".ppsx"}), takes_options=True)
 
 
 def _convert_to(row: ParserRow, *suffixes: str) -> ParserRow:
