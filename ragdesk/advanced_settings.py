@@ -16,6 +16,7 @@ ADVANCED_NOTE: Final = (
 )
 ADVANCED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "embed": ("reads_cjk",),
+    "parse": ("comments",),
     "ray": ("batch",),
     "retrieve": (
         "pool",

@@ -57,6 +57,11 @@ class DocumentBuilder:
         return "".join(self._parts)
 
     @property
+    def block_count(self) -> int:
+        """The number of blocks so far."""
+        return len(self._blocks)
+
+    @property
     def next_level(self) -> int:
         """The level of a heading right below the last one."""
         return self._path[-1][0] + 1 if self._path else 1
@@ -139,6 +144,10 @@ class DocumentBuilder:
         may_be_missing: the piece may not be written; then its links are not lost.
         """
         self._links.note(text, links, after=after, may_be_missing=may_be_missing)
+
+    def note_lost_links(self, count: int) -> None:
+        """Count links of a text that is written next which were lost before."""
+        self._links.lost += count
 
     def set_base_address(self, address: str) -> None:
         """Set the address that relative ones are relative to, where the document names one."""

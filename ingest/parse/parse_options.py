@@ -11,9 +11,12 @@ class ParseOptions:
 
     hidden_cells: read hidden sheets, rows and columns of workbooks too. They are left out, with a
         note, as they often hold what readers are not to see; a filter hides rows as well.
+    comments: read the comments on Word documents and slides too, each with who wrote it. They are
+        left out, with a note, as they are drafts and questions; those on cells are always read.
     """
 
     hidden_cells: bool = False
+    comments: bool = False
 
     def list_changes(self) -> Mapping[str, Any]:
         """Return the options that are not as they come.

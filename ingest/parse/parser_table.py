@@ -29,8 +29,8 @@ class ParserRow:
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 CONVERTED_MODULE = "office.converted"
 _CONVERSION = 1  # of what LibreOffice is asked for; the version of such a parser grows with it
-_WORD = ParserRow("office.docx", 4, frozenset({".docx", ".docm", ".dotx"}))
-_SLIDES = ParserRow("office.pptx", 4, frozenset({".pptx", ".pptm", ".ppsx"}))
+_WORD = ParserRow("office.docx", 4, frozenset({".docx", ".docm", ".dotx"}), takes_options=True)
+_SLIDES = ParserRow("office.pptx", 4, frozenset({".pptx", ".pptm", ".ppsx"}), takes_options=True)
 
 
 def _convert_to(row: ParserRow, *suffixes: str) -> ParserRow:
@@ -65,10 +65,10 @@ PARSER_TABLE: dict[str, ParserRow] = {
         "office.ods", 1, frozenset({".ods"}), takes_options=True
     ),
     "application/epub+zip": ParserRow("markup.epub", 3, frozenset({".epub"})),
-    "message/rfc822": ParserRow("mail.message", 3, frozenset({".eml", ".mht", ".mhtml", ".mbox"})),
+    "message/rfc822": ParserRow("mail.message", 4, frozenset({".eml", ".mht", ".mhtml", ".mbox"})),
     "multipart/related": ParserRow("markup.mhtml", 1, frozenset({".mht", ".mhtml", ".doc"})),
     "application/mbox": ParserRow("mail.mailbox", 1, frozenset({".mbox"})),
-    "application/vnd.ms-outlook": ParserRow("mail.outlook", 1, frozenset({".msg"})),
+    "application/vnd.ms-outlook": ParserRow("mail.outlook", 2, frozenset({".msg"})),
     "text/calendar": ParserRow("mail.calendar_entry", 1),
 }
 

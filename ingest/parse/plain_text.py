@@ -102,16 +102,20 @@ def _is_wrapped(lines: list[str]) -> bool:
         return False
     if all(map(_STAMPED_LINE.match, lines)):
         return False
-    widths = [_count_columns(line) for line in broken]
+    widths = [count_columns(line) for line in broken]
     ended = sum(line.rstrip().endswith(_LINE_STOPS) for line in broken)
     return (
         min(widths) >= max(NARROWEST, max(widths) - 25)
         and max(widths) <= 130  # noqa: PLR2004 (no one wraps later)
-        and _count_columns(lines[-1]) <= max(widths) + 2
+        and count_columns(lines[-1]) <= max(widths) + 2
         and ended <= len(broken) // 3
     )
 
 
-def _count_columns(line: str) -> int:
-    """Count columns: a Han character takes two."""
+def count_columns(line: str) -> int:
+    """Count the columns of a line: a Han character takes two.
+
+    >>> count_columns("退款 5")
+    6
+    """
     return len(line) + sum(1 for character in line if "\u2e80" <= character <= "\uffe6")

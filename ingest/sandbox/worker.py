@@ -101,7 +101,7 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
     try:
         body = read_body(Path(request["file"]), real=request.get("real", False))
         if "converted_from" in request:
-            document = _parse_conversion(request, body, prepared)
+            document = _parse_conversion(request, body, prepared, parse)
         else:
             document = parse_document(
                 body,
@@ -133,7 +133,9 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
     return frame
 
 
-def _parse_conversion(request: dict[str, Any], body: bytes, prepared: Collection[str]) -> Document:
+def _parse_conversion(
+    request: dict[str, Any], body: bytes, prepared: Collection[str], options: ParseOptions
+) -> Document:
     """Parse what a document was converted to, or itself where it could not be, for a reason."""
     kind, uri, reason = request["converted_from"], request["uri"], request["reason"]
     if kind not in prepared:
@@ -142,7 +144,7 @@ def _parse_conversion(request: dict[str, Any], body: bytes, prepared: Collection
     document: Document = (
         converted.parse_unconverted(body, uri, kind, reason)
         if reason
-        else converted.parse_converted(body, uri, kind)
+        else converted.parse_converted(body, uri, kind, options=options)
     )
     return document
 

@@ -83,7 +83,7 @@ FURTHER_FILES = {
         "plane.xlsx",
     ),
     "application/vnd.openxmlformats-officedocument.presentationml.presentation": ("talk.pptx",),
-    "message/rfc822": ("reply.eml", "styled.eml"),
+    "message/rfc822": ("reply.eml", "styled.eml", "thread.eml"),
 }
 """More inputs of a parser: each a case of its own, so that a new one needs no higher version."""
 

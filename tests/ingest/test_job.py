@@ -8,6 +8,7 @@ from fakes import CARD, HashEmbedder
 from folder_files import write
 from hypothesis import given
 from hypothesis import strategies as st
+from office_files import par, part, word_with
 
 from indexes.errors import CollectionBusy
 from indexes.index import Index
@@ -20,6 +21,7 @@ from ingest.document import Raw
 from ingest.errors import MassRemoval, SourceUnreadable, Unreadable
 from ingest.job import IngestJob
 from ingest.job_report import JobReport
+from ingest.parse.parse_options import ParseOptions
 from ingest.progress import JobProgress
 from ingest.sandbox.guard import GuardOptions
 from ingest.split import SplitOptions
@@ -27,6 +29,7 @@ from ingest.versions import ReadingVersions
 
 COUNTS = ("documents", "added", "changed", "removed", "unchanged", "chunks", "vectors", "embedded")
 OPEN = frozenset[str]()
+COMMENT = f'<w:comment w:id="1" w:author="Ann">{par("Why?")}</w:comment>'
 
 
 def held(job: IngestJob) -> dict[str, ListedDocument]:
@@ -259,6 +262,22 @@ def test_other_splitter_options_read_everything_anew(job, kb):
     job.run([kb])
     report = replace(job, split=SplitOptions(max_tokens=60), running_guard=None).run([kb])
     assert (report.changed, report.unchanged) == (4, 0)
+
+
+def test_comments_are_read_once_they_are_asked_for_and_gone_once_not(job, tmp_path):
+    notes = {"comments.xml": ("comments", part("comments", COMMENT))}
+    mark = '<w:p><w:r><w:t>Words.</w:t></w:r><w:r><w:commentReference w:id="1"/></w:r></w:p>'
+    kb = write(tmp_path / "office", {"b.md": "Other words."})
+    (kb / "a.docx").write_bytes(word_with(mark, notes))
+    shown = replace(job, parse=ParseOptions(comments=True), running_guard=None)
+
+    assert job.run([kb]).added == 2
+    assert text(job, "a.docx") == "Words."
+    assert shown.run([kb]).changed == 2
+    assert shown.run([kb]).unchanged == 2
+    assert text(job, "a.docx") == "Words.\n\nComment by Ann: Why?"
+    assert replace(job, running_guard=None).run([kb]).changed == 2
+    assert text(job, "a.docx") == "Words."
 
 
 def test_another_embedder_embeds_all_of_the_collection(job, kb, tmp_path):

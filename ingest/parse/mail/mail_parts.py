@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage, MIMEPart
 from email.policy import EmailPolicy
+from functools import lru_cache
 from typing import Literal, cast
 
 from ingest.errors import Unreadable
@@ -47,9 +48,21 @@ class _Policy(EmailPolicy):
         short = value[:LONGEST_FIELD]
         if not short.isascii():
             short = text_encoding.decode_text(short.encode("utf-8", "surrogateescape"))
-        return cast("str", super().header_fetch_parse(name, short))
+        return _parse_field(name, short)
 
 
+@lru_cache(maxsize=64)  # a part is asked for its type and name a dozen times
+def _parse_field(name: str, value: str) -> str:
+    """Parse a header field; the type of a part that cannot be parsed is taken as it stands."""
+    try:
+        return cast("str", _PLAIN_POLICY.header_fetch_parse(name, value))
+    except (ValueError, LookupError, AttributeError):
+        if not name.lower().startswith("content-"):
+            raise
+        return "".join(value.splitlines())
+
+
+_PLAIN_POLICY = EmailPolicy()
 _POLICY = _Policy()
 
 

@@ -5,11 +5,12 @@ be all there is of them. So they are kept, without the marks of quoting, under a
 whose they are; what the same mail quotes again is left out.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ingest.parse import plain_text
 from ingest.parse.document_builder import DocumentBuilder
+from ingest.parse.plain_text import count_columns
 
 # What stands between dashes above a mail that is quoted or forwarded.
 _RULE_WORDS = (
@@ -32,9 +33,29 @@ _WROTE_STARTS = ("on ", "在", "于", "於", "am ", "le ", "el ")
 _LONGEST_ATTRIBUTION = 300
 _LONGEST_SHORTENED = 5  # characters of a shortened word with its full stop, as in "Sept."
 _LONGEST_QUESTION = 400  # characters of a quoted question that is answered right below
-_LEAST_REPEATED = 20  # characters; shorter lines, as "Thanks", may be written again
+_LEAST_REPEATED = 20  # columns, Han take two; shorter lines, as "Thanks", may be written again
 _MOST_HEADER_LINES = 12
 _MOST_MARKS = 20
+OUTLOOK_RULE = "_" * 32  # above the header of a mail that is quoted
+
+
+class EarlierLines:
+    """The lines of a mail so far, whatever their blanks and capitals; short ones are not kept."""
+
+    def __init__(self) -> None:
+        self._keys = set[str]()
+
+    def __contains__(self, line: str) -> bool:
+        return _squeeze_line(line) in self._keys
+
+    def note(self, lines: Iterable[str]) -> None:
+        """Add lines, unless they are so short that they may be written again."""
+        keys = map(_squeeze_line, lines)
+        self._keys.update(key for key in keys if count_columns(key) >= _LEAST_REPEATED)
+
+
+def _squeeze_line(line: str) -> str:
+    return "".join(line.split()).casefold()
 
 
 @dataclass(slots=True)
@@ -47,13 +68,12 @@ class _Quotation:
 
 def write_mail_text(text: str, builder: DocumentBuilder) -> None:
     """Write a mail's plain text: its own words, then what it quotes or forwards."""
-    earlier_lines = set[str]()
+    earlier = EarlierLines()
     level = builder.next_level
     for quotation in _split_quotations(text.replace("\r\n", "\n").replace("\r", "\n")):
         builder.close_sections(level)
         runs = [
-            (quoted, _drop_repeated(run, earlier_lines))
-            for quoted, run in _iter_runs(quotation.lines)
+            (quoted, _drop_repeated(run, earlier)) for quoted, run in _iter_runs(quotation.lines)
         ]
         if quotation.heading and any(words for _, words in runs):
             builder.add_heading(level, quotation.heading, asks=False)
@@ -72,26 +92,26 @@ def _write_runs(runs: Sequence[tuple[bool, str]], builder: DocumentBuilder) -> N
         elif question:
             builder.add_paragraph(question)
             question = ""
-        if is_quoted and _asks_last(words):
+        if is_quoted and asks_last(words):
             before, _, question = words.rpartition("\n\n")
             words = before
         plain_text.write_plain_text(words, builder)
     builder.add_paragraph(question)
 
 
-def _asks_last(words: str) -> bool:
+def asks_last(words: str) -> bool:
+    """Tell whether the last paragraph of a text is a question, as one that is answered below."""
     last = words.rpartition("\n\n")[2].strip()
     return last.endswith(("?", "？")) and len(last) <= _LONGEST_QUESTION
 
 
-def _drop_repeated(words: str, earlier_lines: set[str]) -> str:
+def _drop_repeated(words: str, earlier: EarlierLines) -> str:
     """Leave out the lines that were said before, and note the others."""
     kept = []
     for line in words.split("\n"):
-        key = "".join(line.split()).casefold()
-        if len(key) < _LEAST_REPEATED or key not in earlier_lines:
+        if line not in earlier:
             kept.append(line)
-        earlier_lines.add(key)
+        earlier.note([line])
     return "\n".join(kept).strip("\n")
 
 
@@ -115,7 +135,7 @@ def _split_quotations(text: str) -> Iterator[_Quotation]:
     current = _Quotation()
     at = 0
     while at < len(lines):
-        heading, size = _read_beginning(lines, at)
+        heading, size = read_beginning(lines, at)
         if size:
             yield current
             current = _Quotation(heading=heading)
@@ -136,7 +156,7 @@ def _strip_marks(line: str) -> tuple[int, str]:
     return depth, rest.removeprefix(" ") if depth else rest
 
 
-def _read_beginning(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:
+def read_beginning(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:
     """Return the heading of a mail that begins at a line, and how many lines say so; else 0."""
     line = lines[at][1].strip()
     if not line:
@@ -174,7 +194,7 @@ def _read_header(
     size = 0
     for _, line in lines[at : at + _MOST_HEADER_LINES]:
         name, value = _read_field(line)
-        if not name:
+        if not name or name in values:
             break
         values[name] = value
         size += 1
@@ -194,6 +214,15 @@ def _read_field(line: str) -> tuple[str, str]:
     name, colon, value = line.strip().replace("：", ":", 1).partition(":")
     name = name.strip("* \xa0").casefold()
     return (name, value.strip("* \xa0")) if colon and name in _FIELDS else ("", "")
+
+
+def continues_header(line: str, following: str) -> bool:
+    """Tell whether both of two lines are fields of a header, as of a mail that is quoted.
+
+    >>> continues_header("From: Ann", "Sent: Monday"), continues_header("From: Ann", "Hello.")
+    (True, False)
+    """
+    return bool(_read_field(line)[0] and _read_field(following)[0])
 
 
 def _read_attribution(lines: Sequence[tuple[int, str]], at: int) -> tuple[str, int]:

@@ -10,11 +10,9 @@ from pathlib import PurePosixPath
 from ingest.document import Document, Member
 from ingest.errors import Unreadable
 from ingest.parse.document_builder import DocumentBuilder
-from ingest.parse.mail import calendar_entry, mail_parts, mail_thread
+from ingest.parse.mail import calendar_entry, mail_parts, mail_thread, markup_thread
 from ingest.parse.mail.html_links import note_html_links
 from ingest.parse.mail.mail_parts import MAIL_TYPE, Attachment, MailParts
-from ingest.parse.markup import hidden_elements, tree_writer
-from ingest.parse.markup.html_tree import parse_html
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d ")
 DEEPEST_MAIL = 3  # mails within one another that are read
@@ -114,14 +112,6 @@ def _write_text(kind: str, part: MIMEPart, parts: MailParts, builder: DocumentBu
     elif kind == "links":
         note_html_links(text, builder)
     elif kind == "markup":
-        write_markup(text, builder)
+        markup_thread.write_mail_markup(text, builder)
     else:
         mail_thread.write_mail_text(text, builder)
-
-
-def write_markup(text: str, builder: DocumentBuilder) -> None:
-    """Write a mail's text that is markup, with what it quotes."""
-    tree = parse_html(text)
-    if tree.body is not None:
-        unseen = hidden_elements.find_hidden_elements(tree)
-        tree_writer.write_tree(tree.body, builder, unseen=unseen)

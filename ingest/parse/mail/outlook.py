@@ -18,7 +18,7 @@ from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import text_encoding
 from ingest.parse.document_builder import DocumentBuilder
-from ingest.parse.mail import html_links, mail_thread, message
+from ingest.parse.mail import html_links, mail_thread, markup_thread, message
 from ingest.parse.mail.mail_parts import MailParts, decode_field, read_message
 
 OUTLOOK_TYPE = "application/vnd.ms-outlook"
@@ -67,7 +67,7 @@ def _write_message(
             html_links.note_html_links(_read_markup(storage), builder)
         mail_thread.write_mail_text(words, builder)
     elif markup := _read_markup(storage):
-        message.write_markup(markup, builder)
+        markup_thread.write_mail_markup(markup, builder)
     elif _read_stream(storage, _RICH, _BINARY):
         parts.count_unread("text in Outlook's rich form")
     for attached in storage.iter_attachment_storages():

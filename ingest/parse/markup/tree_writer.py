@@ -29,6 +29,7 @@ from ingest.parse.text_cleaning import join_wrapped_lines, read_alt_text
 HEADINGS = {f"h{level}": level for level in range(1, 7)}
 QUESTION_LEVEL = 7  # the level of questions that are no headings in the markup: below all that are
 _SECTION_TAGS = frozenset({"ul", "ol", "pre", "table", "dl", *HEADINGS})
+NoteEdge = Callable[[bool], None]
 MEANT_BREAK = "\v"  # a line break that is meant, among those of the source
 MOST_NUMBER_DIGITS = 6  # of an ordered list's first number
 
@@ -40,20 +41,23 @@ class _List:
     marker: str = ""  # of the item that has no text yet
 
 
-def write_tree(
+def write_tree(  # noqa: PLR0913 - what is known of elements, by kind
     root: Node,
     builder: DocumentBuilder,
     *,
     unseen: Collection[int] = (),
     questions: Collection[str] = (),
     panels: Mapping[int, str] = MappingProxyType({}),
+    edges: Mapping[int, NoteEdge] = MappingProxyType({}),
 ) -> None:
     """Write what a reader of the tree would see.
 
     unseen: memory ids of elements to pass over. questions: lines known to be questions. panels: by
-    memory id, names of elements that a reader opens; "" where it is written above them.
+    memory id, names of elements that a reader opens; "" where it is written above them. edges: by
+    memory id of blocks, what is called where one begins (True) and ends (False), once all before
+    is written.
     """
-    writer = _TreeWriter(builder, unseen, questions, panels)
+    writer = _TreeWriter(builder, unseen, questions, panels, edges)
     walk_tree(root, writer.enter_node, writer.leave_node)
     writer.end_block()
 
@@ -65,8 +69,10 @@ class _TreeWriter:
         unseen: Collection[int],
         questions: Collection[str],
         panels: Mapping[int, str],
+        edges: Mapping[int, NoteEdge],
     ) -> None:
         self._builder = builder
+        self._edges = edges
         self._panels = panels
         self._open_panels: set[int] = set()
         self._unseen = unseen
@@ -110,6 +116,8 @@ class _TreeWriter:
             return False
         if tag in INVISIBLE_TAGS or (self._unseen and node.mem_id in self._unseen):
             return tag == "button" and self._write_button(node)
+        if self._edges and node.mem_id in self._edges:
+            self._note_edge(node, begins=True)
         if self._panels and node.mem_id in self._panels:
             self._open_panel(node)
         act = self._enter.get(tag or "")
@@ -138,6 +146,12 @@ class _TreeWriter:
             self._close_details()
         if self._panels and node.mem_id in self._open_panels:
             self._close_details()
+        if self._edges and node.mem_id in self._edges:
+            self._note_edge(node, begins=False)
+
+    def _note_edge(self, node: Node, *, begins: bool) -> None:
+        self.end_block()
+        self._edges[node.mem_id](begins)
 
     def _open_panel(self, node: Node) -> None:
         """Begin what a reader opens: its name, or the question above it, leads it to its end."""

@@ -10,8 +10,10 @@ from ingest.errors import Unreadable
 from ingest.parse import media_types
 from ingest.parse.office import docx, pptx, rich_text
 from ingest.parse.office.conversions import CONVERSIONS, ConversionNeeded
+from ingest.parse.parse_options import ParseOptions
 from ingest.parse.zip_archive import Archive
 
+_USUAL_OPTIONS = ParseOptions()
 _TARGET_PARSERS = {"docx": (media_types.DOCX, docx.parse), "pptx": (media_types.PPTX, pptx.parse)}
 
 
@@ -25,12 +27,14 @@ def parse(body: bytes, uri: str) -> Document:
     raise ConversionNeeded(media_type)
 
 
-def parse_converted(body: bytes, uri: str, media_type: str) -> Document:
+def parse_converted(
+    body: bytes, uri: str, media_type: str, *, options: ParseOptions = _USUAL_OPTIONS
+) -> Document:
     """Read what a document of a media type was converted to. Raises Unreadable."""
     target_type, parse_target = _TARGET_PARSERS[CONVERSIONS[media_type].target]
     if media_types.detect_media_type(body, uri) != target_type:
         raise Unreadable("damaged: LibreOffice made no document of it")
-    return replace(parse_target(body, uri), media_type=media_type)
+    return replace(parse_target(body, uri, options=options), media_type=media_type)
 
 
 def parse_unconverted(body: bytes, uri: str, media_type: str, reason: str) -> Document:

@@ -23,6 +23,7 @@ from ingest.parse.office import (
     printed_headings,
     word_tables,
 )
+from ingest.parse.office.document_comments import WordComments
 from ingest.parse.office.list_numbering import ListNumbering
 from ingest.parse.office.package import Package
 from ingest.parse.office.printed_headings import HeadingLine, HeadingLines, Print
@@ -37,18 +38,20 @@ from ingest.parse.office.word_styles import (
     map_children,
     read_styles,
 )
+from ingest.parse.parse_options import ParseOptions
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_ancestor, find_child, local_name, read_attribute
 
 WORD_TYPE = DOCX
+_USUAL_OPTIONS = ParseOptions()
 
 _BLOCK_TAGS = [f"{{*}}{name}" for name in ("p", "tbl", "sectPr", "altChunk", *BLOCK_WRAPPERS)]
 
 
-def parse(body: bytes, uri: str) -> Document:
+def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> Document:
     """Read a Word document. Raises Unreadable: damaged, encrypted, a bomb, or without text."""
     package = Package(body)
-    reader = _BlockReader(package)
+    reader = _BlockReader(package, WordComments(package) if options.comments else None)
     reader.read_body()
     name = reader.builder.headline or package.find_title() or PurePosixPath(uri).stem
     document = reader.builder.build_document(title=name, media_type=WORD_TYPE)
@@ -57,7 +60,7 @@ def parse(body: bytes, uri: str) -> Document:
 
 
 class _BlockReader:
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: Package, comments: WordComments | None) -> None:
         self.builder = DocumentBuilder()
         self.unread = UnreadParts()
         self.hidden_words = 0  # words that no reader sees
@@ -65,6 +68,8 @@ class _BlockReader:
         self._styles = read_styles(package.parse_part("styles"))
         self._numbering = ListNumbering(package.parse_part("numbering"))
         self._margins = MarginTexts(package)
+        self._comments = comments  # None: they stay out
+        self._comment_lines: list[str] = []  # on what is not written yet
         self._notes = {
             (kind, read_attribute(note, "id")): note
             for kind in ("footnote", "endnote")
@@ -113,16 +118,30 @@ class _BlockReader:
         self.unread.count_content(node)
         self.write_block(node)
         self._boxes.clear()
+        if self._comments is not None:
+            self._comment_lines += self._comments.take_lines(node)
+            if not (self._lines.waiting or self._items or self._code):
+                self._write_comments()
+
+    def _write_comments(self) -> None:
+        """Write the comments on the blocks before."""
+        for line in self._comment_lines:
+            self.builder.add_paragraph(line)
+        self._comment_lines.clear()
 
     def _end_body(self) -> None:
         """Write what is still open, then what stands in the margins of the pages."""
         self._end_block()
         self.builder.add_paragraph(self._unended)
+        self._write_comments()
         self.builder.close_sections(0)
         for line in self._margins.list_lines():
             self.builder.add_paragraph(line)
         self.unread.add("margin", len(self._margins.unread))
-        self.unread.count_comments(self._package, self._package.main)
+        if self._comments is None:
+            self.unread.count_comments(self._package, self._package.main)
+        else:
+            self.unread.add("comment", self._comments.left)
 
     def write_block(self, node: Element) -> None:
         """Write a paragraph, a table, or what a content control holds."""

