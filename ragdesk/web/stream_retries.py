@@ -109,9 +109,15 @@ class _StreamNote:
 
     async def end(self) -> None:
         """Leave the key free where nothing was given; what is being kept is waited for."""
-        if self._keeping is not None:
-            await asyncio.wait({self._keeping})
-            _look_at_error(self._keeping)
+        if self._keeping is None:
+            self.fail(ClientDisconnect())
+            return
+        # Of the task, and not behind the wait for it: that may be cancelled, too.
+        self._keeping.add_done_callback(self._end_keeping)
+        await asyncio.wait({self._keeping})
+
+    def _end_keeping(self, keeping: "asyncio.Task[Answer]") -> None:
+        _look_at_error(keeping)
         self.fail(ClientDisconnect())
 
     def fail(self, error: Exception) -> None:
