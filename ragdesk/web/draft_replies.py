@@ -67,7 +67,7 @@ async def respond_with_draft(
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_show(
-        request, who, digest, build_response, show_again, pick_note=_pick_note
+        request, who, digest, build_response, show_again, pick_note=_pick_note, deed="draft"
     )
 
 

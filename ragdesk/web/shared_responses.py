@@ -20,6 +20,7 @@ from starlette.responses import Response
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import HomeUnusable, Invalid, OutcomeUnknown, Overloaded, WrongState
 from ragdesk.support.access import Principal
+from ragdesk.support.replicas.done_requests import DONE_MESSAGE, OTHER_BODY_MESSAGE
 from ragdesk.support.replicas.response_store import (
     KeptResponse,
     ResponseKey,
@@ -33,11 +34,6 @@ CLAIM_POLL_SECONDS: Final = 0.1
 WAIT_SECONDS: Final = 60.0  # for a response that another server makes
 LARGEST_RESPONSE: Final = 200_000  # bytes of one that is kept; a larger one is made again
 LEFT_OUT: Final = frozenset({"content-length"})  # headers that follow from the body
-OTHER_BODY_MESSAGE: Final = "This Idempotency-Key was used with another body."
-DONE_MESSAGE: Final = (
-    "This was done already, and its reply is shown once. Look it up in the list; if the reply is "
-    "lost, revoke what was made, and make another with a new Idempotency-Key."
-)
 BUSY_MESSAGE: Final = (
     "Another server is still at this, or cannot say yet that it is done. Send it again soon with "
     "the same Idempotency-Key: it is not done twice."

@@ -70,6 +70,7 @@ def test_what_is_erased_is_gone_from_every_table(store):
         "sign_in": 0,
         "chat_messages": 0,
         "kept_responses": 0,
+        "done_requests": 0,
     }
     with store.database.read() as connection:
         left = {

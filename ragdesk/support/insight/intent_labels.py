@@ -23,6 +23,7 @@ from ragdesk.support.insight.insight_tables import INTENT_LABELS
 from ragdesk.support.insight.intents import INTENTS, OUT_OF_SCOPE
 from ragdesk.support.insight.question_insight import OWN_INTENTS
 from ragdesk.support.notices import announce_change
+from ragdesk.support.replicas.done_requests import note_deed
 
 NO_LABELLED_TURN: Final = "No such question in a conversation."
 LABELS_AT_ONCE: Final = 500
@@ -81,6 +82,7 @@ class IntentLabelStore:
             conversation = self._clear(connection, label.turn)
             if conversation is None:
                 raise NotFound(NO_LABELLED_TURN)
+            note_deed(connection, "label", {"id": label.turn})
             connection.execute(insert(INTENT_LABELS).values(asdict(dated)))
         self._on_change(conversation)
         return dated
