@@ -113,7 +113,9 @@ class IdempotencyCache:
             return await make()
         request_key = (who.name, request.method, request.url.path, request.url.query, key)
         shared_words = "" if self.shared is None else shared_basis()
-        recipe = describe_recipe(request_key, who, digest, basis=shared_words, is_secret=is_secret)
+        recipe = describe_recipe(
+            request_key, who, digest, basis=shared_words, is_secret=is_secret, deed=deed
+        )
         own_task: asyncio.Task[Response] | None = None
         while True:
             if not self._is_reusable(request_key, digest, basis):
@@ -121,7 +123,7 @@ class IdempotencyCache:
                     await asyncio.wait({pending})  # on another basis: it is not done beside it
                     continue
                 former = self._find_body(request_key)
-                made = self._make_once(recipe, former, make, remake, deed)
+                made = self._make_once(recipe, former, make, remake)
                 own_task = asyncio.ensure_future(made)
                 keep_seconds = self.secret_seconds if is_secret else None
                 known = self.entries.get(request_key) if former is not None else None
@@ -186,16 +188,15 @@ class IdempotencyCache:
         known_body: bytes | None,
         make: MakeResponse,
         remake: RemakeResponse | None,
-        deed: DeedPart | None,
     ) -> Response:
         """Make an answer here, unless another server did. known_body: of one on another basis."""
 
         async def make_anew(former: bytes | None) -> Response:
             if former is not None:
                 return await (make() if remake is None else remake(former))
-            if deed is None or self.deeds is None:
+            if recipe.deed is None or self.deeds is None:
                 return await make()
-            note = await run_in_thread(self.deeds.find_note, recipe.key, deed)
+            note = await run_in_thread(self.deeds.find_note, recipe.key, recipe.deed)
             if note is None:
                 with enter_deed(RequestDeed(key=recipe.key)):
                     return await make()
