@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.resources
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from playwright.sync_api import (
     Page,
     Route,
     expect,
-    sync_playwright,
 )
 from server_process import served
 from web_home import publish
@@ -22,7 +20,6 @@ from ragdesk.support.key_store import KeyStore
 
 pytestmark = pytest.mark.real
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 TEXTS = {
     "refunds.md": "# Refunds\nA refund reaches a bank account within 5 working days.\n",
     "退款.md": "退款说明\n退款会在三个工作日内到账。\n",
@@ -50,14 +47,6 @@ MOUNT = """async (question) => {
   };
   return id;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
