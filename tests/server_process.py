@@ -14,17 +14,22 @@ HERE = Path(__file__).parent
 
 @contextlib.contextmanager
 def served(
-    home: Path, *, slow: float = 0.0, handles: int = 0, log: Path | None = None
+    home: Path,
+    *,
+    slow: float = 0.0,
+    handles: int = 0,
+    log: Path | None = None,
+    script: str = "slow_server.py",
 ) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Start a server, wait until it answers, and give its port. slow: seconds each answer takes.
 
-    handles: open files it may have. log: the file its standard error goes to.
+    handles: open files it may have. log: the file its standard error goes to. script: what serves.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     limits = [str(home), str(port), str(slow), str(handles)]
-    command = [sys.executable, str(HERE / "slow_server.py"), *limits]
+    command = [sys.executable, str(HERE / script), *limits]
     where = os.pathsep.join([str(HERE.parent), str(HERE), os.environ.get("PYTHONPATH", "")])
     with contextlib.ExitStack() as files:
         told = files.enter_context(log.open("wb")) if log else subprocess.PIPE

@@ -1,4 +1,8 @@
-"""What a limited child does to itself: its pipes, its limits, and the only file that it reads."""
+"""What a limited child does to itself: its pipes, its limits, and the only file that it reads.
+
+Every child begins and goes on alike: ``open_requests``, what it has to load, ``limit_memory`` once
+that is loaded, ``say_ready``, and ``iter_requests`` to the end.
+"""
 
 import contextlib
 import ctypes
@@ -6,16 +10,43 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ingest.errors import Unreadable
 from ingest.safe_open import open_regular_file
+from ingest.sandbox.child_protocol import pack_frame, unpack_frame
+from ingest.versions import list_code_versions
 
 LARGEST_REQUEST = 1 << 20  # bytes of a request at most
 _MOST_FILES = 64  # open at once; parsers need a few
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+def open_requests() -> tuple[BinaryIO, BinaryIO, dict[str, Any]]:
+    """Begin as a child that ends with its parent: its requests, its answers, and its setting."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    requests, answers = take_pipes()
+    die_with_parent()
+    setting, _ = unpack_frame(make_exact_reader(requests), limit=LARGEST_REQUEST)
+    return requests, answers, setting
+
+
+def say_ready(answers: BinaryIO) -> None:
+    """Tell the parent that requests may come, and of which versions the code is."""
+    write_frame(answers, pack_frame({"ready": True, "versions": list_code_versions()}))
+
+
+def iter_requests(requests: BinaryIO) -> Iterator[dict[str, Any]]:
+    """Yield one request after the other until the parent closes the pipe, each with its time."""
+    while True:
+        try:
+            request, _ = unpack_frame(make_exact_reader(requests), limit=LARGEST_REQUEST)
+        except EOFError:
+            return
+        limit_seconds(request["seconds"])
+        yield request
 
 
 def read_body(path: Path, *, real: bool) -> bytes:

@@ -4,7 +4,6 @@ It has the limits of the children that parse. A page of a PDF is drawn as a PNG;
 lie in the file of another document come as they are.
 """
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +12,23 @@ from ingest.parse.pdf.page_images import render_page
 from ingest.parse.pdf.pdfium_words import open_pdf
 from ingest.parse.pdf.png_encoding import encode_png
 from ingest.sandbox.child_process import (
-    LARGEST_REQUEST,
-    die_with_parent,
+    iter_requests,
     limit_memory,
-    limit_seconds,
-    make_exact_reader,
+    open_requests,
     read_body,
-    take_pipes,
+    say_ready,
     write_frame,
 )
-from ingest.sandbox.child_protocol import pack_frame, unpack_frame
-from ingest.versions import list_code_versions
+from ingest.sandbox.child_protocol import pack_frame
 
 
 def main() -> None:
     """Answer one request after the other until the parent closes the pipe, or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    requests, answers = take_pipes()
-    die_with_parent()
-    setting, _ = unpack_frame(make_exact_reader(requests), limit=LARGEST_REQUEST)
+    requests, answers, setting = open_requests()
     limit_memory(setting["memory"])
-    write_frame(answers, pack_frame({"ready": True, "versions": list_code_versions()}))
+    say_ready(answers)
     document: Any = None
-    while True:
-        try:
-            request, _ = unpack_frame(make_exact_reader(requests), limit=LARGEST_REQUEST)
-        except EOFError:
-            return
-        limit_seconds(request["seconds"])
+    for request in iter_requests(requests):
         try:
             if "media_type" in request:
                 frame = _read_pictures(request)

@@ -4,7 +4,6 @@ It has the limits of the children that parse, with more memory, and a time for e
 the last document open, as its pages come one after the other.
 """
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,23 @@ from ingest.parse.pdf.on_rapidocr import OcrUnavailable, PageOcr
 from ingest.parse.pdf.page_images import draw_page
 from ingest.parse.pdf.pdfium_words import open_pdf
 from ingest.sandbox.child_process import (
-    LARGEST_REQUEST,
-    die_with_parent,
+    iter_requests,
     limit_memory,
-    limit_seconds,
-    make_exact_reader,
+    open_requests,
     read_body,
-    take_pipes,
+    say_ready,
     write_frame,
 )
-from ingest.sandbox.child_protocol import pack_frame, unpack_frame
-from ingest.versions import list_code_versions
+from ingest.sandbox.child_protocol import pack_frame
 
 
 def main() -> None:
     """Serve one page after the other until the parent closes the pipe, or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    requests, answers = take_pipes()
-    die_with_parent()
-    setting, _ = unpack_frame(make_exact_reader(requests), limit=LARGEST_REQUEST)
+    requests, answers, setting = open_requests()
     read_page = _PageReader()
     limit_memory(setting["memory"])
-    write_frame(answers, pack_frame({"ready": True, "versions": list_code_versions()}))
-    while True:
-        try:
-            request, _ = unpack_frame(make_exact_reader(requests), limit=LARGEST_REQUEST)
-        except EOFError:
-            return
-        limit_seconds(request["seconds"])
+    say_ready(answers)
+    for request in iter_requests(requests):
         write_frame(answers, pack_frame(_answer_page(read_page, request)))
 
 

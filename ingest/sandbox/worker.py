@@ -6,7 +6,6 @@ measure the document alone.
 """
 
 import gc
-import signal
 from collections.abc import Callable, Collection
 from importlib import import_module
 from pathlib import Path
@@ -21,30 +20,24 @@ from ingest.parse.parse_options import ParseOptions
 from ingest.parse.parser_table import CONVERTED_MODULE
 from ingest.parse.registry import ParserNotPrepared, parse_document, prepare_parsers
 from ingest.sandbox.child_process import (
-    LARGEST_REQUEST,
     count_pages,
-    die_with_parent,
+    iter_requests,
     limit_memory,
-    limit_seconds,
-    make_exact_reader,
+    open_requests,
     read_body,
-    take_pipes,
+    say_ready,
     write_frame,
 )
-from ingest.sandbox.child_protocol import CONTENT_PARTS, pack_document, pack_frame, unpack_frame
+from ingest.sandbox.child_protocol import CONTENT_PARTS, pack_document, pack_frame
 from ingest.sandbox.page_reading import choose_page_reading
 from ingest.split import SplitOptions, split_document
-from ingest.versions import list_code_versions
 
 _REDACTION_MODULE = "ingest.document_redaction"  # imported only where it is wanted
 
 
 def main() -> None:
     """Serve one request after the other until the parent closes the pipe, or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    requests, answers = take_pipes()
-    die_with_parent()
-    setting, _ = unpack_frame(make_exact_reader(requests), limit=LARGEST_REQUEST)
+    requests, answers, setting = open_requests()
     prepared = prepare_parsers(setting["names"])
     tokenizer = Tokenizer(Path(setting["tokenizer"]))
     split = dict(setting["split"])
@@ -54,13 +47,8 @@ def main() -> None:
     options = SplitOptions(**split)
     tokenizer.count_tokens("A first word, so that the tokenizer allocates before the limit is set.")
     page_limit = limit_memory(setting["memory"])
-    write_frame(answers, pack_frame({"ready": True, "versions": list_code_versions()}))
-    while True:
-        try:
-            request, _ = unpack_frame(make_exact_reader(requests), limit=LARGEST_REQUEST)
-        except EOFError:
-            return
-        limit_seconds(request["seconds"])
+    say_ready(answers)
+    for request in iter_requests(requests):
         try:
             frame = answer_request(
                 request,

@@ -16,6 +16,7 @@ from indexes.store import durability
 from ragdesk.errors import HomeUnusable, Invalid, NotFound
 from ragdesk.support.access import SCOPES, Key
 from ragdesk.support.database import DATABASE_FILE, Database, is_lost_file, upsert
+from ragdesk.support.replicas.done_requests import note_deed
 from ragdesk.support.tables import KEYS, SECRETS
 
 TOKEN_PREFIX = "rd_"  # noqa: S105, how every token begins
@@ -103,6 +104,7 @@ class KeyStore:
             "expires": key.expires,
         }
         with self.write_key() as connection:
+            note_deed(connection, "key", {"id": key.id})
             connection.execute(insert(KEYS).values(row))
         return key, token
 

@@ -16,6 +16,7 @@ from ragdesk.support.handoff.handoff_export import HANDOFF_DATA
 from ragdesk.support.insight.intent_label_data import INTENT_LABEL_DATA
 from ragdesk.support.learning.learning_data import DRAFT_DATA
 from ragdesk.support.personal_data_source import PersonalDataSource
+from ragdesk.support.replicas.done_requests import DONE_REQUEST_DATA
 from ragdesk.support.replicas.response_store import RESPONSE_DATA
 from ragdesk.support.sign_in.sign_in_data import SIGN_IN_DATA
 
@@ -29,6 +30,7 @@ PERSONAL_DATA_SOURCES: Final[tuple[PersonalDataSource, ...]] = (
     CONVERSATION_DATA,
     SIGN_IN_DATA,
     RESPONSE_DATA,
+    DONE_REQUEST_DATA,
 )
 
 

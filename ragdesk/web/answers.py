@@ -23,6 +23,7 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
 from ragdesk.support.access import Principal, authorize
+from ragdesk.support.replicas.done_requests import DeedPart
 from ragdesk.web import schemas, stream
 from ragdesk.web.answer_basis import describe_basis, make_answer_basis, respond_once
 from ragdesk.web.auth import require_scope
@@ -36,6 +37,7 @@ from ragdesk.web.question_answering import (
     answer_question,
     check_question_length,
     count_written_answer,
+    finish_first,
     make_question,
     open_question_context,
     pass_question_on,
@@ -93,6 +95,7 @@ async def respond_to_ask(
             return await stream_answer(state, context, opened, question, keep)
 
         async def repeat(note: JsonObject) -> AnswerEvents:
+            await finish_first(state, context, note)
             await count_written_answer(state, context)
             stand_in = partial(_stand_for, state, note)
             return replace_answer(opened.desk.stream(question), stand_in)
@@ -142,16 +145,19 @@ async def _respond_whole(
 
     async def build_again(former: bytes) -> Response:
         """Answer as of now under the id of before: the turn of that is kept already."""
+        note = note_answer(json.loads(former))
+        await finish_first(state, context, note)
         async with state.open_collections.use_collection(context.collection) as current:
             await count_written_answer(state, context)
             result = await cancel_on_disconnect(request, current.desk.ask(question))
-        again = _stand_for(state, note_answer(json.loads(former)), result)
+        again = _stand_for(state, note, result)
         return JSONResponse(form.write_answer(again))
 
     digest = hashlib.sha256(await request.body()).digest()
+    deed: DeedPart | None = "turn" if context.conversation is not None else None
     if question.lookups:  # how things stand now: no words of before are given again
         return await state.idempotency.get_or_show(
-            request, who, digest, build_response, build_again, pick_note=note_answer
+            request, who, digest, build_response, build_again, pick_note=note_answer, deed=deed
         )
     return await state.idempotency.get_or_make(
         request,
@@ -161,6 +167,7 @@ async def _respond_whole(
         basis=make_answer_basis(opened, who),
         shared_basis=partial(describe_basis, opened, who),
         remake=build_again,
+        deed=deed,
     )
 
 
@@ -200,7 +207,7 @@ async def _pass_on(
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
-        request, context.who, digest, build_response, remake=build_again
+        request, context.who, digest, build_response, remake=build_again, deed="turn"
     )
 
 

@@ -21,6 +21,7 @@ from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.support.lookups.lookup_desk import LookupDesk
+from ragdesk.support.replicas.done_requests import DoneRequests
 from ragdesk.support.sign_in.audit_log import AuditAction, note_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
@@ -152,6 +153,7 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
         support = make_support_state(workspace, keys.database, cipher, open_collections, metrics)
         app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
         replicas = start_replica(keys.database, cipher)
+        deeds = DoneRequests(keys.database)
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics, shared=replicas.jobs)
         state = ServerState(
             options=options,
@@ -173,7 +175,7 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
             lookups=_make_lookups(workspace.settings, keys, metrics),
             replicas=replicas,
-            idempotency=IdempotencyCache(shared=replicas.responses),
+            idempotency=IdempotencyCache(shared=replicas.responses, deeds=deeds),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises

@@ -16,7 +16,8 @@ from ragdesk.support.access import Principal
 from ragdesk.web import admin_schemas, cursors
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_access import find_document
-from ragdesk.web.documents import DOCUMENTS_PATH, ChunkParam
+from ragdesk.web.document_reference import ChunkParam
+from ragdesk.web.documents import DOCUMENTS_PATH
 from ragdesk.web.leases import Leases
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state

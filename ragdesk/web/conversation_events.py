@@ -1,4 +1,4 @@
-"""The changes of a conversation as Server-Sent Events: new turns, and its state."""
+"""The changes of a conversation as Server-Sent Events: new turns, its state, and its labels."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -20,6 +20,7 @@ from ragdesk.web.conversation_turns import describe_turn
 from ragdesk.web.event_schemas import (
     EVENT_MEDIA_TYPE,
     DeletedEventOut,
+    LabelsEventOut,
     StateEventOut,
     describe_event_stream,
 )
@@ -35,7 +36,12 @@ HEARTBEAT_SECONDS: Final = 15.0  # a proxy ends a stream that is silent for long
 RECHECK_SECONDS: Final = 5.0  # after which it is asked again whether somebody may follow
 RETRY_LINE: Final = f"retry: {RETRY_MILLISECONDS}\n\n".encode()
 EVENT_CONTENT: Final = describe_event_stream(
-    {"state": StateEventOut, "turn": TurnOut, "deleted": DeletedEventOut},
+    {
+        "state": StateEventOut,
+        "turn": TurnOut,
+        "labels": LabelsEventOut,
+        "deleted": DeletedEventOut,
+    },
     'event: state\ndata: {"state":"with_person"}\n\n',
     numbered=frozenset({"state", "turn"}),
 )
@@ -57,6 +63,7 @@ async def follow_conversation(  # noqa: PLR0913, one parameter a part of the req
 ) -> Response:
     """Follow a conversation: ``turn`` for each new turn, ``state`` first and at each change.
 
+    Agents get ``labels`` behind these: what their questions are said to be about, as it is then.
     after: number of the last turn that is known; without it, only turns from now on. A page that
     comes again sends ``Last-Event-ID``. ``deleted`` ends it.
     """
@@ -84,6 +91,7 @@ async def _write_events(
     """Write what changes, to the end of the server or of the right to see it."""
     yield RETRY_LINE
     known_state = ""
+    known_labels: dict[str, str] | None = None
     while not state.support.streams.is_ended:
         changed.clear()
         try:
@@ -102,6 +110,10 @@ async def _write_events(
         for number, shown in await _read_fresh(state, conversation, who, last):
             last = number
             yield f"id: {number}\n".encode() + format_event("turn", shown)
+        labels = await _read_labels(state, conversation, who)
+        if labels is not None and labels != known_labels:
+            known_labels = labels
+            yield format_event("labels", {"labels": labels})
         silent = 0.0
         while not await _wait_for(changed, RECHECK_SECONDS):
             silent += RECHECK_SECONDS
@@ -129,6 +141,15 @@ async def _may_follow(check: Callable[[], Awaitable[Principal]]) -> bool:
     except RagdeskError:
         return False
     return True
+
+
+async def _read_labels(
+    state: ServerState, conversation: Conversation, who: Principal
+) -> dict[str, str] | None:
+    """Read what the questions of a conversation are said to be about; None for who is no agent."""
+    if "agent" not in who.scopes:
+        return None
+    return await run_in_thread(state.intent_labels.list_of_conversation, conversation.id)
 
 
 async def _read_fresh(

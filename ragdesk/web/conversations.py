@@ -1,6 +1,7 @@
 """Routes of conversations: begin, list, search, open, rename, share, delete; and feedback."""
 
 import hashlib
+import json
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -69,8 +70,14 @@ async def begin_conversation(
 
         return JSONResponse(describe_conversation(await run_in_thread(write), who), 201)
 
+    async def show_again(former: bytes) -> Response:
+        begun = await open_conversation(state, json.loads(former)["id"], who)
+        return JSONResponse(describe_conversation(begun, who), 201)
+
     digest = hashlib.sha256(await request.body()).digest()
-    return await state.idempotency.get_or_make(request, who, digest, create)
+    return await state.idempotency.get_or_make(
+        request, who, digest, create, remake=show_again, deed="conversation"
+    )
 
 
 @router.get("/v1/conversations", response_model=shapes.ConversationsOut)

@@ -79,23 +79,6 @@ def find_in_generation(
     return matches[0]
 
 
-def read_document_text(
-    opened: OpenCollection,
-    uri: str,
-    who: Principal,
-    generation: int | None,
-    chunk: str | None = None,
-) -> str:
-    """Read a stored text, of an older generation too while it is kept. Raises NotFound.
-
-    An older text is shown to those who might see it then and may see it now, and to nobody once
-    its document is gone: what was deleted is not to be read, and another document of its name
-    opens nothing.
-    """
-    with use_kept_document(opened, uri, who, generation, chunk) as (index, document):
-        return index.read_text_of(document) or ""
-
-
 @contextlib.contextmanager
 def use_kept_document(
     opened: OpenCollection,
@@ -106,7 +89,9 @@ def use_kept_document(
 ) -> Iterator[tuple[Index, ListedDocument]]:
     """Find a document in a generation that is kept, open while it is used. Raises NotFound.
 
-    In an older one, only for those who might see it then and may see it now.
+    One of an older generation is shown to those who might see it then and may see it now, and to
+    nobody once its document is gone: what was deleted is not to be read, and another document of
+    its name opens nothing.
     """
     if generation is None or generation == opened.index.generation:
         yield opened.index, find_in_generation(opened.index, uri, who, chunk)

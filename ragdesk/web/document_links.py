@@ -8,26 +8,21 @@ from indexes.store.document_table import ListedDocument
 from ragdesk.answering.writing.cited_links import is_clickable
 from ragdesk.assemble import OpenCollection
 from ragdesk.support.access import Principal
-from ragdesk.web.document_access import is_visible, use_kept_document
+from ragdesk.web.document_access import is_visible
+from ragdesk.web.document_reference import DocumentReference
 from ragdesk.web.schemas import LinkOut
 
 MOST_TARGETS = 500  # addresses that are looked up in the collection, of one document
 _ENDINGS = ("", ".md", "/index.md")  # which the addresses of a site's pages leave out
 
 
-def read_document_links(
-    opened: OpenCollection,
-    uri: str,
-    who: Principal,
-    generation: int | None,
-    chunk: str | None = None,
-) -> list[LinkOut]:
+def read_document_links(opened: OpenCollection, reference: DocumentReference) -> list[LinkOut]:
     """Read where words of a stored text lead, as the text itself. Raises NotFound.
 
     A relative address is given where it leads to a document that the asker may see.
     """
-    with use_kept_document(opened, uri, who, generation, chunk) as (index, document):
-        return list(_iterate_links(index, document, who))
+    with reference.use_document(opened) as (index, document):
+        return list(_iterate_links(index, document, reference.who))
 
 
 def _iterate_links(index: Index, listed: ListedDocument, who: Principal) -> Iterator[LinkOut]:

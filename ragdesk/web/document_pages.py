@@ -10,10 +10,9 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from indexes.errors import IndexDamaged
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
-from indexes.store.paths import open_plain, original_file
+from indexes.store.paths import original_file
 from ingest.parse.pdf.text_boxes import find_boxes, read_page_sizes
 from ingest.parse.picture_files import PICTURE_TYPES, find_picture_type
 from ragdesk.answering.quote_places import MOST_BOXES
@@ -21,9 +20,8 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound
 from ragdesk.web import schemas
-from ragdesk.web.document_access import use_kept_document
-from ragdesk.web.documents import DOCUMENTS_PATH, ChunkParam, DocumentReader, GenerationParam
-from ragdesk.web.leases import Leases
+from ragdesk.web.document_reference import ReferenceParam, open_original
+from ragdesk.web.documents import DOCUMENTS_PATH
 from ragdesk.web.request_body import StrictRoute
 from ragdesk.web.server_state import server_state
 
@@ -39,23 +37,15 @@ WidthParam = Annotated[
 
 
 @router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/pages", response_model=schemas.PagesOut)
-async def pages(  # noqa: PLR0913, one parameter a part of the request
-    collection: str,
-    uri: str,
-    *,
-    who: DocumentReader,
-    leases: Leases,
-    generation: GenerationParam = None,
-    chunk: ChunkParam = None,
-    start: OffsetParam = 0,
-    end: OffsetParam = 0,
+async def pages(
+    reference: ReferenceParam, start: OffsetParam = 0, end: OffsetParam = 0
 ) -> Response:
     """Give the sizes of a PDF's pages, and the boxes of the text from start to end on them.
 
     Points from the top left of a page as it is shown. A document that is no PDF has no pages.
     """
-    opened = await leases.lease_collection(collection)
-    find = partial(use_kept_document, opened, uri, who, generation, chunk)
+    opened = await reference.lease_collection()
+    find = partial(reference.use_document, opened)
     described = await run_in_thread(_describe_pages, find, start, end)
     return JSONResponse(described.model_dump())
 
@@ -65,21 +55,12 @@ async def pages(  # noqa: PLR0913, one parameter a part of the request
     response_class=Response,
     responses={200: {"content": {"image/png": {}}, "description": "The page as a picture."}},
 )
-async def page_image(  # noqa: PLR0913, one parameter a part of the request
-    collection: str,
-    uri: str,
-    number: int,
-    request: Request,
-    *,
-    who: DocumentReader,
-    leases: Leases,
-    generation: GenerationParam = None,
-    chunk: ChunkParam = None,
-    width: WidthParam = DEFAULT_WIDTH,
+async def page_image(
+    number: int, request: Request, reference: ReferenceParam, width: WidthParam = DEFAULT_WIDTH
 ) -> Response:
     """Give a page of a PDF as a PNG. number: from 1."""
-    opened = await leases.lease_collection(collection)
-    find = partial(use_kept_document, opened, uri, who, generation, chunk)
+    opened = await reference.lease_collection()
+    find = partial(reference.use_document, opened)
     digest = await run_in_thread(_find_digest, find, number)
     file = await run_in_thread(_find_original, opened.folder, digest)
     image = await server_state(request).page_images.find_page(file, digest, number - 1, width)
@@ -87,19 +68,10 @@ async def page_image(  # noqa: PLR0913, one parameter a part of the request
 
 
 @router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/pictures", response_model=schemas.PicturesOut)
-async def pictures(  # noqa: PLR0913, one parameter a part of the request
-    collection: str,
-    uri: str,
-    request: Request,
-    *,
-    who: DocumentReader,
-    leases: Leases,
-    generation: GenerationParam = None,
-    chunk: ChunkParam = None,
-) -> Response:
+async def pictures(request: Request, reference: ReferenceParam) -> Response:
     """Count the pictures that lie in a document's file: Word, PowerPoint, Excel, EPUB, HTML."""
-    opened = await leases.lease_collection(collection)
-    find = partial(use_kept_document, opened, uri, who, generation, chunk)
+    opened = await reference.lease_collection()
+    find = partial(reference.use_document, opened)
     found = await _find_pictures(request, opened, find)
     return JSONResponse({"pictures": len(found)})
 
@@ -109,20 +81,10 @@ async def pictures(  # noqa: PLR0913, one parameter a part of the request
     response_class=Response,
     responses={200: {"content": {"image/*": {}}, "description": "The picture as it is."}},
 )
-async def picture(  # noqa: PLR0913, one parameter a part of the request
-    collection: str,
-    uri: str,
-    number: int,
-    request: Request,
-    *,
-    who: DocumentReader,
-    leases: Leases,
-    generation: GenerationParam = None,
-    chunk: ChunkParam = None,
-) -> Response:
+async def picture(number: int, request: Request, reference: ReferenceParam) -> Response:
     """Give a picture that lies in a document's file: PNG, JPEG or GIF. number: from 1."""
-    opened = await leases.lease_collection(collection)
-    find = partial(use_kept_document, opened, uri, who, generation, chunk)
+    opened = await reference.lease_collection()
+    find = partial(reference.use_document, opened)
     found = await _find_pictures(request, opened, find)
     if not 1 <= number <= len(found):
         raise NotFound("No such picture.")
@@ -177,12 +139,8 @@ def _find_digest(find: KeptDocumentFinder, number: int) -> str:
 
 
 def _find_original(folder: Path, digest: str) -> Path:
-    file = original_file(folder, digest)
-    try:
-        open_plain(file).close()
-    except (FileNotFoundError, IndexDamaged) as error:
-        raise NotFound("The original of this document is no longer kept.") from error
-    return file
+    open_original(folder, digest).close()
+    return original_file(folder, digest)
 
 
 def _load_boxes(index: Index, document: ListedDocument) -> bytes:

@@ -12,8 +12,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from indexes.errors import IndexDamaged
-from indexes.store.paths import open_plain, original_file
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, NotFound, TooManyCollections
@@ -28,7 +26,6 @@ from ragdesk.web.document_access import (
     find_in_generation,
     has_changeable_document,
     is_visible,
-    read_document_text,
     refuse_foreign_document,
     refuse_redacted_original,
 )
@@ -40,6 +37,12 @@ from ragdesk.web.document_list import (
     find_position,
     name_source,
     select_documents,
+)
+from ragdesk.web.document_reference import (
+    ChunkParam,
+    DocumentReader,
+    ReferenceParam,
+    open_original,
 )
 from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.jobs import DocumentJob
@@ -53,13 +56,7 @@ from ragdesk.web.server_state import ServerState, server_state
 from ragdesk.web.uploads import refuse_full_disk
 
 router = APIRouter(route_class=StrictRoute, tags=["documents"])
-DocumentReader = Annotated[Principal, Depends(require_scope("ask"))]
 DocumentWriter = Annotated[Principal, Depends(require_scope("write"))]
-GenerationParam = Annotated[int | None, Query(ge=1, le=2**53)]
-ChunkParam = Annotated[
-    str | None,
-    Query(max_length=100, description="A citation's chunk: which one of two documents of a uri."),
-]
 GroupsParam = Annotated[
     str | None,
     Query(max_length=1_000, description="Groups, with commas between them. None: everybody."),
@@ -132,34 +129,17 @@ async def documents(
 
 
 @router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/text", response_class=PlainTextResponse)
-async def text(  # noqa: PLR0913, one parameter a part of the request
-    collection: str,
-    uri: str,
-    *,
-    who: DocumentReader,
-    leases: Leases,
-    generation: GenerationParam = None,
-    chunk: ChunkParam = None,
-) -> Response:
+async def text(reference: ReferenceParam) -> Response:
     """Give the stored text of a document: what the offsets of citations count in."""
-    opened = await leases.lease_collection(collection)
-    stored_text = await run_in_thread(read_document_text, opened, uri, who, generation, chunk)
-    return PlainTextResponse(stored_text)
+    opened = await reference.lease_collection()
+    return PlainTextResponse(await run_in_thread(reference.read_text, opened))
 
 
 @router.get(f"{DOCUMENTS_PATH}/{{uri:path}}/links", response_model=schemas.LinksOut)
-async def links(  # noqa: PLR0913, one parameter a part of the request
-    collection: str,
-    uri: str,
-    *,
-    who: DocumentReader,
-    leases: Leases,
-    generation: GenerationParam = None,
-    chunk: ChunkParam = None,
-) -> Response:
+async def links(reference: ReferenceParam) -> Response:
     """Say where words of a document lead, by the offsets of its stored text."""
-    opened = await leases.lease_collection(collection)
-    document_links = await run_in_thread(read_document_links, opened, uri, who, generation, chunk)
+    opened = await reference.lease_collection()
+    document_links = await run_in_thread(read_document_links, opened, reference)
     return JSONResponse({"links": [link.model_dump() for link in document_links]})
 
 
@@ -179,10 +159,7 @@ async def original(  # noqa: PLR0913, PLR0917, one parameter a part of the reque
     opened = await leases.lease_collection(collection)
     document = find_document(opened, uri, who, chunk)
     refuse_redacted_original(opened.index, is_redacting=server_state(request).redacts_documents)
-    try:
-        file = open_plain(original_file(opened.folder, document.digest))
-    except (FileNotFoundError, IndexDamaged) as error:
-        raise NotFound("The original of this document is no longer kept.") from error
+    file = open_original(opened.folder, document.digest)
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(uri.rpartition('/')[2])}",
         "Content-Security-Policy": "default-src 'none'; sandbox",

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,10 +17,12 @@ from ragdesk.answering.answer import JsonObject
 from ragdesk.support.access import Principal
 from ragdesk.support.learning.draft import Draft
 from ragdesk.support.learning.entry_effect import EntryEffect
+from ragdesk.support.replicas.done_requests import DeedPart
 from ragdesk.web import learning_schemas
 from ragdesk.web.learning_access import find_draft
 from ragdesk.web.server_state import ServerState, server_state
 
+CREATED: Final = 201  # the status of a draft that was not there before
 ChangeDraft = Callable[[], Awaitable[tuple[Draft, str | None]]]
 """Makes or changes a draft; gives it, and the job that takes it in, where there is one."""
 
@@ -66,8 +68,9 @@ async def respond_with_draft(
         return JSONResponse(describe_draft(state, draft, job=known["job"]), status)
 
     digest = hashlib.sha256(await request.body()).digest()
+    deed: DeedPart | None = "draft" if status == CREATED else None
     return await state.idempotency.get_or_show(
-        request, who, digest, build_response, show_again, pick_note=_pick_note
+        request, who, digest, build_response, show_again, pick_note=_pick_note, deed=deed
     )
 
 

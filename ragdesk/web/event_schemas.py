@@ -7,7 +7,7 @@ its readers use in 3.1 already: one schema an event, whose ``data`` is a text th
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field, TypeAdapter
 
 from ragdesk.answering.answer import (
     Answer,
@@ -35,6 +35,12 @@ class DeletedEventOut(BaseModel):
 
 class StateEventOut(BaseModel):
     state: str
+
+
+class LabelsEventOut(BaseModel):
+    """What agents and editors say that questions are about; nobody else is told of it."""
+
+    labels: dict[str, str] = Field(description="Intents by turn; of all that have one.")
 
 
 class VerifyProgressOut(BaseModel):

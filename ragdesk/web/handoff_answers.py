@@ -3,15 +3,17 @@
 import logging
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Final
 
 from ragdesk.answering.answer import (
     Answer,
     AnswerEvent,
     AnswerReason,
     Done,
+    JsonObject,
     NextStep,
     Outcome,
     PassagesReady,
@@ -24,12 +26,14 @@ from ragdesk.support.conversations.conversation import Conversation
 from ragdesk.support.handoff.handoff import Handoff
 from ragdesk.support.handoff.handoff_desk import HandoffDesk, HandoffRequest
 from ragdesk.support.handoff.handoff_rules import WITH_PERSON_TEXTS, describe_waiting
-from ragdesk.support.handoff.handoff_states import HandoffState
+from ragdesk.support.handoff.handoff_states import HandoffReason, HandoffState
+from ragdesk.support.replicas.done_requests import current_deed
 from ragdesk.web.server_state import ServerState
 
 KeepAnswer = Callable[[Awaitable[Answer]], Awaitable[Answer]]
 """Waits until the turn of an answer is kept, and returns the answer as it goes out."""
 
+CALL_PERSON: Final = "call_person"  # in a turn's note: why a person is to be called
 log = logging.getLogger("ragdesk.web")
 
 
@@ -56,6 +60,8 @@ async def finish_answer(
         state.recorder.record(conversation, question, answer)
         return answer
     passed_on = mark_handed_over(handoffs, answer)
+    if (deed := current_deed()) is not None:
+        deed.facts[CALL_PERSON] = str(reason)  # noted with the turn, should this server be killed
     state.recorder.record(conversation, question, passed_on)
     await state.recorder.settle(conversation.id)  # what the person reads holds this turn
     request = HandoffRequest(reason=reason, groups=who.groups)
@@ -67,6 +73,26 @@ async def finish_answer(
         _log_failure(error)
         return answer
     return passed_on
+
+
+async def call_person_anew(
+    state: ServerState, conversation: Conversation, who: Principal, note: JsonObject
+) -> None:
+    """Hand a conversation over where a server kept the turn that did so, and was killed then.
+
+    note: of the turn. Nobody is called twice: what became of the conversation since is looked at.
+    Raises NotFound for a turn that is gone, HomeUnusable.
+    """
+    if CALL_PERSON not in note:
+        return
+    handoffs = state.support.handoffs
+    turn = await run_in_thread(state.conversations.get_turn, note["id"])
+    last = await run_in_thread(handoffs.store.find_handoff, conversation.id)
+    if last is not None and last.updated >= turn.created // 1000:
+        return
+    request = HandoffRequest(reason=HandoffReason(note[CALL_PERSON]), groups=who.groups)
+    with suppress(WrongState):  # somebody handed it over meanwhile
+        await run_in_thread(handoffs.open, conversation, request, who.person)
 
 
 def _log_failure(error: Exception) -> None:

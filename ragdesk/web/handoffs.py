@@ -1,7 +1,8 @@
 """Routes of hand-offs: ask for a person, the agents' queue, take, reply, transfer, close, rate."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
@@ -315,9 +316,16 @@ async def _change(  # noqa: PLR0913, one parameter a part of the change
         body = describe_handoff(changed, state.support.handoffs, who, role)
         return JSONResponse(body, status)
 
+    async def show_again(former: bytes) -> Response:
+        """Show what was changed as it stands now: its first reply is lost."""
+        changed, _ = await _find(state, json.loads(former)["id"], who, role)
+        body = describe_handoff(changed, state.support.handoffs, who, role)
+        return JSONResponse(body, status)
+
     digest = hashlib.sha256(await request.body()).digest()
-    maker: Callable[[], Awaitable[Response]] = make
-    return await state.idempotency.get_or_make(request, who, digest, maker)
+    return await state.idempotency.get_or_make(
+        request, who, digest, make, remake=show_again, deed="handoff"
+    )
 
 
 def _list_states(name: StateName) -> tuple[HandoffState, ...]:

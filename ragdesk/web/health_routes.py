@@ -2,8 +2,10 @@
 
 import asyncio
 import hashlib
+import re
 from collections import Counter
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -33,9 +35,22 @@ PAGE_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
+PART_PLACE = re.compile(rb" *<!-- part: (\w+) -->\n")  # in a page: what others say, too
+PAGE_FOLDER = files("ragdesk.web").joinpath("page")
+
+
+def _read_page_file(file: Traversable) -> bytes:
+    """Read a file of the page, with the parts that several pages share in their places."""
+
+    def read_part(place: re.Match[bytes]) -> bytes:
+        return PAGE_FOLDER.joinpath("parts", f"{place[1].decode()}.html").read_bytes()
+
+    return PART_PLACE.sub(read_part, file.read_bytes())
+
+
 PAGE_FILES = {
-    file.name: (file.read_bytes(), PAGE_TYPES[file.name.rpartition(".")[2]])
-    for file in files("ragdesk.web").joinpath("page").iterdir()
+    file.name: (_read_page_file(file), PAGE_TYPES[file.name.rpartition(".")[2]])
+    for file in PAGE_FOLDER.iterdir()
     if file.name.rpartition(".")[2] in PAGE_TYPES
 }
 

@@ -4,8 +4,10 @@ Kept in this process and bounded: a key is remembered until ``MAX_KEYS`` newer o
 database that several servers share it is kept there, too (``shared_responses.py``), so that a
 retry may reach another one. An answer is given again only while all that it rests on is the same:
 a document that is gone or hidden by now is not to be read in it. After that it is made anew, and
-what the first one did beside it is not done twice. An answer that holds a secret is kept no longer
-than a retry takes: after ``SECRET_SECONDS`` only that it was given is known.
+what the first one did beside it is not done twice. So it is, too, where this process was killed
+between a deed and its answer: the deed's own transaction notes it (``done_requests.py``). An answer
+that holds a secret is kept no longer than a retry takes: after ``SECRET_SECONDS`` only that it was
+given is known.
 """
 
 import asyncio
@@ -20,12 +22,19 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from ragdesk.answering.answer import JsonObject
+from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import Invalid, WrongState
 from ragdesk.support.access import Principal
-from ragdesk.web.shared_responses import (
+from ragdesk.support.replicas.done_requests import (
     DONE_MESSAGE,
-    LARGEST_RESPONSE,
     OTHER_BODY_MESSAGE,
+    DeedPart,
+    DoneRequests,
+    RequestDeed,
+    enter_deed,
+)
+from ragdesk.web.shared_responses import (
+    LARGEST_RESPONSE,
     ResponseRecipe,
     SharedResponses,
     describe_recipe,
@@ -65,11 +74,13 @@ SECRET_SECONDS = 60.0  # that a secret is kept for a retry; a client that waits 
 class IdempotencyCache:
     """Responses by asker, route and idempotency key. shared: those of all servers; None: alone.
 
+    deeds: what was done by a key, as its database says; None: nobody notes it.
     An entry without a task is of a secret that was given, and is kept no more.
     """
 
     entries: OrderedDict[RequestKey, RequestEntry] = field(default_factory=OrderedDict)
     shared: SharedResponses | None = None
+    deeds: DoneRequests | None = None
     secret_seconds: float = SECRET_SECONDS
 
     async def get_or_make(  # noqa: PLR0913, one parameter a part of what is made
@@ -83,6 +94,7 @@ class IdempotencyCache:
         shared_basis: Callable[[], str] = str,
         remake: RemakeResponse | None = None,
         is_secret: bool = False,
+        deed: DeedPart | None = None,
     ) -> Response:
         """Make an answer, or return the one already made.
 
@@ -92,15 +104,18 @@ class IdempotencyCache:
         words that other servers would use, and is asked where there are others. One of another
         basis is made anew, by ``remake`` out of the body of the first where that did something
         beside. is_secret: it is kept in no database and here for a while, and a retry after that or
-        elsewhere is refused. A second request that arrives while the first is being answered waits
-        for it.
+        elsewhere is refused. deed: what of it the database notes; one that was done, and whose
+        answer is lost, is answered by ``remake`` out of that note, or refused without it. A second
+        request that arrives while the first is being answered waits for it.
         """
         key: str | None = request.state.idempotency_key  # of the dependency: else not declared
         if key is None:
             return await make()
         request_key = (who.name, request.method, request.url.path, request.url.query, key)
         shared_words = "" if self.shared is None else shared_basis()
-        recipe = describe_recipe(request_key, who, digest, basis=shared_words, is_secret=is_secret)
+        recipe = describe_recipe(
+            request_key, who, digest, basis=shared_words, is_secret=is_secret, deed=deed
+        )
         own_task: asyncio.Task[Response] | None = None
         while True:
             if not self._is_reusable(request_key, digest, basis):
@@ -108,7 +123,8 @@ class IdempotencyCache:
                     await asyncio.wait({pending})  # on another basis: it is not done beside it
                     continue
                 former = self._find_body(request_key)
-                own_task = asyncio.ensure_future(self._make_once(recipe, former, make, remake))
+                made = self._make_once(recipe, former, make, remake)
+                own_task = asyncio.ensure_future(made)
                 keep_seconds = self.secret_seconds if is_secret else None
                 known = self.entries.get(request_key) if former is not None else None
                 self._store_entry(request_key, (digest, basis, own_task), keep_seconds, known)
@@ -135,6 +151,7 @@ class IdempotencyCache:
         show: RemakeResponse,
         *,
         pick_note: PickNote,
+        deed: DeedPart | None = None,
     ) -> Response:
         """Do something once, and show whoever asks again what became of it, as it stands now.
 
@@ -154,7 +171,14 @@ class IdempotencyCache:
             return note
 
         note = await self.get_or_make(
-            request, who, digest, make_note, basis=NOTE, shared_basis=lambda: NOTE, remake=show_note
+            request,
+            who,
+            digest,
+            make_note,
+            basis=NOTE,
+            shared_basis=lambda: NOTE,
+            remake=show_note,
+            deed=deed,
         )
         return sent[0] if sent else await show(bytes(note.body))
 
@@ -168,7 +192,17 @@ class IdempotencyCache:
         """Make an answer here, unless another server did. known_body: of one on another basis."""
 
         async def make_anew(former: bytes | None) -> Response:
-            return await (make() if former is None or remake is None else remake(former))
+            if former is not None:
+                return await (make() if remake is None else remake(former))
+            if recipe.deed is None or self.deeds is None:
+                return await make()
+            note = await run_in_thread(self.deeds.find_note, recipe.key, recipe.deed)
+            if note is None:
+                with enter_deed(RequestDeed(key=recipe.key)):
+                    return await make()
+            if remake is None:
+                raise WrongState(DONE_MESSAGE)
+            return await remake(note)
 
         if self.shared is None:
             return await make_anew(known_body)

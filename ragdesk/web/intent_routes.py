@@ -87,8 +87,14 @@ async def label_intent(turn: str, body: TurnIntentIn, request: Request, who: Lab
         await audit_request(request, who, "intent.set", asked.id)
         return JSONResponse(describe_intent(asked, label.intent))
 
+    async def show_again(_former: bytes) -> Response:
+        labels = await run_in_thread(state.intent_labels.list_of_turns, [asked.id])
+        return JSONResponse(describe_intent(asked, labels.get(asked.id)))
+
     digest = hashlib.sha256(await request.body()).digest()
-    return await state.idempotency.get_or_make(request, who, digest, keep)
+    return await state.idempotency.get_or_make(
+        request, who, digest, keep, remake=show_again, deed="label"
+    )
 
 
 @router.delete("/v1/turns/{turn}/intent", status_code=204)

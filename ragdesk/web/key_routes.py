@@ -109,7 +109,9 @@ async def make_key(ask: admin_schemas.KeyIn, request: Request, who: KeyKeeper) -
         return JSONResponse(made, 201)
 
     digest = ask.model_dump_json().encode()
-    return await state.idempotency.get_or_make(request, who, digest, build_response, is_secret=True)
+    return await state.idempotency.get_or_make(
+        request, who, digest, build_response, is_secret=True, deed="key"
+    )
 
 
 def _check_key(

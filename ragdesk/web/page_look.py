@@ -14,7 +14,7 @@ from ragdesk.errors import NotFound
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
 from ragdesk.web.auth import require_scope
-from ragdesk.web.documents import ChunkParam
+from ragdesk.web.document_reference import ChunkParam
 from ragdesk.web.leases import Leases
 from ragdesk.web.proxies import outer_path
 from ragdesk.web.server_state import server_state

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ragdesk.answering.answer import Answer, AnswerEvent, Done, Question, Turn
+from ragdesk.answering.answer import Answer, AnswerEvent, Done, JsonObject, Question, Turn
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid
@@ -30,6 +30,7 @@ from ragdesk.web.conversation_access import AnswerView, open_history
 from ragdesk.web.handoff_answers import (
     KeepAnswer,
     await_answer,
+    call_person_anew,
     find_handoff_with_person,
     finish_answer,
     finish_events,
@@ -170,6 +171,12 @@ async def record_turn(state: ServerState, context: QuestionContext, answer: Answ
     if conversation is None:
         return answer
     return await finish_answer(state, conversation, context.who, context.ask.question, answer)
+
+
+async def finish_first(state: ServerState, context: QuestionContext, note: JsonObject) -> None:
+    """Do what a server that was killed behind a turn left undone. note: of that turn."""
+    if context.conversation is not None:
+        await call_person_anew(state, context.conversation, context.who, note)
 
 
 async def pass_question_on(state: ServerState, context: QuestionContext) -> Answer:

@@ -3,7 +3,8 @@
 A response that holds a secret is kept by the server that made it alone; of it the others know that
 it was given, and refuse to do again what it stood for. A database that goes away in between takes
 no reply from who asked, and has nothing done twice: what became of a claim is noted once it is
-back, and until then the claim stands.
+back, and until then the claim stands. What a deed notes of itself (``done_requests.py``) tells a
+retry more than a claim can.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from starlette.responses import Response
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import HomeUnusable, Invalid, OutcomeUnknown, Overloaded, WrongState
 from ragdesk.support.access import Principal
+from ragdesk.support.replicas.done_requests import DONE_MESSAGE, OTHER_BODY_MESSAGE, DeedPart
 from ragdesk.support.replicas.response_store import (
     KeptResponse,
     ResponseKey,
@@ -33,11 +35,6 @@ CLAIM_POLL_SECONDS: Final = 0.1
 WAIT_SECONDS: Final = 60.0  # for a response that another server makes
 LARGEST_RESPONSE: Final = 200_000  # bytes of one that is kept; a larger one is made again
 LEFT_OUT: Final = frozenset({"content-length"})  # headers that follow from the body
-OTHER_BODY_MESSAGE: Final = "This Idempotency-Key was used with another body."
-DONE_MESSAGE: Final = (
-    "This was done already, and its reply is shown once. Look it up in the list; if the reply is "
-    "lost, revoke what was made, and make another with a new Idempotency-Key."
-)
 BUSY_MESSAGE: Final = (
     "Another server is still at this, or cannot say yet that it is done. Send it again soon with "
     "the same Idempotency-Key: it is not done twice."
@@ -54,14 +51,24 @@ log = logging.getLogger("ragdesk.web")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseRecipe:
-    """How a response is asked for. is_secret: it is kept in no database."""
+    """How a response is asked for. is_secret: it is kept in no database.
+
+    deed: what the database notes of it with the deed itself; None: nothing.
+    """
 
     key: ResponseKey
     is_secret: bool = False
+    deed: DeedPart | None = None
 
 
-def describe_recipe(
-    request_key: Sequence[str], who: Principal, digest: bytes, *, basis: str, is_secret: bool
+def describe_recipe(  # noqa: PLR0913, one parameter a part of the recipe
+    request_key: Sequence[str],
+    who: Principal,
+    digest: bytes,
+    *,
+    basis: str,
+    is_secret: bool,
+    deed: DeedPart | None = None,
 ) -> ResponseRecipe:
     """Describe a request, so that every server calls it by the same name."""
     key = ResponseKey(
@@ -70,7 +77,7 @@ def describe_recipe(
         request=hashlib.sha256(digest).hexdigest(),
         basis=basis,
     )
-    return ResponseRecipe(key=key, is_secret=is_secret)
+    return ResponseRecipe(key=key, is_secret=is_secret, deed=deed)
 
 
 class SharedResponses:
@@ -143,7 +150,8 @@ class SharedResponses:
         try:
             response = await make(body)
         except BaseException as error:
-            is_unknown = isinstance(error, HomeUnusable) and body is None
+            is_lost = isinstance(error, HomeUnusable) and body is None
+            is_unknown = is_lost and recipe.deed is None  # else its own note tells, once it is back
             unknown = partial(self._store.keep, recipe.key, claim, UNKNOWN_OUTCOME)
             await self._note(recipe.key, claim, unknown if is_unknown else release)
             if not is_unknown:

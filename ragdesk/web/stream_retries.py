@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse, Response
 
 from ragdesk.answering.answer import Answer, AnswerEvent, Done, JsonObject
 from ragdesk.support.access import Principal
-from ragdesk.web.handoff_answers import KeepAnswer, await_answer
+from ragdesk.support.replicas.done_requests import RequestDeed, current_deed, enter_deed
+from ragdesk.web.handoff_answers import CALL_PERSON, KeepAnswer, await_answer
 from ragdesk.web.idempotency import NOTE
 from ragdesk.web.leases import RequestLeases
 from ragdesk.web.server_state import server_state
@@ -31,7 +32,7 @@ RepeatEvents = Callable[[JsonObject], Awaitable[AnswerEvents]]
 def note_answer(reply: JsonObject) -> JsonObject:
     """Take out of an answer of any shape, or of such a note, what says which one it was."""
     answer = reply.get("ragdesk", reply)
-    return {"id": answer["id"], "outcome": answer["outcome"]}
+    return {name: answer[name] for name in ("id", "outcome", CALL_PERSON) if name in answer}
 
 
 async def open_events_once(
@@ -52,13 +53,24 @@ async def open_events_once(
     begun = asyncio.Event()
 
     async def follow() -> Response:
+        note.deed = current_deed()
         begun.set()
         return await note.noted
+
+    async def show_note(former: bytes) -> Response:
+        return JSONResponse(note_answer(json.loads(former)))
 
     digest = hashlib.sha256(await request.body()).digest()
     known = asyncio.ensure_future(
         server_state(request).idempotency.get_or_make(
-            request, who, digest, follow, basis=NOTE, shared_basis=lambda: NOTE
+            request,
+            who,
+            digest,
+            follow,
+            basis=NOTE,
+            shared_basis=lambda: NOTE,
+            remake=show_note,
+            deed="turn",
         )
     )
     known.add_done_callback(_look_at_error)
@@ -79,9 +91,13 @@ async def open_events_once(
 
 
 class _StreamNote:
-    """What is noted of a streamed answer once it is given. noted: the note."""
+    """What is noted of a streamed answer once it is given. noted: the note.
+
+    deed: what its turn is noted by, in the database.
+    """
 
     def __init__(self) -> None:
+        self.deed: RequestDeed | None = None
         self.noted: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._keeping: asyncio.Task[Answer] | None = None
 
@@ -92,7 +108,8 @@ class _StreamNote:
         """
 
         async def keep_and_note() -> Answer:
-            answer = await keep
+            with enter_deed(self.deed):
+                answer = await keep
             self._note(answer)
             return answer
 
@@ -109,9 +126,15 @@ class _StreamNote:
 
     async def end(self) -> None:
         """Leave the key free where nothing was given; what is being kept is waited for."""
-        if self._keeping is not None:
-            await asyncio.wait({self._keeping})
-            _look_at_error(self._keeping)
+        if self._keeping is None:
+            self.fail(ClientDisconnect())
+            return
+        # Of the task, and not behind the wait for it: that may be cancelled, too.
+        self._keeping.add_done_callback(self._end_keeping)
+        await asyncio.wait({self._keeping})
+
+    def _end_keeping(self, keeping: "asyncio.Task[Answer]") -> None:
+        _look_at_error(keeping)
         self.fail(ClientDisconnect())
 
     def fail(self, error: Exception) -> None:

@@ -93,7 +93,7 @@ def make_support_state(
         cipher=cipher,
         conversations=store,
         feedback=FeedbackStore(database, cipher),
-        intent_labels=IntentLabelStore(database, cipher),
+        intent_labels=IntentLabelStore(database, cipher, streams.notify),
         recorder=TurnRecorder(store, open_collections, metrics, hooks),
         upkeep=SupportUpkeep(store, settings.support),
         streams=streams,

@@ -12,6 +12,7 @@ from ragdesk.errors import RagdeskError
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.retention import delete_old_conversations
 from ragdesk.support.conversations.word_rewriting import follow_tokens_version
+from ragdesk.support.replicas.done_requests import clear_done_requests
 from ragdesk.support.support_options import SupportOptions
 from ragdesk.support.text_rotation import is_rotated, rotate_texts
 
@@ -63,6 +64,7 @@ class SupportUpkeep:
         follow_tokens_version(store.database, store.cipher, is_stopped)
 
     def _delete_old(self) -> None:
+        clear_done_requests(self._store.database)
         count = delete_old_conversations(self._store.database, self._options.retention_days)
         if count:
             log.info("deleted old conversations", extra={"count": count})

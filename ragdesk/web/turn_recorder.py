@@ -16,7 +16,7 @@ from indexes.errors import IndexesError
 from indexes.index import Index
 from ragdesk.answering.answer import Answer
 from ragdesk.assemble import OpenCollection
-from ragdesk.errors import NotFound, RagdeskError
+from ragdesk.errors import NotFound, RagdeskError, WrongState
 from ragdesk.metrics import Metrics
 from ragdesk.request_context import run_in_pool
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
@@ -136,6 +136,9 @@ class TurnRecorder:
             self._metrics.turns.labels(result="kept").inc()
         except NotFound:
             self._metrics.turns.labels(result="deleted").inc()  # with its conversation
+        except WrongState:  # an earlier request of the same key kept its own, late
+            log.warning("a turn is kept once", extra={"repeats": "turn"})
+            self._metrics.turns.labels(result="dropped").inc()
         except RagdeskError as error:  # no traceback: a driver's own words may hold the row
             log.error("a turn was not kept", extra={"reason": str(error), "repeats": "turn"})  # noqa: TRY400
             self._metrics.turns.labels(result="failed").inc()

@@ -1,12 +1,11 @@
 """The administrator's page as a person meets it, in Chromium."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from server_process import served
 from web_home import publish
 
@@ -16,7 +15,6 @@ from ragdesk.support.key_store import KeyStore
 
 pytestmark = pytest.mark.real
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 REFUNDS = "# Refunds\nA refund reaches your bank account within 5 working days.\n"
 TEA = "# Tea\n\nTea is served at four o'clock in the winter garden.\n"
 DROP = """([name, text]) => {
@@ -40,14 +38,6 @@ SECTIONS = (
     "health",
 )
 FAULTS_ABOVE_MINOR = {"moderate", "serious", "critical"}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

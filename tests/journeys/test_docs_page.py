@@ -1,9 +1,9 @@
 """The page of the API's description, in Chromium: under the policy of all pages, and small."""
 
 import importlib.resources
-import shutil
 
 import pytest
+from chromium import CHROMIUM
 from engines import running
 from fakes import HashEmbedder
 from playwright.sync_api import expect, sync_playwright
@@ -15,7 +15,6 @@ from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api
 
 pytestmark = pytest.mark.real
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 HEAVIEST_PAGE = 60 << 10  # bytes of all files that it loads, without the description itself
 
 

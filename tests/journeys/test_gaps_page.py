@@ -1,6 +1,5 @@
 """Gaps and figures on the administrator's page, in Chromium: a gap approved, and then answered."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from server_process import served
 from web_home import publish
 
@@ -19,7 +18,6 @@ from ragdesk.support.key_store import KeyStore
 
 pytestmark = pytest.mark.real
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 QUESTION = "Do you ship parcels to Malta?"
 ANSWER = "Yes, we ship parcels to Malta within five working days."
 DAY = 86_400
@@ -33,14 +31,6 @@ DROP = """([name, text]) => {
     zone.dispatchEvent(new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }));
   }
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.resources
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +12,6 @@ from playwright.sync_api import (
     Page,
     Route,
     expect,
-    sync_playwright,
 )
 from server_process import served
 from web_home import publish
@@ -22,7 +20,6 @@ from ragdesk.support.key_store import KeyStore
 
 pytestmark = pytest.mark.real
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 TEXTS = {
     "refunds.md": "# Refunds\nA refund reaches a bank account within 5 working days.\n",
     "退款.md": "退款说明\n退款会在三个工作日内到账。\n",
@@ -50,14 +47,6 @@ MOUNT = """async (question) => {
   };
   return id;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -246,6 +235,35 @@ def test_an_agent_says_what_a_question_is_about_by_the_keyboard_in_both_language
         choice.select_option("invoice")
         expect(choice).to_have_value("")
         expect(anna.locator(".intent [role=status]")).not_to_be_empty()
+
+
+def test_an_open_inbox_shows_what_another_agent_says_of_a_question(browser, port, tokens):
+    with window(browser, port, "/", key=tokens["ann"]) as ann:
+        ann.evaluate(MOUNT)
+        ann.evaluate("say('Do you engrave a silver spoon?')")
+        ann.get_by_role("button", name="Talk to a person").click()
+        ann.get_by_label("What is it about").fill("My spoon.")
+        ann.get_by_role("button", name="Ask for a person").click()
+        expect(ann.locator("#handoff")).to_contain_text("passed on to a person")
+    with (
+        inbox(browser, port, tokens["anna"]) as anna,
+        inbox(browser, port, tokens["ben"]) as ben,
+    ):
+        choices = []
+        for page in (anna, ben):
+            page.locator(".entry", has_text="My spoon.").click()
+            choices.append(page.get_by_label("Message 1 is about"))
+        own, other = choices
+        other.select_option("warranty")
+        expect(own).to_have_value("warranty")
+        own.select_option("invoice")
+        expect(other).to_have_value("invoice")
+        with ben.expect_response("**/intent") as said:  # what one chose before is chosen again
+            other.select_option("warranty")
+        assert said.value.status == 200
+        expect(own).to_have_value("warranty")
+        other.select_option("")
+        expect(own).to_have_value("")
 
 
 def test_a_key_without_the_scope_does_not_open_the_inbox(browser, port, tokens):

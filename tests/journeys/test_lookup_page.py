@@ -1,7 +1,6 @@
 """A verified customer asks for an order on the page, in Chromium: its card says all, and opens nothing."""
 
 import contextlib
-import shutil
 import socket
 import threading
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 import jwt
 import pytest
 import uvicorn
+from chromium import CHROMIUM
 from fakes import HashEmbedder
 from order_server import order_server
 from playwright.sync_api import Page, expect, sync_playwright
@@ -26,7 +26,6 @@ from ragdesk.web import api
 
 pytestmark = pytest.mark.real
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 SHARED = "k" * 64
 TOKENS = SignInOptions(token_algorithm="HS256", token_key=SHARED, token_audience="desk")  # noqa: S106
 POLICY = {"shipping.md": "# Shipping\nEach order leaves our warehouse within 24 hours.\n"}

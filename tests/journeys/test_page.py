@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from engines import hesitating, running
 from fakes import HashEmbedder, document
-from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect
 from server_process import served
 from web_home import publish
 
@@ -31,7 +30,6 @@ from ragdesk.web import api
 
 pytestmark = pytest.mark.real
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 REFUNDS = """# Refunds 🙂🙂
 
 Read this 🙂 first. <b>Bold</b> & <script>alert(1)</script> are words here.
@@ -39,14 +37,6 @@ A refund reaches your bank account within 5 working days. Gift cards are not ref
 """
 NOTE = "2 of 3 pages hold no text: they were not read"
 CHINESE = "退款说明 🙂\n退款会在三个工作日内到账。退款原路返回。\n"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

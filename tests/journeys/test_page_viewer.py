@@ -3,7 +3,6 @@
 import importlib.resources
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from engines import running
 from fakes import HashEmbedder
 from faq_home import ASKED, publish_faq
 from pdf_home import FIRST, SECOND, publish_pdfs, publish_pictures
-from playwright.sync_api import Browser, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Response, expect
 from web_home import publish
 
 from ragdesk.assemble import Workspace
@@ -25,20 +24,11 @@ from ragdesk.web.page_options import PageOptions
 
 pytestmark = pytest.mark.real
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 CODES = "Codes of the stove\n\nCode | Meaning | What to do\nE26 | Milk hose blocked | Rinse it\nE31 | Update interrupted | Start again\n\nAll else is in the manual.\n"
 ZONES = [f"Zone number {n}" for n in range(9)]
 RATES = f"Parcel | {' | '.join(ZONES)}\nJumbo parcel | {' | '.join('120 euros' for _ in ZONES)}\n"
 HEAVIEST_PAGE = 150 << 10  # bytes of all its files
 GRAVE = {"moderate", "serious", "critical"}  # axe's words for what is above minor
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import re
-import shutil
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from chromium import CHROMIUM
 from engines import hesitating, running
 from playwright.sync_api import Page, expect, sync_playwright
 from proxy_process import CADDY, NGINX, run_caddy, run_nginx
@@ -27,7 +27,6 @@ from web_home import publish
 from ragdesk.support.key_store import KeyStore
 
 pytestmark = pytest.mark.real
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 QUESTION = "When does a refund reach my bank account?"
 TEXTS = {
     "refunds.md": "# Refunds\nA refund reaches your bank account within 5 working days. "

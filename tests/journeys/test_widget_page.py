@@ -3,7 +3,6 @@
 # ruff: noqa: S106, names of settings
 import contextlib
 import importlib.resources
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from typing import Any
 import httpx
 import jwt
 import pytest
+from chromium import CHROMIUM
 from engines import running
 from fakes import HashEmbedder
 from playwright.sync_api import (
@@ -23,7 +23,6 @@ from playwright.sync_api import (
     Page,
     Playwright,
     expect,
-    sync_playwright,
 )
 from web_home import publish
 from website import Website, run_website
@@ -39,7 +38,6 @@ from ragdesk.web.page_options import PageOptions
 
 pytestmark = pytest.mark.real
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 QUESTION = "When does a refund reach a bank account?"
 TEXTS = {
     "refunds.md": "# Refunds\nA refund reaches a bank account within 5 working days.\nGift cards are not refunded.\n",
@@ -97,19 +95,6 @@ class Shop:
             if case["state"] == "waiting":
                 agent.post(f"/v1/handoffs/{case['id']}/take", json={}).raise_for_status()
             agent.post(f"/v1/handoffs/{case['id']}/reply", json={"text": words}).raise_for_status()
-
-
-@pytest.fixture(scope="module")
-def play() -> Iterator[Playwright]:
-    with sync_playwright() as play:
-        yield play
-
-
-@pytest.fixture(scope="module")
-def browser(play: Playwright) -> Iterator[Browser]:
-    browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-    yield browser
-    browser.close()
 
 
 @pytest.fixture

@@ -2,24 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+from draft_values import make_draft
+
 from ragdesk.support.encryption import TextCipher
-from ragdesk.support.learning.draft import Draft
 from ragdesk.support.learning.draft_store import DraftStore
 
 
 def test_of_two_who_approve_at_once_neither_is_lost(database):
     drafts = DraftStore(database, TextCipher())
-    empty = Draft(
-        id="",
-        collection="default",
-        origin="reply",
-        question="Do you ship?",
-        answer="Yes.",
-        language="en",
-        author="eve",
-        created=0,
-        updated=0,
-    )
+    empty = make_draft()
 
     def approve(name, person):
         drafts.approve(name, person, needed=3, personal_checked=False)

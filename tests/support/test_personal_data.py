@@ -1,13 +1,14 @@
 import json
 
 import pytest
+from draft_values import make_draft
 
 from ragdesk.support.conversations.conversation import ConversationTurn, Feedback, make_row_id
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.feedback_store import FeedbackStore
 from ragdesk.support.conversations.retention import DAY_SECONDS, delete_old_conversations
 from ragdesk.support.encryption import TextCipher
-from ragdesk.support.learning.draft import Draft, DraftSource
+from ragdesk.support.learning.draft import DraftSource
 from ragdesk.support.learning.draft_store import DraftStore
 from ragdesk.support.personal_data import erase_person, export_person
 from ragdesk.support.sign_in.account_store import AccountStore
@@ -70,6 +71,7 @@ def test_what_is_erased_is_gone_from_every_table(store):
         "sign_in": 0,
         "chat_messages": 0,
         "kept_responses": 0,
+        "done_requests": 0,
     }
     with store.database.read() as connection:
         left = {
@@ -101,18 +103,9 @@ def test_old_conversations_are_deleted_but_those_that_wait_for_somebody(store):
 
 def test_a_draft_of_a_persons_words_is_erased_after_their_conversation_was_deleted(store):
     turn = converse(store, "ann", created=1_000_000)
-    draft = Draft(
-        id="",
-        collection="default",
-        origin="gap",
-        question="Where is the parcel that I sent?",
-        answer="On its way.",
-        language="en",
-        author="eve",
-        created=0,
-        updated=0,
-        sources=(DraftSource(turn=turn.id),),
-    )
+    asked = "Where is the parcel that I sent?"
+    source = DraftSource(turn=turn.id)
+    draft = make_draft(origin="gap", question=asked, answer="On its way.", sources=(source,))
     DraftStore(store.database, CIPHER).add(draft)
     store.delete(turn.conversation)
     assert len(export_person(store.database, CIPHER, "ann")["drafts"]) == 1
@@ -121,18 +114,7 @@ def test_a_draft_of_a_persons_words_is_erased_after_their_conversation_was_delet
 
 def test_why_a_draft_was_rejected_is_sealed(store):
     drafts = DraftStore(store.database, CIPHER)
-    draft = Draft(
-        id="",
-        collection="default",
-        origin="reply",
-        question="Do you ship?",
-        answer="Yes.",
-        language="en",
-        author="eve",
-        created=0,
-        updated=0,
-    )
-    name = drafts.add(draft).id
+    name = drafts.add(make_draft()).id
     drafts.reject(name, "It speaks of Ann.")
     assert drafts.find(name).reason == "It speaks of Ann."
     with store.database.read() as connection:

@@ -12,9 +12,11 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import jwt
 import pytest
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from route_access import ROUTE_ACCESS
 from starlette.testclient import TestClient
@@ -208,12 +210,20 @@ def list_routes(client: TestClient) -> dict[tuple[str, str], APIRoute | None]:
     return {key: route for key, route in known.items() if key[0] != "HEAD"}
 
 
+def iter_checks(dependant: Dependant) -> Iterator[Callable[..., Any]]:
+    """Yield what a route depends on, and what that depends on."""
+    for dependency in dependant.dependencies:
+        if dependency.call is not None:
+            yield dependency.call
+        yield from iter_checks(dependency)
+
+
 def declared_access(route: APIRoute) -> str:
     """Return what a route declares by its dependencies: a scope, known, or public."""
-    checks = [d.call for d in route.dependant.dependencies if d.call is not None]
+    checks = list(iter_checks(route.dependant))
     names = {getattr(check, "__qualname__", "") for check in checks}
     for check in checks:
-        if check.__qualname__ == "require_scope.<locals>.check":
+        if getattr(check, "__qualname__", "") == "require_scope.<locals>.check":
             return str(inspect.getclosurevars(check).nonlocals["scope"])
     return "known" if "require_identity" in names else "public"
 

@@ -170,3 +170,14 @@ def test_a_reply_at_one_server_reaches_a_page_of_another_within_two_seconds(
             url = f"http://127.0.0.1:{first}/v1/answers"
             answer = httpx.post(url, json=asked, timeout=20).json()
             assert follower.wait(answer["id"]) - written < 2.0
+            with closing(KeyStore(home, database)) as keys:
+                _, token = keys.create("Eve", scopes=["ask", "agent"])
+            agent = {"Authorization": f"Bearer {token}"}
+            ConversationStore(database).set_state(talk, "waiting")
+            following = Follower(second, talk, **agent)
+            following.wait('"labels":{}')
+            said = f"http://127.0.0.1:{first}/v1/turns/{answer['id']}/intent"
+            written = time.monotonic()
+            body = {"intent": "refund_status"}
+            assert httpx.post(said, json=body, headers=agent, timeout=20).is_success
+            assert following.wait(f'"{answer["id"]}":"refund_status"') - written < 2.0

@@ -1,14 +1,20 @@
 """What agents and editors say a question is about, over HTTP."""
 
+import asyncio
+import json
+from functools import partial
+
 import pytest
+from sqlalchemy import update
 from web_home import serving
 
 from ragdesk.support.access import make_principal
 from ragdesk.support.conversations.conversation import ConversationTurn, make_row_id
 from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.conversations.conversation_tables import CONVERSATIONS
 from ragdesk.support.insight.intents import INTENTS, OUT_OF_SCOPE
 from ragdesk.support.sign_in.audit_log import list_audit
-from ragdesk.web.conversation_events import _read_fresh
+from ragdesk.web.conversation_events import _read_fresh, _read_labels, _write_events
 
 QUESTION = "When is my money back?"
 
@@ -131,6 +137,54 @@ def test_a_request_that_comes_twice_is_done_once(home, keys, staff, keep_turn):
         assert client.post(url, json=other, headers=headers).status_code == 422
         keys.revoke(next(key.id for key in keys.list_keys() if key.name == "agent"))
         assert client.post(url, json=first, headers=headers).status_code == 401
+
+
+def test_who_follows_as_an_agent_is_told_of_what_another_says_and_takes_back(
+    home, keys, staff, keep_turn
+):
+    turn = keep_turn()
+    with keys.database.write() as connection:  # long ago: no look for what changed wakes the page
+        connection.execute(update(CONVERSATIONS).values(updated=0))
+    people = {key.name: make_principal(key) for key in keys.list_keys()}
+    url = f"/v1/turns/{turn.id}/intent"
+    with serving(home, keys) as client:
+        state = client.app.state.desk
+        talk = state.conversations.get(turn.conversation)
+
+        async def check():
+            return people["agent"]
+
+        async def follow():
+            """Follow as an agent what an editor says; gives the labels told."""
+            body = {"json": {"intent": "refund_status"}}
+            acts = [partial(client.post, url, **body), partial(client.delete, url)]
+            told = []
+            with state.support.streams.follow(talk.id, "key:agent") as changed:
+                events = _write_events(state, talk, 0, changed, check)
+                async for event in events:
+                    if b"event: labels" in event:
+                        told.append(json.loads(event.decode().split("data: ")[1])["labels"])
+                        if not acts:
+                            break
+                        await asyncio.to_thread(acts.pop(0), headers=staff["editor"])
+                await events.aclose()
+            return told
+
+        told = client.portal.call(asyncio.wait_for, follow(), 4)  # it looks anew after five seconds
+    assert told == [{}, {turn.id: "refund_status"}, {}]
+
+
+def test_a_customer_who_follows_is_told_of_no_label(home, keys, staff, keep_turn):
+    asker = next(key for key in keys.list_keys() if key.name == "asker")
+    turn = keep_turn(f"key:{asker.id}")
+    with serving(home, keys) as client:
+        state = client.app.state.desk
+        talk = state.conversations.get(turn.conversation)
+        label = {"intent": "refund_status"}
+        client.post(f"/v1/turns/{turn.id}/intent", json=label, headers=staff["agent"])
+        for name, told in (("agent", {turn.id: "refund_status"}), ("asker", None)):
+            who = make_principal(next(key for key in keys.list_keys() if key.name == name))
+            assert client.portal.call(_read_labels, state, talk, who) == told
 
 
 def test_a_page_that_follows_a_conversation_hears_of_it(home, keys, staff, keep_turn):

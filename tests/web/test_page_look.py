@@ -16,6 +16,7 @@ from ragdesk.errors import SettingsError
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore
 from ragdesk.web import api
+from ragdesk.web.health_routes import PAGE_FILES
 from ragdesk.web.page_options import PageLook, PageOptions
 
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -121,3 +122,15 @@ def test_questions_are_those_of_faq_entries_that_the_asker_may_see(faq, keys):
 def test_a_collection_without_faq_offers_nothing(client):
     assert client.get("/v1/collections/default/suggestions").json() == {"questions": []}
     assert client.get("/v1/collections/none/suggestions").status_code == 404
+
+
+def test_what_pages_share_stands_in_each_of_them_once():
+    pages = {name: body for name, (body, _) in PAGE_FILES.items() if name.endswith(".html")}
+    assert set(pages) == {f"{name}.html" for name in ("index", "inbox", "admin", "docs", "widget")}
+    for name, body in pages.items():
+        assert b"<!--" not in body, name
+        assert body.index(b'<meta charset="utf-8">') < 200, name  # within what browsers look at
+        for words in (b"color-scheme", b"no-referrer", b"icon.svg"):
+            assert body.count(words) == 1, (name, words)
+        side = name in {"index.html", "inbox.html", "widget.html"}
+        assert body.count(b'id="side-body"') == side, name

@@ -6,12 +6,12 @@ from contextlib import closing, contextmanager
 
 import pytest
 from postgresql_process import new_database
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from web_home import REFUNDS, publish, serving
 
 from ragdesk.support.database import Database
 from ragdesk.support.key_store import KeyStore
-from ragdesk.support.replicas.replica_tables import KEPT_RESPONSES, REPLICAS
+from ragdesk.support.replicas.replica_tables import DONE_REQUESTS, KEPT_RESPONSES, REPLICAS
 
 pytestmark = pytest.mark.real
 ASK = {"question": "When does a refund reach my bank account?"}
@@ -140,6 +140,7 @@ def test_what_a_lost_server_was_at_is_taken_over(home, postgresql):
         with database.write() as connection:  # as if it had died before it was done
             connection.execute(update(KEPT_RESPONSES).values(status=None, body=None, replica="x"))
             connection.execute(update(REPLICAS).values(seen=0).where(REPLICAS.c.id == "x"))
+            connection.execute(delete(DONE_REQUESTS))
         again = b.post("/v1/conversations", json={})
         assert again.status_code == 201
         assert again.json()["id"] != first.json()["id"]
@@ -171,13 +172,31 @@ def test_what_may_have_been_done_is_told_at_every_server(home, postgresql):
         with database.write() as connection:
             audit = CUT.replace("UPDATE ON kept_responses", "INSERT ON audit")
             connection.exec_driver_sql(audit)
-        body = {"question": "Do you ship to Malta?", "answer": "Yes, within five working days."}
-        lost = a.post("/v1/drafts", json=body)  # it is kept, and the log of it is not
+        table = b"question,answer\nDo you ship to Malta?,Yes: within five working days.\n"
+        lost = a.post("/v1/tickets", content=table)  # they are kept, and the log of it is not
         assert (lost.status_code, lost.json()["code"]) == (503, "outcome_unknown")
         with database.write() as connection:
             connection.exec_driver_sql("DROP TRIGGER cut ON audit")
         for client in (a, b):
-            refused = client.post("/v1/drafts", json=body)
+            refused = client.post("/v1/tickets", content=table)
             assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
             assert "Look whether it was done" in refused.json()["detail"]
         assert len(a.get("/v1/drafts").json()["drafts"]) == 1
+
+
+def test_what_was_done_and_noted_with_the_deed_is_shown_at_every_server(home, postgresql):
+    with two_servers(home, postgresql) as (a, b, database):
+        with database.write() as connection:
+            audit = CUT.replace("UPDATE ON kept_responses", "INSERT ON audit")
+            connection.exec_driver_sql(audit)
+        body = {"question": "Do you ship to Malta?", "answer": "Yes, within five working days."}
+        lost = a.post("/v1/drafts", json=body)  # it is kept, and the log of it is not
+        assert lost.status_code == 503
+        with database.write() as connection:
+            connection.exec_driver_sql("DROP TRIGGER cut ON audit")
+        for client in (b, a):
+            again = client.post("/v1/drafts", json=body)
+            assert again.status_code == 201
+            assert [one["id"] for one in a.get("/v1/drafts").json()["drafts"]] == [
+                again.json()["id"]
+            ]

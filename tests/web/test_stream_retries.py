@@ -2,16 +2,24 @@
 
 import asyncio
 import json
+import threading
+import time
 from contextlib import AsyncExitStack, aclosing
 from types import SimpleNamespace
 
+import httpx
 import pytest
+from engines import running
+from fakes import HashEmbedder
 from starlette.requests import Request
 from web_home import REFUNDS, publish, serving
 
 from ragdesk.answering.answer import Done, Outcome, TextDelta
+from ragdesk.assemble import Workspace
 from ragdesk.errors import Overloaded
+from ragdesk.settings import Settings
 from ragdesk.support.access import Principal
+from ragdesk.web import api
 from ragdesk.web.idempotency import IdempotencyCache
 from ragdesk.web.leases import RequestLeases
 from ragdesk.web.stream_retries import open_events_once
@@ -66,6 +74,7 @@ class Streams:
         self.app = SimpleNamespace(state=SimpleNamespace(desk=desk))
         self.made = self.kept = 0
         self.keep_seconds = 0.0
+        self.fails = False
 
     def make_request(self):
         async def receive():
@@ -86,6 +95,8 @@ class Streams:
 
     async def keep_turn(self):
         await asyncio.sleep(self.keep_seconds)
+        if self.fails:
+            raise Overloaded("Not now.")
         self.kept += 1
         return SimpleNamespace(id=f"answer-{self.made}", outcome=Outcome.ANSWERED)
 
@@ -152,6 +163,52 @@ def test_a_turn_that_is_being_kept_as_its_client_leaves_is_kept_once():
         assert streams.made == streams.kept == 1
 
     asyncio.run(ask())
+
+
+def test_a_turn_that_could_not_be_kept_leaves_its_key_free_even_where_its_end_is_cancelled():
+    async def ask():
+        streams = Streams()
+        streams.keep_seconds, streams.fails = 0.2, True
+        first = asyncio.ensure_future(streams.ask())
+        await asyncio.sleep(0.1)
+        first.cancel()
+        await asyncio.sleep(0.05)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        await asyncio.sleep(0.2)
+        streams.fails = False
+        again = await asyncio.wait_for(streams.ask(), 5)
+        assert again == ("answer-2", True)
+        assert (streams.made, streams.kept) == (2, 1)
+
+    asyncio.run(ask())
+
+
+def test_a_client_that_leaves_a_server_as_its_turn_is_being_kept_finds_one_turn(home, keys):
+    app = api.build_app(Workspace(home, Settings(), HashEmbedder()), keys)
+    with running(app) as address, httpx.Client(base_url=address, timeout=20) as client:
+        talk = client.post("/conversations", json={}).json()["id"]
+        handoffs = app.state.desk.support.handoffs
+        call_person = handoffs.open
+        keeps, goes_on = threading.Event(), threading.Event()
+
+        def call_late(*what):
+            keeps.set()
+            goes_on.wait(20)
+            return call_person(*what)
+
+        handoffs.open = call_late  # what its turn ends with
+        body = {**ASK, "question": "Let me talk to a human, please.", "conversation": talk}
+        once = {"headers": {"Idempotency-Key": "k"}}
+        with client.stream("POST", "/answers", json=body, **once):
+            assert keeps.wait(20)
+        time.sleep(0.2)  # the server hears that its client left
+        goes_on.set()
+        retry = read_answer("/v1/answers", client.post("/answers", json=body, **once))
+        turns = client.get(f"/conversations/{talk}/turns").json()["turns"]
+        assert [turn["id"] for turn in turns] == [retry["id"]]
+        assert retry["outcome"] == "handed_over"
 
 
 def test_of_two_at_once_one_is_the_first_and_the_other_waits_for_its_end():

@@ -40,6 +40,7 @@ from ragdesk.support.conversations.turn_words import (
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.notices import announce_change
+from ragdesk.support.replicas.done_requests import note_deed
 
 TITLE_CHARACTERS: Final = 120
 RARE_WORD: Final = 1_000  # turns that hold it: fewer are read at once
@@ -103,6 +104,7 @@ class ConversationStore:
             updated=int(now),
         )
         with self.database.write() as connection:
+            note_deed(connection, "conversation", {"id": conversation.id})
             connection.execute(insert(CONVERSATIONS).values(self.conversation_row(conversation)))
             if title:
                 self._write_title_words(connection, conversation)
@@ -192,7 +194,7 @@ class ConversationStore:
         """Write a turn behind the last one, and return it with its number.
 
         The first question becomes the title where there is none. Raises NotFound for a
-        conversation that is gone.
+        conversation that is gone, WrongState where its request kept one already.
         """
         with self.database.write() as connection:
             numbered = self.write_turn(connection, turn)
@@ -201,6 +203,7 @@ class ConversationStore:
 
     def write_turn(self, connection: Connection, turn: ConversationTurn) -> ConversationTurn:
         """Write a turn as ``append_turn`` does, within a transaction of the caller."""
+        note_deed(connection, "turn", {"id": turn.id, "outcome": turn.outcome})
         self._update(connection, turn.conversation, updated=turn.created // 1000)
         of_id = CONVERSATIONS.c.id == turn.conversation
         row = connection.execute(select(CONVERSATIONS).where(of_id)).mappings().one()

@@ -27,6 +27,7 @@ from ragdesk.support.handoff.handoff_states import (
 )
 from ragdesk.support.handoff.handoff_tables import HANDOFF_EVENTS, HANDOFF_OUTBOX, HANDOFFS
 from ragdesk.support.notices import announce_change
+from ragdesk.support.replicas.done_requests import note_deed
 
 OUT_OF_HOUSE: Final = frozenset(HandoffAction) - {HandoffAction.RATE}
 OPEN_ALREADY: Final = "This conversation is handed over already."
@@ -232,6 +233,7 @@ class HandoffStore:
         detail: Mapping[str, Any],
     ) -> None:
         """Note what was done, for the conversation too, and put it into the outbox."""
+        note_deed(connection, "handoff", {"id": handoff.id})
         connection.execute(
             update(CONVERSATIONS)
             .where(CONVERSATIONS.c.id == handoff.conversation)

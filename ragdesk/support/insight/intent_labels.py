@@ -5,13 +5,13 @@ They alone may say so, as a classifier may be trained on it (``conversation_trai
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, Literal
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from indexes.errors import ModelMissing
 from ragdesk.errors import Invalid, NotFound
@@ -22,6 +22,8 @@ from ragdesk.support.insight.insight_model import read_insight_model
 from ragdesk.support.insight.insight_tables import INTENT_LABELS
 from ragdesk.support.insight.intents import INTENTS, OUT_OF_SCOPE
 from ragdesk.support.insight.question_insight import OWN_INTENTS
+from ragdesk.support.notices import announce_change
+from ragdesk.support.replicas.done_requests import note_deed
 
 NO_LABELLED_TURN: Final = "No such question in a conversation."
 LABELS_AT_ONCE: Final = 500
@@ -57,28 +59,64 @@ class LabelledTurn:
 
 
 class IntentLabelStore:
-    """The labels of a desk's turns. Safe to share between threads. cipher: opens questions."""
+    """The labels of a desk's turns. Safe to share between threads.
 
-    def __init__(self, database: Database, cipher: TextCipher | None = None) -> None:
+    cipher: opens questions. on_change: called with the id of a conversation, once what is said of
+    one of its questions was changed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        cipher: TextCipher | None = None,
+        on_change: Callable[[str], None] | None = None,
+    ) -> None:
         self.database = database
         self.cipher = cipher or TextCipher()
+        self._on_change = on_change or _ignore_change
 
     def put(self, label: IntentLabel) -> IntentLabel:
         """Keep the label of a turn in place of the former one. Raises NotFound without the turn."""
         dated = replace(label, created=int(time.time()))
-        turn = select(TURNS.c.id).where(TURNS.c.id == label.turn).with_for_update()
         with self.database.write() as connection:
-            # The row of the turn is locked: two agents at once are one after the other.
-            if connection.execute(turn).scalar() is None:
+            conversation = self._clear(connection, label.turn)
+            if conversation is None:
                 raise NotFound(NO_LABELLED_TURN)
-            connection.execute(delete(INTENT_LABELS).where(INTENT_LABELS.c.turn == label.turn))
+            note_deed(connection, "label", {"id": label.turn})
             connection.execute(insert(INTENT_LABELS).values(asdict(dated)))
+        self._on_change(conversation)
         return dated
 
     def remove(self, turn: str) -> None:
         """Take the label of a turn back; none is none."""
         with self.database.write() as connection:
-            connection.execute(delete(INTENT_LABELS).where(INTENT_LABELS.c.turn == turn))
+            conversation = self._clear(connection, turn)
+        if conversation is not None:
+            self._on_change(conversation)
+
+    def _clear(self, connection: Connection, turn: str) -> str | None:
+        """Remove the label of a turn, for another or none; gives its conversation, which changes.
+
+        The row of the turn is locked: two agents at once are one after the other.
+        """
+        of_turn = select(TURNS.c.conversation).where(TURNS.c.id == turn).with_for_update()
+        conversation: str | None = connection.execute(of_turn).scalar()
+        connection.execute(delete(INTENT_LABELS).where(INTENT_LABELS.c.turn == turn))
+        if conversation is not None:
+            announce_change(connection, conversation)
+        return conversation
+
+    def list_of_conversation(self, conversation: str) -> dict[str, str]:
+        """Return the labels of a conversation's turns, by turn, of those that have one."""
+        columns = INTENT_LABELS.c
+        query = (
+            select(columns.turn, columns.intent)
+            .join(TURNS, TURNS.c.id == columns.turn)
+            .where(TURNS.c.conversation == conversation)
+            .order_by(TURNS.c.number)
+        )
+        with self.database.read() as connection:
+            return {row.turn: row.intent for row in connection.execute(query)}
 
     def list_of_turns(self, turns: Sequence[str]) -> dict[str, str]:
         """Return the labels of some turns, by turn; those that have none are missing."""
@@ -114,6 +152,10 @@ class IntentLabelStore:
                     person=row.person,
                     labelled=row.created,
                 )
+
+
+def _ignore_change(_conversation: str) -> None:
+    """Tell nobody."""
 
 
 def list_intent_names(home: Path) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
 from ragdesk.support.learning.draft import Draft, DraftSource, DraftState, check_draft_texts
 from ragdesk.support.learning.learning_tables import DRAFT_TURNS, DRAFTS
+from ragdesk.support.replicas.done_requests import note_deed
 
 SEALED_FIELDS: Final = ("question", "answer", "similar", "sources", "reason")
 NO_DRAFT: Final = "No such draft."
@@ -33,6 +34,7 @@ class DraftStore:
         now = int(time.time())
         new = replace(draft, id=secrets.token_hex(8), created=now, updated=now)
         with self._database.write() as connection:
+            note_deed(connection, "draft", {"id": new.id, "job": None})
             connection.execute(insert(DRAFTS).values(self._to_row(new)))
             turns = sorted({source.turn for source in new.sources if source.turn})
             if turns:

@@ -1,4 +1,4 @@
-"""The tables of servers, their jobs, and the responses that they keep for each other."""
+"""The tables of servers, their jobs, what requests did, and the responses kept for each other."""
 
 from typing import Final
 
@@ -39,5 +39,18 @@ KEPT_RESPONSES: Final = Table(
     Column("body", Text, info=SEALED),  # none where it is not kept
     Index("kept_responses_by_person", "person", "created"),
     Index("kept_responses_by_time", "created"),
+    info=PASSING,
+)
+DONE_REQUESTS: Final = Table(
+    "done_requests",
+    METADATA,
+    Column("name", Text, primary_key=True),  # SHA-256 of asker, route and key
+    Column("part", Text, primary_key=True),  # what was written: a DeedPart
+    Column("person", Text, nullable=False),  # SHA-256 of who asked, to be erased by
+    Column("request", Text, nullable=False),  # SHA-256 of the body
+    Column("created", Float, nullable=False),
+    Column("note", Text, nullable=False),  # JSON: ids and codes of what was done
+    Index("done_requests_by_person", "person"),
+    Index("done_requests_by_time", "created"),
     info=PASSING,
 )

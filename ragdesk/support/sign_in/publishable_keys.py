@@ -17,6 +17,7 @@ from sqlalchemy import RowMapping, func, insert, or_, select, update
 
 from ragdesk.errors import Invalid, NotFound
 from ragdesk.support.key_store import KeyStore
+from ragdesk.support.replicas.done_requests import note_deed
 from ragdesk.support.sign_in.sign_in_options import is_safe_address
 from ragdesk.support.sign_in.sign_in_tables import PUBLISHABLE_KEYS
 
@@ -90,6 +91,7 @@ class PublishableKeyStore:
             "expires": key.expires,
         }
         with self._keys.write_key() as connection:
+            note_deed(connection, "key", {"id": key.id})
             connection.execute(insert(PUBLISHABLE_KEYS).values(row))
         return key
 

@@ -41,7 +41,7 @@ export const request = (body) => post("/v1/handoffs", body);
 
 const PAUSE = 1500; // milliseconds before a stream that broke is opened again
 
-// Follow a conversation until the signal: hear(name, data) for each `turn` and `state`.
+// Follow a conversation until the signal: hear(name, data) for each `turn`, `state` and `labels`.
 export async function follow(conversation, after, hear, signal) {
   let last = after;
   while (!signal.aborted) {

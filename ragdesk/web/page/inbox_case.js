@@ -2,7 +2,7 @@
 
 import { byId, el } from "./dom.js";
 import { tell } from "./handoff_words.js";
-import { intentChoice, learnNames } from "./inbox_intents.js";
+import { hearLabels, intentChoice, learnNames } from "./inbox_intents.js";
 import * as sources from "./sources.js";
 import * as wire from "./handoff_wire.js";
 import { turns as readTurns } from "./wire.js";
@@ -36,7 +36,8 @@ function hear(name, data) {
   if (name === "turn") {
     byId("turns").append(said(data));
     byId("turns").scrollTop = byId("turns").scrollHeight;
-  } else if (name === "state" && data.state !== current?.state) refresh();
+  } else if (name === "labels") hearLabels(data.labels);
+  else if (name === "state" && data.state !== current?.state) refresh();
 }
 
 async function refresh() {

@@ -5,6 +5,7 @@ import { nameIntent, tellIntent } from "./intent_words.js";
 import * as wire from "./handoff_wire.js";
 
 let names = []; // of all intents; none until the server said them
+const hearers = new WeakMap(); // by choice: what hears another agent's word
 
 // Ask for the intents once. Where that fails a question goes without, and is asked for again.
 export async function learnNames() {
@@ -20,22 +21,43 @@ export async function learnNames() {
 export function intentChoice(turn) {
   if (!turn.intent || !names.length) return null;
   const { recognised, label } = turn.intent;
-  const known = label === null || names.includes(label) ? names : [label, ...names];
-  const entries = known.map((name) => el("option", { value: name }, nameIntent(name)));
+  const entries = names.map((name) => el("option", { value: name }, nameIntent(name)));
   const first = el("option", { value: "" }, tellIntent("recognised", nameIntent(recognised)));
-  const select = el("select", { id: `intent-${turn.number}` }, first, ...entries);
+  const select = el("select", { id: `intent-${turn.number}`, "data-turn": turn.id }, first, ...entries);
   const heard = el("span", { class: "hint", role: "status" });
-  select.value = label ?? "";
-  select.addEventListener("change", keeper(turn.id, select, heard));
+  show(select, label ?? "");
+  const { keep, hear } = keeper(turn.id, select, heard);
+  select.addEventListener("change", keep);
+  hearers.set(select, hear);
   // Within the transcript, which is read out as it grows: choices are not, what came of one is.
   return el("div", { class: "intent", "aria-live": "off" }, el("label", { class: "hint", for: select.id }, tellIntent("about", turn.number)), select, heard);
 }
 
-// Sends one choice after the other, so that the last one holds however quickly they are made.
+// Show what is said of the questions that are on the page, by whomever: labels by turn, as they are now.
+export function hearLabels(labels) {
+  for (const select of document.querySelectorAll("select[data-turn]")) hearers.get(select)?.(labels[select.dataset.turn] ?? "");
+}
+
+function show(select, label) {
+  const known = [...select.options].some((option) => option.value === label);
+  if (!known) select.append(el("option", { value: label }, nameIntent(label)));
+  select.value = label;
+}
+
+// keep: sends one choice after the other, so that the last one holds however quickly they are made.
+// hear: shows what was said elsewhere; while a choice is being sent it waits, as it may be older.
 function keeper(id, select, heard) {
   let kept = select.value;
   let busy = false;
-  return async () => {
+  let later = null;
+  const hear = (label) => {
+    if (busy) later = label;
+    else if (label !== kept) {
+      show(select, (kept = label));
+      heard.textContent = "";
+    }
+  };
+  const keep = async () => {
     if (busy) return;
     busy = true;
     heard.textContent = "";
@@ -51,6 +73,9 @@ function keeper(id, select, heard) {
       heard.textContent = problem.message || tellIntent("lost");
     } finally {
       busy = false;
+      if (later !== null) hear(later);
+      later = null;
     }
   };
+  return { keep, hear };
 }

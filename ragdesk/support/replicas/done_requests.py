@@ -1,0 +1,137 @@
+"""What requests did by their ``Idempotency-Key``, noted in the transaction of the deed itself.
+
+A server that is killed behind a deed, before it could keep its reply, leaves the note: whoever
+sends the request again is told what was done, by this server or another, and nothing is done twice.
+The request is found by a context variable, so that stores need no further parameter; without one,
+as in jobs and on the command line, nothing is noted.
+"""
+
+import contextvars
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from sqlalchemy import Connection, delete, select
+
+from ragdesk.errors import Invalid, WrongState
+from ragdesk.support.database import Database, upsert
+from ragdesk.support.personal_data_source import PersonalDataSource
+from ragdesk.support.replicas.replica_tables import DONE_REQUESTS
+from ragdesk.support.replicas.response_store import ResponseKey
+
+DeedPart = Literal["conversation", "turn", "handoff", "label", "draft", "key"]
+"""What a deed wrote: a request may write several, each of them once."""
+DONE_SECONDS: Final = 86_400.0
+DONE_MESSAGE: Final = (
+    "This was done already, and its reply is shown once. Look it up in the list; if the reply is "
+    "lost, revoke what was made, and make another with a new Idempotency-Key."
+)
+OTHER_BODY_MESSAGE: Final = "This Idempotency-Key was used with another body."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestDeed:
+    """What a request is to do once. facts: noted with it, for whoever finishes what it began."""
+
+    key: ResponseKey
+    facts: dict[str, str] = field(default_factory=dict)
+
+
+_CURRENT: contextvars.ContextVar[RequestDeed | None] = contextvars.ContextVar(
+    "ragdesk_deed", default=None
+)
+
+
+def current_deed() -> RequestDeed | None:
+    """Return what the request of this task is to do once; None where it brings no key."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def enter_deed(deed: RequestDeed | None) -> Iterator[None]:
+    """Do work as the deed of a request, in this task and those that it begins."""
+    token = _CURRENT.set(deed)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def note_deed(connection: Connection, part: DeedPart, note: Mapping[str, Any]) -> None:
+    """Note in a deed's transaction that the current request did it.
+
+    note: ids and codes that a retry is answered by, never a text. Raises WrongState where it is
+    done already, so that the transaction is taken back.
+    """
+    deed = _CURRENT.get()
+    if deed is None:
+        return
+    now, name = time.time(), _digest(deed.key.name)
+    is_old = DONE_REQUESTS.c.created < now - DONE_SECONDS
+    connection.execute(delete(DONE_REQUESTS).where(DONE_REQUESTS.c.name == name, is_old))
+    row = {
+        "name": name,
+        "part": part,
+        "person": _digest(deed.key.person),
+        "request": deed.key.request,
+        "created": now,
+        "note": json.dumps({**note, **deed.facts}),
+    }
+    made = connection.execute(
+        upsert(connection, DONE_REQUESTS)
+        .values(row)
+        .on_conflict_do_nothing(index_elements=["name", "part"])
+        .returning(DONE_REQUESTS.c.name)
+    )
+    if made.first() is None:
+        raise WrongState(DONE_MESSAGE)
+
+
+class DoneRequests:
+    """The notes of a database. Safe to share between threads."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find_note(self, key: ResponseKey, part: DeedPart) -> bytes | None:
+        """Return the note of a deed as JSON; None where it was not done, or too long ago.
+
+        Raises Invalid where it was asked for with another body.
+        """
+        table = DONE_REQUESTS
+        is_part = (table.c.name == _digest(key.name)) & (table.c.part == part)
+        is_recent = table.c.created >= time.time() - DONE_SECONDS
+        query = select(table.c.request, table.c.note).where(is_part & is_recent)
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        if row.request != key.request:
+            raise Invalid(OTHER_BODY_MESSAGE)
+        return str(row.note).encode()
+
+
+def clear_done_requests(database: Database) -> None:
+    """Delete the notes that are too old for any retry. Not within deeds: each touches its own."""
+    is_old = DONE_REQUESTS.c.created < time.time() - DONE_SECONDS
+    with database.write() as connection:
+        connection.execute(delete(DONE_REQUESTS).where(is_old))
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _erase_notes(connection: Connection, person: str) -> int:
+    is_own = DONE_REQUESTS.c.person == _digest(person)
+    return connection.execute(delete(DONE_REQUESTS).where(is_own)).rowcount
+
+
+# Ids of a day: what they name is exported where it is kept.
+DONE_REQUEST_DATA: Final = PersonalDataSource(
+    name="done_requests", export=lambda _connection, _cipher, _person: [], erase=_erase_notes
+)

@@ -1,0 +1,245 @@
+"""A server that is killed between a deed and its reply: a retry by the same key does it once."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from killed_server import ORDER
+from postgresql_process import new_database
+from server_process import served
+from sqlalchemy import update
+from web_home import serving
+
+from ragdesk.errors import WrongState
+from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.database import Database
+from ragdesk.support.key_store import KeyStore
+from ragdesk.support.replicas.done_requests import (
+    DONE_MESSAGE,
+    DONE_SECONDS,
+    DoneRequests,
+    RequestDeed,
+    clear_done_requests,
+    enter_deed,
+)
+from ragdesk.support.replicas.replica_tables import DONE_REQUESTS, REPLICAS
+from ragdesk.support.replicas.response_store import ResponseKey
+
+ASK = {"question": "When does a refund reach my bank account?"}
+CALL = {"question": "I want to talk to a human being, please."}
+ENTRY = {"question": "Do you ship to Malta?", "answer": "Yes, within five working days."}
+REPLY = {"text": "I am here.", "role": "agent"}
+
+
+@dataclass
+class Desk:
+    """A home whose server is lost behind a deed, and comes again without what it remembered."""
+
+    headers: dict[str, str]
+    client: Any
+    sent: int = field(default=0)
+
+    def lose_behind(self, deed: str) -> None:
+        """Have the server lost once a deed is done."""
+        raise NotImplementedError
+
+    def come_again(self) -> None:
+        """Start another one."""
+        raise NotImplementedError
+
+    def do_twice(self, deed: str, path: str, body: Any) -> Any:
+        """Do something, lose the server behind it, and send it again; gives the second reply."""
+        self.sent += 1
+        headers = {**self.headers, "Idempotency-Key": str(self.sent)}
+        self.lose_behind(deed)
+        with contextlib.suppress(httpx.TransportError):
+            self.client.post(path, json=body, headers=headers)
+        self.come_again()
+        return self.client.post(path, json=body, headers=headers)
+
+    def read(self, path: str) -> Any:
+        return self.client.get(path, headers=self.headers).json()
+
+
+class RestartedDesk(Desk):
+    """One in this process, which is shut and opened again: what was remembered is gone."""
+
+    def __init__(self, home: Path, keys: KeyStore, ending: contextlib.ExitStack) -> None:
+        self._open = lambda: ending.enter_context(serving(home, keys))
+        _, token = keys.create("Mia", scopes=["admin"])
+        super().__init__({"Authorization": f"Bearer {token}"}, self._open())
+        self._ending = ending
+
+    def lose_behind(self, deed: str) -> None:
+        """Do nothing yet: it is lost as soon as its reply was read."""
+
+    def come_again(self) -> None:
+        self._ending.close()
+        self.client = self._open()
+
+
+class KilledDesk(Desk):
+    """One in a process of its own, which kills itself."""
+
+    def __init__(self, home: Path, database: Database, ending: contextlib.ExitStack) -> None:
+        _, token = KeyStore(home, database).create("Mia", scopes=["admin"])
+        super().__init__({"Authorization": f"Bearer {token}"}, None)
+        self._home, self._database, self._ending = home, database, ending
+        self.killed: list[int] = []
+        self._start()
+
+    def _start(self) -> None:
+        start = served(self._home, script="killed_server.py")
+        port, self._process = self._ending.enter_context(start)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        self.client = self._ending.enter_context(client)
+
+    def lose_behind(self, deed: str) -> None:
+        (self._home / ORDER).write_text(deed)
+
+    def come_again(self) -> None:
+        self.killed.append(self._process.wait(20))
+        self._ending.close()
+        if self._database.is_shared:  # as if it had been silent for a while
+            with self._database.write() as connection:
+                connection.execute(update(REPLICAS).values(seen=0))
+        self._start()
+
+
+@pytest.fixture(params=["restarted", *(pytest.param(n, marks=pytest.mark.real) for n in ("sqlite", "postgresql"))])  # fmt: skip
+def desk(
+    request: pytest.FixtureRequest, home: Path, keys: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Desk]:
+    with contextlib.ExitStack() as around, contextlib.ExitStack() as ending:
+        if request.param == "restarted":
+            yield RestartedDesk(home, keys, ending)
+            return
+        address = None
+        if request.param == "postgresql":
+            address = around.enter_context(new_database(request.getfixturevalue("postgresql")))
+            monkeypatch.setenv("RAGDESK_SUPPORT__DATABASE", address)
+        database = around.enter_context(closing(Database(home, address)))
+        killed = KilledDesk(home, database, ending)
+        yield killed
+        assert set(killed.killed) == {-9}
+
+
+def begin(desk: Desk) -> str:
+    reply = desk.client.post("/v1/conversations", json={}, headers=desk.headers)
+    return str(reply.json()["id"])
+
+
+def test_a_conversation_its_turn_and_its_hand_off_are_made_once(desk):
+    talk = desk.do_twice("conversation", "/v1/conversations", {}).json()["id"]
+    assert [one["id"] for one in desk.read("/v1/conversations")["conversations"]] == [talk]
+
+    for number, stream in enumerate((False, True), start=1):
+        body = {**ASK, "conversation": talk, "stream": stream}
+        reply = desk.do_twice("turn", "/v1/answers", body)
+        turns = desk.read(f"/v1/conversations/{talk}/turns")["turns"]
+        assert len(turns) == number
+        assert turns[-1]["id"] in reply.text
+        assert "5 working days" in reply.text
+
+    asked = {"conversation": talk, "text": "Help."}
+    case = desk.do_twice("handoff", "/v1/handoffs", asked)
+    assert (case.status_code, case.json()["state"]) == (201, "waiting")
+    name = case.json()["id"]
+    desk.client.post(f"/v1/handoffs/{name}/take", json={}, headers=desk.headers)
+    said = desk.do_twice("change", f"/v1/handoffs/{name}/reply", REPLY)
+    assert (said.status_code, said.json()["id"]) == (200, name)
+    authors = [turn["author"] for turn in desk.read(f"/v1/conversations/{talk}/turns")["turns"]]
+    assert authors == ["customer", "customer", "agent"]
+
+    passed_on = desk.do_twice("change", "/v1/answers", {**ASK, "conversation": talk})
+    turns = desk.read(f"/v1/conversations/{talk}/turns")["turns"]
+    assert [turn["author"] for turn in turns[2:]] == ["agent", "customer"]
+    assert passed_on.json()["id"] == turns[-1]["id"]
+    assert passed_on.json()["outcome"] == "handed_over"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("deed", ["turn", "handoff"])
+def test_a_turn_that_calls_a_person_calls_one_once(desk, deed, stream):
+    talk = begin(desk)
+    reply = desk.do_twice(deed, "/v1/answers", {**CALL, "conversation": talk, "stream": stream})
+    (turn,) = desk.read(f"/v1/conversations/{talk}/turns")["turns"]
+    assert turn["id"] in reply.text
+    assert '"outcome":"handed_over"' in reply.text
+    cases = desk.read("/v1/handoffs?state=all")["handoffs"]
+    assert [(one["conversation"], one["reason"]) for one in cases] == [(talk, "customer_asked")]
+
+
+def test_a_draft_and_a_key_are_made_once(desk):
+    draft = desk.do_twice("draft", "/v1/drafts", ENTRY)
+    assert draft.status_code == 201
+    assert [one["id"] for one in desk.read("/v1/drafts")["drafts"]] == [draft.json()["id"]]
+
+    refused = desk.do_twice("key", "/v1/keys", {"name": "new", "role": "asker"})
+    assert (refused.status_code, refused.json()["detail"]) == (409, DONE_MESSAGE)
+    assert [key["name"] for key in desk.read("/v1/keys")["keys"]].count("new") == 1
+
+
+def test_the_key_of_a_deed_goes_with_one_body(home, keys):
+    with contextlib.ExitStack() as ending:
+        desk = RestartedDesk(home, keys, ending)
+        headers = {**desk.headers, "Idempotency-Key": "k"}
+        begun = desk.client.post("/v1/conversations", json={}, headers=headers)
+        desk.come_again()
+        other = desk.client.post("/v1/conversations", json={"title": "b"}, headers=headers)
+        assert other.status_code == 422
+        again = desk.client.post("/v1/conversations", json={}, headers=headers)
+        assert again.json() == begun.json()
+
+
+def test_a_label_and_a_site_are_shown_as_they_stand(home, keys):
+    with contextlib.ExitStack() as ending:
+        desk = RestartedDesk(home, keys, ending)
+        body = {**ASK, "conversation": begin(desk)}
+        turn = desk.client.post("/v1/answers", json=body, headers=desk.headers).json()["id"]
+        label = f"/v1/turns/{turn}/intent"
+        once = {**desk.headers, "Idempotency-Key": "k"}
+        first, other = {"intent": "refund_status"}, {"intent": "invoice"}
+        desk.read("/v1/conversations")  # waits for the turn
+        assert desk.client.post(label, json=first, headers=once).json()["label"] == "refund_status"
+        desk.client.post(label, json=other, headers=desk.headers)
+        desk.come_again()
+        assert desk.client.post(label, json=first, headers=once).json()["label"] == "invoice"
+
+        shop = {"name": "shop", "origins": ["https://shop.example"], "collections": ["default"]}
+        site = desk.do_twice("key", "/v1/sites", shop)
+        assert site.status_code == 201
+        assert [one["id"] for one in desk.read("/v1/sites")["sites"]] == [site.json()["id"]]
+
+
+KEY = ResponseKey(name="a POST /v1/conversations k", person="ann", request="r", basis="")
+
+
+def test_a_deed_that_is_done_already_is_taken_back_until_its_note_is_too_old(keys):
+    store, notes = ConversationStore(keys.database), DoneRequests(keys.database)
+    with enter_deed(RequestDeed(key=KEY, facts={"more": "fact"})):
+        talk = store.create("ann", "default")
+        with pytest.raises(WrongState, match="done already"):
+            store.create("ann", "default")
+    store.create("ann", "default")  # of no request
+    assert notes.find_note(KEY, "conversation") == f'{{"id": "{talk.id}", "more": "fact"}}'.encode()
+    assert notes.find_note(KEY, "turn") is None
+    clear_done_requests(keys.database)
+    assert notes.find_note(KEY, "conversation") is not None
+    with keys.database.write() as connection:
+        old = time.time() - DONE_SECONDS - 1
+        connection.execute(update(DONE_REQUESTS).values(created=old))
+    assert notes.find_note(KEY, "conversation") is None
+    with enter_deed(RequestDeed(key=KEY)):
+        store.create("ann", "default")
+    with keys.database.write() as connection:
+        connection.execute(update(DONE_REQUESTS).values(created=old))
+    clear_done_requests(keys.database)
+    with keys.database.read() as connection:
+        assert connection.execute(DONE_REQUESTS.select()).all() == []
