@@ -100,8 +100,8 @@ async def pictures(  # noqa: PLR0913, one parameter a part of the request
     """Count the pictures that lie in a document's file: Word, PowerPoint, Excel, EPUB, HTML."""
     opened = await leases.lease_collection(collection)
     find = partial(use_kept_document, opened, uri, who, generation, chunk)
-    found = await _find_pictures(request, opened, find)
-    return JSONResponse({"pictures": len(found)})
+    bodies = await _find_pictures(request, opened, find)
+    return JSONResponse({"pictures": len(bodies)})
 
 
 @router.get(
@@ -123,10 +123,10 @@ async def picture(  # noqa: PLR0913, one parameter a part of the request
     """Give a picture that lies in a document's file: PNG, JPEG or GIF. number: from 1."""
     opened = await leases.lease_collection(collection)
     find = partial(use_kept_document, opened, uri, who, generation, chunk)
-    found = await _find_pictures(request, opened, find)
-    if not 1 <= number <= len(found):
+    bodies = await _find_pictures(request, opened, find)
+    if not 1 <= number <= len(bodies):
         raise NotFound("No such picture.")
-    body = found[number - 1]
+    body = bodies[number - 1]
     return Response(body, media_type=find_picture_type(body), headers=PICTURE_HEADERS)
 
 
