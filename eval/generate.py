@@ -56,8 +56,10 @@ def generate_cases(
         gone = [s for s in useful if len(useful) > 1 and dice.random() < OUT_SECTIONS]
         text = _remove_spans(source.text, [s.span for s in gone])
         cases += [_section_case(source, s, "near_domain", n) for n, s in enumerate(gone)]
-        kept = [s for s in useful if s not in gone and source.text[slice(*s.span)].strip() in text]
-        cases += [_section_case(source, s, "in_kb", n) for n, s in enumerate(kept)]
+        case_sections = [
+            s for s in useful if s not in gone and source.text[slice(*s.span)].strip() in text
+        ]
+        cases += [_section_case(source, s, "in_kb", n) for n, s in enumerate(case_sections)]
         _save_text(out / "documents" / f"{source.uri}.txt", text)
     write_case_lines(out / CASES, cases)
     return cases

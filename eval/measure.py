@@ -105,8 +105,8 @@ def compute_confidence_curves(scored: Sequence[ScoredCase]) -> dict[str, Aggrega
         for scored_case in scored
         if (pair := confidence_and_error(scored_case)) is not None
     ]
-    left = {"no confidence is told, or no answer came": len(scored) - len(known)}
-    reasons = {why: n for why, n in left.items() if n}
+    exclusions = {"no confidence is told, or no answer came": len(scored) - len(known)}
+    reasons = {why: n for why, n in exclusions.items() if n}
     sides = {scored_case.case.answerable for scored_case, _, _ in known}
     curves: dict[str, Aggregate] = {}
     for name, curve in (("auroc", None), *CURVES.items()):

@@ -328,5 +328,5 @@ def _map_fields(entry: Any, fields: Mapping[str, str], number: int) -> dict[str,
     if isinstance(entry, str):  # a passage may be nothing but its text
         return {"text": entry, "quote": entry, "number": number}
     values = {name: _follow_path(entry, path) for name, path in fields.items()}
-    kept = {name: value for name, value in values.items() if value is not None}
-    return {"number": number, "text": "", **kept}
+    facts = {name: value for name, value in values.items() if value is not None}
+    return {"number": number, "text": "", **facts}

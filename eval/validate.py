@@ -97,19 +97,21 @@ def validate_verifier(
         )
         for rated_text in rated
     ]
-    kept = [(rated_text, a, b) for rated_text, a, b in both if a is not None and b is not None]
-    scores = _score_rated([(rated_text, a) for rated_text, a, _ in kept])
-    formula = _score_rated([(rated_text, b) for rated_text, _, b in kept])
+    verdict_pairs = [
+        (rated_text, a, b) for rated_text, a, b in both if a is not None and b is not None
+    ]
+    scores = _score_rated([(rated_text, a) for rated_text, a, _ in verdict_pairs])
+    formula = _score_rated([(rated_text, b) for rated_text, _, b in verdict_pairs])
     figures = {name: _estimate_figure(scores, figure) for name, figure in FIGURES.items()}
     gaps = {name: _estimate_gap(scores, formula, FIGURES[name]) for name in ("spearman", "auroc")}
-    names = sorted({rated_text.part for rated_text, _, _ in kept})
+    names = sorted({rated_text.part for rated_text, _, _ in verdict_pairs})
     parts: dict[str, dict[str, float | None]] = {}
     for name in names if len(names) > 1 else ():
-        pairs = [(rated_text, a) for rated_text, a, _ in kept if rated_text.part == name]
+        pairs = [(rated_text, a) for rated_text, a, _ in verdict_pairs if rated_text.part == name]
         parts[name] = _estimate_figure(_score_rated(pairs), FIGURES["auroc"])
     return {
-        "texts": len(kept),
-        "claim_nothing": len(both) - len(kept),
+        "texts": len(verdict_pairs),
+        "claim_nothing": len(both) - len(verdict_pairs),
         "good": int(scores.good.sum()),
         "figures": figures,
         "over_the_formula": gaps,
@@ -262,10 +264,10 @@ def _estimate_gap(
 
 
 def _bounded_estimate(value: float, drawn: Sequence[float]) -> dict[str, float | None]:
-    kept = [value_drawn for value_drawn in drawn if math.isfinite(value_drawn)]
-    if not kept or not math.isfinite(value):
+    finite_draws = [value_drawn for value_drawn in drawn if math.isfinite(value_drawn)]
+    if not finite_draws or not math.isfinite(value):
         return {"value": None, "ci_low": None, "ci_high": None}
-    low, high = np.quantile(kept, [0.025, 0.975])
+    low, high = np.quantile(finite_draws, [0.025, 0.975])
     return {
         "value": round(value, 4),
         "ci_low": round(float(low), 4),

@@ -249,8 +249,10 @@ class Build:
             if step := access_log.read_access_log(self._collection, number):
                 for place, groups in [*step[1].groups.items(), *step[1].limits.items()]:
                     places[past_limits.place_key(*place)] = groups
-        taken = {past_limits.place_key(*one.place) for one in listed}
-        shut = {key: groups for key, groups in places.items() if groups and key not in taken}
+        listed_places = {past_limits.place_key(*document.place) for document in listed}
+        shut = {
+            key: groups for key, groups in places.items() if groups and key not in listed_places
+        }
         return LimitChange(closing=shut)
 
     def _find_removed(self, removed: set[str]) -> dict[str, ListedDocument]:

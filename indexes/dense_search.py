@@ -87,8 +87,8 @@ class DenseSearch:
 
     def _keep_languages(self, hits: Hits, languages: frozenset[str], k: int) -> Hits:
         named = self._samples.name_languages(hits.rows)
-        kept = [i for i, language in enumerate(named) if language in languages][:k]
-        return Hits(hits.rows[kept], hits.scores[kept])
+        places = [i for i, language in enumerate(named) if language in languages][:k]
+        return Hits(hits.rows[places], hits.scores[places])
 
     def _check_dimension(self, vector: Vectors) -> None:
         segments = self._layout.segments

@@ -38,8 +38,8 @@ def select_best(rows: Rows, scores: Scores, k: int) -> Hits:
     """
     if len(rows) > k > 0:
         floor = np.partition(scores, len(scores) - k)[len(scores) - k]
-        kept = scores >= floor
-        rows, scores = rows[kept], scores[kept]
+        is_best = scores >= floor
+        rows, scores = rows[is_best], scores[is_best]
     order = np.lexsort((rows, -scores))[: max(k, 0)]
     return Hits(rows[order].astype(np.int64), scores[order].astype(np.float32))
 

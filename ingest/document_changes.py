@@ -57,8 +57,8 @@ class DocumentChanges:
 
         kept_digests: of bytes that stay published elsewhere.
         """
-        kept = {raw.digest for raw in self.added}.union(kept_digests)
-        return {document.uri for document in self.removed if document.digest not in kept}
+        stable_digests = {raw.digest for raw in self.added}.union(kept_digests)
+        return {document.uri for document in self.removed if document.digest not in stable_digests}
 
 
 def make_document_id(raw: Raw, media_type: str, reading: ReadingVersions) -> str:
@@ -196,7 +196,9 @@ def compare_files(  # noqa: PLR0913, each is another fact of the source
         elif (
             raw.uri not in reopened
             and is_read_alike(raw, document, reading)
-            and all(is_current(one, reading, find_document) for one in members.get(raw.uri, ()))
+            and all(
+                is_current(member, reading, find_document) for member in members.get(raw.uri, ())
+            )
         ):
             unchanged += [document, *members.get(raw.uri, ())]
         else:

@@ -103,7 +103,7 @@ def list_members(table: DocumentTable, document: ListedDocument) -> list[ListedD
     if document.media_type not in CONTAINER_TYPES:
         return []
     below = table.list_below(document.source, document.uri)
-    known = {one.uri: one for one in (document, *below)}
+    known = {member.uri: member for member in (document, *below)}
     return document_changes.group_members(known, [document.uri]).get(document.uri, [])
 
 
@@ -116,7 +116,7 @@ def list_separate(table: DocumentTable, source: str, uri: str) -> list[ListedDoc
     if document and document.media_type in CONTAINER_TYPES:
         return []
     below = table.list_below(source, uri)
-    return [one for one in below if document_changes.is_place_below(one.uri, uri)]
+    return [member for member in below if document_changes.is_place_below(member.uri, uri)]
 
 
 def refuse_member(

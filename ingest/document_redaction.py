@@ -141,10 +141,10 @@ def _move_links(
 ) -> list[DocumentLink]:
     """Move links; one whose words or address hold personal data is dropped."""
     ends = [span.end for span in redaction.spans]
-    kept = []
+    clean_links = []
     for start, end, href in links:
         following = bisect_right(ends, start)  # the first that ends behind the link's start
         is_touched = following < len(ends) and redaction.spans[following].start < end
         if not is_touched and redact(href) == href:
-            kept.append(DocumentLink(move(start), move(end), href))
-    return kept
+            clean_links.append(DocumentLink(move(start), move(end), href))
+    return clean_links

@@ -52,7 +52,9 @@ class _Inside:
                 if above:
                     self._members.setdefault(above.uri, []).append(document)
         direct = self._members.get(container.uri, [])
-        return [one for member in direct for one in (member, *self.list_below(member))]
+        return [
+            descendant for member in direct for descendant in (member, *self.list_below(member))
+        ]
 
 
 class MemberChanges:
@@ -144,7 +146,7 @@ class MemberChanges:
             return []
         below = inside.list_below(document)
         find_document = inside.published.get
-        if all(document_changes.is_current(one, reading, find_document) for one in below):
+        if all(document_changes.is_current(member, reading, find_document) for member in below):
             return [document, *below]
         return []
 
@@ -154,13 +156,13 @@ def _settle_source(change: SourceChanges, inside: _Inside, failed_uris: set[str]
     roots = {raw.uri for raw in changes.changed if inside.is_container(raw.uri)}
     if not (inside.added or roots):
         return change
-    seen = {raw.uri for raw in (*inside.added, *inside.changed)}
-    seen |= {document.uri for document in inside.unchanged}
+    current_uris = {raw.uri for raw in (*inside.added, *inside.changed)}
+    current_uris |= {document.uri for document in inside.unchanged}
     gone = [
         document
         for below in document_changes.group_members(change.published, roots).values()
         for document in below
-        if document.uri not in seen
+        if document.uri not in current_uris
     ]
     staying = [] if change.is_mirror else _list_inside(gone, failed_uris)
     return replace(
@@ -169,7 +171,7 @@ def _settle_source(change: SourceChanges, inside: _Inside, failed_uris: set[str]
             added=(*changes.added, *inside.added),
             changed=(*changes.changed, *inside.changed),
             unchanged=(*changes.unchanged, *inside.unchanged, *staying),
-            removed=(*changes.removed, *(one for one in gone if one not in staying)),
+            removed=(*changes.removed, *(document for document in gone if document not in staying)),
             groups={**changes.groups, **inside.groups},
         ),
     )

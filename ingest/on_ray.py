@@ -160,7 +160,7 @@ class RayRunner:
         items = [{"raw": json.dumps(_raw_to_json(raw))} for raw in files]
         if not items:
             return
-        taken = {""}
+        noted_parts = {""}
         for row in self._compute_rows(items).iter_rows():
             if row["versions"] != _describe_versions():
                 raise IngestError(
@@ -169,8 +169,8 @@ class RayRunner:
                 )
             if row["card"] != _describe_card(self._setting.card):
                 raise _card_error(json.loads(row["card"]), self._setting.card)
-            if (part := str(row["part"])) not in taken:
-                taken.add(part)
+            if (part := str(row["part"])) not in noted_parts:
+                noted_parts.add(part)
                 self._build.journal.take_part(part)
             raw = _raw_from_json(json.loads(row["raw"]))
             if row["skipped"]:

@@ -22,8 +22,8 @@ def find_refusal(
     """Return why a job needs --allow-removals, or None. Bytes that only moved are not lost."""
     if not any(change.find_refusal(skipped) for change in source_changes):
         return None
-    kept = collect_kept_digests(base, source_changes, skipped)
-    refusals = (change.find_refusal(skipped, kept) for change in source_changes)
+    stable_digests = collect_kept_digests(base, source_changes, skipped)
+    refusals = (change.find_refusal(skipped, stable_digests) for change in source_changes)
     return next(filter(None, refusals), None)
 
 

@@ -57,8 +57,8 @@ def collect_kept_digests(
     """
     gone = _list_gone(source_changes, skipped)
     published: Iterator[ListedDocument] = base.iter_documents() if base else iter(())
-    kept = {document.digest for document in published if document.id not in gone}
-    return kept | {raw.digest for raw in _list_arriving(source_changes, skipped)}
+    stable_digests = {document.digest for document in published if document.id not in gone}
+    return stable_digests | {raw.digest for raw in _list_arriving(source_changes, skipped)}
 
 
 def _list_arriving(

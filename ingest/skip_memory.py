@@ -77,7 +77,7 @@ def note_skips(
     readers: see ``SourceSkips``. The collection's lock must be held. Raises OSError.
     """
     try:
-        known = {one.source: one for one in read_skips(collection)}
+        known = {memory.source: memory for memory in read_skips(collection)}
     except IngestError as error:
         _log.warning("what was skipped before is not known: %s", error)
         known = {}
@@ -103,7 +103,7 @@ def note_skips(
                 left_out=max(0, len(now) - MOST_SKIPS),
                 readers=tried,
             )
-    known = {name: one for name, one in known.items() if one.skipped}
+    known = {name: memory for name, memory in known.items() if memory.skipped}
     if known != before:
         _write_skips(collection, known.values())
 
@@ -129,11 +129,13 @@ def list_reopened(collection: Path, readers: str) -> dict[str, frozenset[str]]:
     except IngestError:
         return {}  # said when it is written anew
     return {
-        one.source: frozenset(
-            place for item in one.skipped for place in document_changes.iter_places_above(item.uri)
+        memory.source: frozenset(
+            place
+            for item in memory.skipped
+            for place in document_changes.iter_places_above(item.uri)
         )
-        for one in known
-        if one.readers != readers
+        for memory in known
+        if memory.readers != readers
     }
 
 
@@ -161,13 +163,13 @@ def _untouched(known: SourceSkips | None, change: SourceChanges) -> Iterable[Ski
 
 def _write_skips(collection: Path, listed: Iterable[SourceSkips]) -> None:
     sources: dict[str, Any] = {
-        one.source: {
-            "generation": one.generation,
-            "left_out": one.left_out,
-            "readers": one.readers,
-            "skipped": [[item.uri, item.reason[:_LONGEST_REASON]] for item in one.skipped],
+        memory.source: {
+            "generation": memory.generation,
+            "left_out": memory.left_out,
+            "readers": memory.readers,
+            "skipped": [[item.uri, item.reason[:_LONGEST_REASON]] for item in memory.skipped],
         }
-        for one in listed
+        for memory in listed
     }
     content = json.dumps({"format": 1, "sources": sources}, sort_keys=True)
     durability.replace_file(collection / SKIP_MEMORY_FILE, f"{content}\n".encode())
@@ -196,14 +198,19 @@ def _parse_source(
 
 def find_skip(listed: Iterable[SourceSkips], uri: str) -> Skipped | None:
     """Find why a file is no document, by its uri; None where it was not skipped."""
-    return next((item for one in listed for item in one.skipped if item.uri == uri), None)
+    return next((item for memory in listed for item in memory.skipped if item.uri == uri), None)
 
 
 def skips_to_json(listed: Iterable[SourceSkips]) -> list[Mapping[str, Any]]:
     """Return skipped files as JSON values, by uri."""
     rows = [
-        {"uri": item.uri, "reason": item.reason, "source": one.source, "generation": one.generation}
-        for one in listed
-        for item in one.skipped
+        {
+            "uri": item.uri,
+            "reason": item.reason,
+            "source": memory.source,
+            "generation": memory.generation,
+        }
+        for memory in listed
+        for item in memory.skipped
     ]
     return sorted(rows, key=lambda row: (row["uri"], row["source"]))

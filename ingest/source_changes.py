@@ -374,9 +374,9 @@ class ChangeDetector:
         raws = [restrict_file(raw, inner) for raw in raws]
         prefix = source.prefix if source.always else ""
         skipped_entries = [
-            replace(one, uri=f"{prefix}{one.uri}", source=source.name)
-            for one in entries
-            if isinstance(one, Skipped)
+            replace(entry, uri=f"{prefix}{entry.uri}", source=source.name)
+            for entry in entries
+            if isinstance(entry, Skipped)
         ]
         reopened = self.reopened.get(source.name, frozenset())
         changes = document_changes.compare_files(
@@ -387,7 +387,7 @@ class ChangeDetector:
             limits=inner,
             reopened=reopened,
         )
-        closed_folders = {one.uri for one in skipped_entries if one.uri.endswith("/")}
+        closed_folders = {entry.uri for entry in skipped_entries if entry.uri.endswith("/")}
         return SourceChanges(
             source=source,
             published=published,

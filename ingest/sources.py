@@ -100,7 +100,7 @@ def find_removed_sources(
     names = dict[str, None]()
     for path in paths:
         candidates = (os.path.realpath(path), str(path.absolute()), str(path))
-        name = next((one for one in candidates if one in known_names), None)
+        name = next((candidate for candidate in candidates if candidate in known_names), None)
         if name is None:
             listed = ", ".join(sorted(known_names)[:_LISTED_SOURCES]) or "none"
             raise SourceUnreadable(
@@ -147,15 +147,21 @@ def write_sources(
     past texts too, which outlast the file.
     """
     sources = {**known_sources, **{source.name: source for source in used_sources}}
-    sources = {name: one for name, one in sources.items() if name not in removed or one.groups}
+    sources = {
+        name: source for name, source in sources.items() if name not in removed or source.groups
+    }
     least = generations.limits_revision(collection)
     limits = past_limits.read_limits(collection, least=least)
-    past_limits.note_sources(limits, {name: one.groups for name, one in sources.items()})
+    past_limits.note_sources(limits, {name: source.groups for name, source in sources.items()})
     if sources == known_sources:
         return
     entries = {
-        one.name: {"prefix": one.prefix, "always": one.always, "groups": sorted(one.groups)}
-        for one in sources.values()
+        source.name: {
+            "prefix": source.prefix,
+            "always": source.always,
+            "groups": sorted(source.groups),
+        }
+        for source in sources.values()
     }
     facts: dict[str, Any] = {"format": 1, "sources": entries}
     facts["checksum"] = checksum_facts(facts)

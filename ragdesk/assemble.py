@@ -390,7 +390,7 @@ class Workspace:
         choice: its embedder; without one the job keeps the collection's own and embeds no document
         that it is not about. Raises ModelMissing, IndexMismatch.
         """
-        settings, kept = self.settings, self.settings.indexes
+        settings, limits = self.settings, self.settings.indexes
         folder = self.collection_folder(collection)
         used = choice or self.embedders.choose_own(folder)
         return IngestJob(
@@ -406,7 +406,7 @@ class Workspace:
             redaction=settings.redaction,
             remote_runner=self._make_ray_runner(used) if on == "ray" else None,
             retention=Retention(
-                generations=kept.keep_generations, hours=kept.keep_hours, most=kept.keep_most
+                generations=limits.keep_generations, hours=limits.keep_hours, most=limits.keep_most
             ),
         )
 

@@ -47,10 +47,10 @@ def remove_kept_case(folder: Path, name: str) -> None:
     # A job sweeps unfinished files, of which the new list is one for a moment.
     with _lock, locks.lock_collection(folder):
         cases = read_kept_cases(folder)
-        left = [case for case in cases if case.id != name]
-        if len(left) == len(cases):
+        others = [case for case in cases if case.id != name]
+        if len(others) == len(cases):
             raise NotFound("No such case.")
-        durability.replace_file(folder / CASES_FILE, format_case_lines(left))
+        durability.replace_file(folder / CASES_FILE, format_case_lines(others))
 
 
 def format_case_lines(cases: Iterable[Case]) -> bytes:

@@ -27,22 +27,22 @@ EXAMPLE_FOOT = """\
 
 def format_example(*, with_advanced: bool = False) -> str:
     """Write the whole file; the advanced tables are left out unless they are wanted."""
-    shown = []
+    tables = []
     advanced = ["\n".join(_wrap_comment(ADVANCED_NOTE)) + "\n"]
     named = list_named_tables()
     for part in fields(Settings):
         if part.name in named:
-            shown.append(_format_named_table(part.name, named[part.name]))
+            tables.append(_format_named_table(part.name, named[part.name]))
             continue
         options = getattr(Settings(), part.name)
         names = [option.name for option in fields(options)]
         tuned = [name for name in names if is_advanced(f"{part.name}.{name}")]
         own = [name for name in names if name not in tuned]
         if own:
-            shown.append(_format_options(part.name, options, own))
+            tables.append(_format_options(part.name, options, own))
         if tuned:
             advanced.append(_format_options(f"{ADVANCED_TABLE}.{part.name}", options, tuned))
-    return "\n".join([EXAMPLE_HEAD, *shown, *(advanced if with_advanced else [EXAMPLE_FOOT])])
+    return "\n".join([EXAMPLE_HEAD, *tables, *(advanced if with_advanced else [EXAMPLE_FOOT])])
 
 
 def _format_options(table: str, options: object, names: Sequence[str]) -> str:
@@ -106,7 +106,7 @@ def _format_toml(value: Any) -> str:
             return f"[{', '.join(map(_format_toml, items))}]"
         case dict():
             return (
-                f"{{ {', '.join(f'{key} = {_format_toml(one)}' for key, one in value.items())} }}"
+                f"{{ {', '.join(f'{key} = {_format_toml(item)}' for key, item in value.items())} }}"
             )
         case str() | Path():
             escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')

@@ -112,13 +112,25 @@ SHARED_NAMES = {
 }
 NO_NAMES = frozenset(
     ["found", "held", "told", "said", "given", "met", "asked", "seen", "one", "every", "near"]
-)
+) | {"encoded", "learnt", "noted"}
 # Names that go out as they stand: settings, JSON, run files.
 NAMES_OF_CONTRACT = {
     ("eval/trial.py", "Trial.asked"): "run.jsonl",
     ("ragdesk/answering/clarify.py", "ClarifyOptions.near"): "a setting",
     ("ragdesk/answering/retrieval/retriever.py", "RetrieveOptions.near"): "a setting",
     ("ragdesk/installation_check.py", "Finding.found"): "doctor --json",
+    ("ragdesk/support/insight/intent_training.py", "IntentTraining.learnt"): "train --json",
+}
+# Values that still wait for a noun: take each off the list with its name.
+NAMES_TO_MEND = {
+    ("ingest/parse/mail/outlook.py", "local.one"),
+    ("ragdesk/support/conversations/conversation_store.py", "local.found"),
+    ("ragdesk/support/conversations/conversation_store.py", "local.seen"),
+    ("ragdesk/support/conversations/word_rewriting.py", "local.noted"),
+    ("ragdesk/support/handoff/citation_choice.py", "local.one"),
+    ("ragdesk/support/handoff/handoff_desk.py", "local.asked"),
+    ("ragdesk/support/handoff/opening_hours.py", "local.one"),
+    ("ragdesk/web/stream_retries.py", "self.noted"),
 }
 
 
@@ -252,17 +264,17 @@ def _defined_names(tree: ast.Module) -> Iterator[str]:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 yield node.name
-    yield from _assigned_names(tree.body)
+    yield from (target.id for target in _assignment_targets(tree.body))
 
 
-def _assigned_names(body: list[ast.stmt]) -> Iterator[str]:
+def _assignment_targets(body: list[ast.stmt]) -> Iterator[ast.Name]:
     for statement in body:
         match statement:
             case ast.Assign():
                 for target in statement.targets:
-                    yield from (n.id for n in ast.walk(target) if isinstance(n, ast.Name))
-            case ast.AnnAssign(target=ast.Name(id=name)):
-                yield name
+                    yield from (n for n in ast.walk(target) if isinstance(n, ast.Name))
+            case ast.AnnAssign(target=ast.Name() as target):
+                yield target
 
 
 def test_a_name_is_a_noun_of_the_field_and_no_participle_or_pronoun():
@@ -271,7 +283,8 @@ def test_a_name_is_a_noun_of_the_field_and_no_participle_or_pronoun():
         parts = Path(file).with_suffix("").parts
         bad.update((file, part) for part in parts if part in NO_NAMES)
         bad.update((file, f"{of}.{name}") for of, name in _names(tree) if name in NO_NAMES)
-    assert bad == NAMES_OF_CONTRACT.keys()
+        bad.update((file, f"local.{name}") for name in _local_names(tree) if name in NO_NAMES)
+    assert bad - NAMES_TO_MEND == NAMES_OF_CONTRACT.keys()
 
 
 def _names(tree: ast.Module) -> Iterator[tuple[str, str]]:
@@ -280,8 +293,8 @@ def _names(tree: ast.Module) -> Iterator[tuple[str, str]]:
         match node:
             case ast.ClassDef():
                 yield "module", node.name.lower().strip("_")
-                for field in _assigned_names(node.body):
-                    yield node.name, field.strip("_")
+                for field in _assignment_targets(node.body):
+                    yield node.name, field.id.strip("_")
             case ast.Attribute(value=ast.Name(id="self"), ctx=ast.Store()):
                 yield "self", node.attr.strip("_")
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -289,6 +302,25 @@ def _names(tree: ast.Module) -> Iterator[tuple[str, str]]:
                 yield from ((node.name, name) for name in _parameters(node))
             case ast.Lambda():
                 yield from (("lambda", name) for name in _parameters(node))
+
+
+def _local_names(tree: ast.Module) -> Iterator[str]:
+    """Yield the names of values outside of class bodies: assigned, looped over, matched, caught."""
+    nodes = list(ast.walk(tree))
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    fields = {id(target) for node in classes for target in _assignment_targets(node.body)}
+    for node in nodes:
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) if id(node) not in fields:
+                yield name.strip("_")
+            case (
+                ast.MatchAs(name=str(name))
+                | ast.MatchStar(name=str(name))
+                | ast.MatchMapping(rest=str(name))
+                | ast.ExceptHandler(name=str(name))
+                | ast.alias(asname=str(name))
+            ):
+                yield name.strip("_")
 
 
 def _parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> Iterator[str]:

@@ -117,8 +117,8 @@ class Ranking:
     def list_near_terms(self, word: str) -> set[str]:
         """List the terms of all segments that are one letter away from a word."""
         ranges = [segment.gather_range(word) for segment in self.segments]
-        near = set(pick_near(np.concatenate(ranges), word)) if ranges else set()
-        return near.union(self.keep_terms(edit_head(word))) - {word}
+        neighbours = set(pick_near(np.concatenate(ranges), word)) if ranges else set()
+        return neighbours.union(self.keep_terms(edit_head(word))) - {word}
 
     def idf(self, term: str) -> float:
         """Return the idf of a term: ln(1 + (N - df + 1/2) / (df + 1/2)).
@@ -276,9 +276,9 @@ class _Search:
         if self.k <= 0 or not query:
             return np.empty(0, dtype=np.int64), np.empty(0)
         self._narrow()
-        left = [*accumulate((t.bound for t in reversed(query)), initial=0.0)][::-1][1:]
+        rest_bounds = [*accumulate((t.bound for t in reversed(query)), initial=0.0)][::-1][1:]
         dear = [*(t.df for t in query[1:]), 0]
-        for term, rest, next_df in zip(query, left, dear, strict=True):
+        for term, rest, next_df in zip(query, rest_bounds, dear, strict=True):
             self._add_term(term)
             if next_df * LOOK_UP_COST > self._count_candidates():
                 self._prune(rest)
@@ -286,10 +286,10 @@ class _Search:
 
     def _narrow(self) -> None:
         """Start from the permitted entries where a filter leaves few."""
-        kept = [m for m in self.masks if m is not None]
-        few = sum(map(np.count_nonzero, kept)) * NARROW_SHARE < self.ranking.starts[-1]
-        if few and len(kept) == len(self.masks):
-            self.candidates = [np.flatnonzero(m).astype(np.uint32) for m in kept]
+        filters = [m for m in self.masks if m is not None]
+        few = sum(map(np.count_nonzero, filters)) * NARROW_SHARE < self.ranking.starts[-1]
+        if few and len(filters) == len(self.masks):
+            self.candidates = [np.flatnonzero(m).astype(np.uint32) for m in filters]
 
     def _count_candidates(self) -> int:
         if self.candidates is None:

@@ -41,8 +41,8 @@ def gather_range(terms: TermBytes, ends: TermBounds, keys: TermKeys, word: str) 
     before = ends[first - 1 : first] if first else np.zeros(1, np.int64)
     bounds = np.concatenate([before, ends[first:last]])
     lengths = np.diff(bounds)
-    kept = np.abs(lengths - len(word)) <= 1
-    begins, lengths, places = bounds[:-1][kept], lengths[kept], np.arange(len(word) + 1)
+    is_close = np.abs(lengths - len(word)) <= 1
+    begins, lengths, places = bounds[:-1][is_close], lengths[is_close], np.arange(len(word) + 1)
     at = np.minimum(begins[:, None] + places, max(len(terms) - 1, 0))
     return np.where(places < lengths[:, None], terms[at] if len(terms) else 0, 0).astype(np.uint8)
 

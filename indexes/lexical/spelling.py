@@ -79,8 +79,8 @@ def _correct_homophones(text: str, ranking: Ranking) -> Iterator[tuple[int, int,
     for run in HAN_RUN.finditer(text):
         signs = run[0]
         pairs = [signs[i : i + 2] for i in range(len(signs) - 1)]
-        held = {term for term in ranking.keep_terms([*signs, *pairs]) if ranking.df(term)}
-        is_known = [pair in held or is_common(pair) for pair in pairs]
+        known_terms = {term for term in ranking.keep_terms([*signs, *pairs]) if ranking.df(term)}
+        is_known = [pair in known_terms or is_common(pair) for pair in pairs]
         right = {i + at for i, known in enumerate(is_known) if known for at in (0, 1)}
         for i, pair in enumerate(pairs):
             if is_known[i]:
@@ -88,7 +88,7 @@ def _correct_homophones(text: str, ranking: Ranking) -> Iterator[tuple[int, int,
             doubtful = {
                 at
                 for at in (0, 1)
-                if i + at not in right and pair[1 - at] in held and _may_be_wrong(pair[at])
+                if i + at not in right and pair[1 - at] in known_terms and _may_be_wrong(pair[at])
             }
             if not doubtful or not drop_stopwords([pair]):
                 continue

@@ -31,8 +31,8 @@ def trim_notes(notes: Sequence[str]) -> tuple[str, ...]:
     ('51 more notes were not kept', 100)
     """
     if len(notes) > MOST_NOTES:
-        left = len(notes) - MOST_NOTES + 1
-        notes = (*notes[: MOST_NOTES - 1], f"{left:,} more notes were not kept")
+        rest = len(notes) - MOST_NOTES + 1
+        notes = (*notes[: MOST_NOTES - 1], f"{rest:,} more notes were not kept")
     return tuple(map(_trim_note, notes))
 
 

@@ -97,13 +97,13 @@ def _count_changed_rows(
     newer: Path | None, listed: Sequence[ListedDocument], gone: Collection[str]
 ) -> float:
     """Count the rows that the changes to an older table would take; a removed one is an eighth."""
-    left = 0
+    older_rows = 0
     removed = 0
     if newer:
         touched = json.dumps([*(document.id for document in listed), *gone])
         with closing(sqlite3.connect(make_readonly_uri(newer), uri=True)) as table:
-            left, removed = table.execute(_LEFT, (touched,)).fetchone()
-    return left + len(listed) + (removed + len(gone)) / 8
+            older_rows, removed = table.execute(_LEFT, (touched,)).fetchone()
+    return older_rows + len(listed) + (removed + len(gone)) / 8
 
 
 def _is_shareable(older: Path, rows: float) -> bool:

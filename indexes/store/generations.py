@@ -353,12 +353,18 @@ def _limit_past_texts(collection: Path, number: int, access: AccessChanges) -> A
         past_limits.read_limits(collection, least=least)
         return access
     with closing(DocumentTable(table)) as older:
-        replaced = [one for one in (older.find_in_source(*place) for place in access.limits) if one]
-    limits = past_limits.look_up_limits(collection, (one.digest for one in replaced), least=least)
+        replaced = [
+            document
+            for document in (older.find_in_source(*place) for place in access.limits)
+            if document
+        ]
+    limits = past_limits.look_up_limits(
+        collection, (document.digest for document in replaced), least=least
+    )
     now = dict(access.limits)
-    for one in replaced:
-        groups = limits.readers_of(one, place=False)
-        now[one.place] = access_log.intersect_groups(now[one.place], groups)
+    for document in replaced:
+        groups = limits.readers_of(document, place=False)
+        now[document.place] = access_log.intersect_groups(now[document.place], groups)
     return replace(access, limits=now)
 
 

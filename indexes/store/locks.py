@@ -30,11 +30,11 @@ def lock_collection(collection: Path) -> Iterator[None]:
     """
     for folder in (collection, collection / GENERATIONS_FOLDER, collection / SEGMENTS_FOLDER):
         durability.make_folder(folder)
-    with ExitStack() as held:
-        lock = held.enter_context(open(collection / LOCK_FILE, "ab", opener=_open_lock))
+    with ExitStack() as lock_stack:
+        lock = lock_stack.enter_context(open(collection / LOCK_FILE, "ab", opener=_open_lock))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            held.enter_context(_locked_folder(collection))
+            lock_stack.enter_context(_locked_folder(collection))
         except BlockingIOError:
             holder = _describe_holder(collection)
             raise CollectionBusy(

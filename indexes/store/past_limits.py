@@ -115,22 +115,30 @@ def compare_limits(
 
     opens: what comes for everybody, or goes and was for everybody, has its last word by that.
     """
-    left = {(one.place, one.digest): one for one in before}
-    come = [(one, left.pop((one.place, one.digest), None)) for one in after]
-    taken = {one.place for one, _ in come}
+    departures = {(document.place, document.digest): document for document in before}
+    arrivals = [
+        (document, departures.pop((document.place, document.digest), None)) for document in after
+    ]
+    arrival_places = {document.place for document, _ in arrivals}
     texts = dict[str, _Groups]()
     places = dict[str, _Groups]()
-    for one in left.values():
-        if one.groups:
-            texts[one.digest] = texts.get(one.digest, frozenset()) | one.groups
-            if one.place not in taken:
-                places[place_key(*one.place)] = one.groups
+    for document in departures.values():
+        if document.groups:
+            texts[document.digest] = texts.get(document.digest, frozenset()) | document.groups
+            if document.place not in arrival_places:
+                places[place_key(*document.place)] = document.groups
     texts = {digest: groups - NOBODY_GROUPS or NOBODY_GROUPS for digest, groups in texts.items()}
     opening = set[str]()
     if opens:
-        new = [one for one, same in come if same is None or same.groups != one.groups]
-        free = [one for one in (*new, *left.values()) if not one.groups]
-        opening = {key for one in free for key in (one.digest, place_key(*one.place))}
+        new = [
+            document
+            for document, same in arrivals
+            if same is None or same.groups != document.groups
+        ]
+        free = [document for document in (*new, *departures.values()) if not document.groups]
+        opening = {
+            key for document in free for key in (document.digest, place_key(*document.place))
+        }
     shut = texts | places
     return LimitChange(closing=shut, opening=frozenset(opening - shut.keys()))
 
@@ -144,8 +152,13 @@ def compare_limit_tables(
     """
     if before is None:
         return UNCHANGED
-    with closing(DocumentTable(before)) as one, closing(DocumentTable(after)) as other:
-        return compare_limits(one.iter_all(), [*other.iter_all(), *regrouped], opens=False)
+    with (
+        closing(DocumentTable(before)) as before_table,
+        closing(DocumentTable(after)) as after_table,
+    ):
+        return compare_limits(
+            before_table.iter_all(), [*after_table.iter_all(), *regrouped], opens=False
+        )
 
 
 def replay_limits(tables: Sequence[Path]) -> dict[str, _Groups]:
@@ -153,14 +166,19 @@ def replay_limits(tables: Sequence[Path]) -> dict[str, _Groups]:
     past = dict[str, _Groups]()
     places = dict[str, tuple[str, str]]()
     for before, after in pairwise(tables):
-        with closing(DocumentTable(before)) as one, closing(DocumentTable(after)) as other:
-            limited = one.limited()
+        with (
+            closing(DocumentTable(before)) as before_table,
+            closing(DocumentTable(after)) as after_table,
+        ):
+            limited = before_table.limited()
             at = {document.place for document in limited} | {*places.values()}
-            standing = [document for place in at if (document := other.find_in_source(*place))]
-            change = compare_limits(limited, [*standing, *other.of_digests(past)])
+            standing = [
+                document for place in at if (document := after_table.find_in_source(*place))
+            ]
+            change = compare_limits(limited, [*standing, *after_table.of_digests(past)])
         past = {key: groups for key, groups in past.items() if key not in change.opening}
         past |= change.closing
-        places |= {place_key(*one.place): one.place for one in limited}
+        places |= {place_key(*document.place): document.place for document in limited}
         places = {key: place for key, place in places.items() if key in past}
     return past
 

@@ -102,8 +102,8 @@ class RestrictedDocumentTable(DocumentTable):
 
     def _restrict_all(self, listed: Iterable[ListedDocument]) -> Iterator[ListedDocument]:
         for document in listed:
-            if left := self._restrict_document(document):
-                yield left
+            if limited_document := self._restrict_document(document):
+                yield limited_document
 
     def _restrict_document(self, document: ListedDocument | None) -> ListedDocument | None:
         if document is None or document.place in self._access.removed:

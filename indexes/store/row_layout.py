@@ -110,8 +110,8 @@ class RowLayout:
         for i, part, own in self.split_rows(rows):
             entries, places = self.segments[i].entries_of(own)
             if questions:
-                kept = self._questions[i][entries]
-                entries, places = entries[kept], places[kept]
+                is_question = self._questions[i][entries]
+                entries, places = entries[is_question], places[is_question]
             yield i, entries, part[places]
 
     def find_chunk_row(self, chunk: str, live: RowFlags) -> int | None:

@@ -190,16 +190,16 @@ class SegmentDraft:
         keys = [hash_text(words) for _, words in slab]
         texts = {text_key: words for text_key, (_, words) in zip(keys, slab, strict=True)}
         repeated = (
-            one
-            for one in texts
-            if one in self._pending_keys or self._shelf.find_vector_row(one) is not None
+            text_key
+            for text_key in texts
+            if text_key in self._pending_keys or self._shelf.find_vector_row(text_key) is not None
         )
         new = texts.keys() - set(repeated)
-        known = self._known([one for one in texts if one in new])
-        fresh = [one for one in texts if one in new and one not in known]
-        words = [texts[one] for one in fresh]
+        known = self._known([text_key for text_key in texts if text_key in new])
+        fresh = [text_key for text_key in texts if text_key in new and text_key not in known]
+        words = [texts[text_key] for text_key in fresh]
         vectors = self._thread.submit(self._embedder.embed_passages, words) if fresh else None
-        entries = [(entry, one) for one, (entry, _) in zip(keys, slab, strict=True)]
+        entries = [(entry, text_key) for text_key, (entry, _) in zip(keys, slab, strict=True)]
         done = self._owners[self._slab[0][0]] if self._slab else self.chunk_count
         self._pending_slabs.append(_Slab(entries, new, known, fresh, vectors, done))
         self._pending_keys |= new
@@ -218,7 +218,7 @@ class SegmentDraft:
             self._note(fresh)
         failpoints.reach_failpoint("texts embedded")
         vectors: dict[bytes, Vectors | None] = {**slab.known, **fresh}
-        noted: dict[bytes, int] = {}
+        first_rows: dict[bytes, int] = {}
         for entry, text_key in slab.entries:
             vector = vectors.get(text_key)
             if vector is None and text_key not in slab.new:
@@ -226,10 +226,10 @@ class SegmentDraft:
                 vector = vectors[text_key] = self._read_vector(text_key)
             if vector is not None:
                 if text_key in slab.new:
-                    noted.setdefault(text_key, len(self._rows))
+                    first_rows.setdefault(text_key, len(self._rows))
                 self._raw.write(vector.tobytes())
                 self._rows.append(entry)
-        self._shelf.note_vectors(noted)
+        self._shelf.note_vectors(first_rows)
         self._pending_keys.difference_update(slab.new)
         if self._progress:
             self._progress(slab.chunks, self.embedded)

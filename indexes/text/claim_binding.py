@@ -187,7 +187,7 @@ def _stands_in_clauses(claim: str, parts: Sequence[_Part]) -> bool:
     clauses, subject = _JOINT.split(claim), _read_subject(claim)
     if len(clauses) == 1:
         return False
-    found = set()
+    bearing_places = set()
     for clause in clauses:
         items, words = find_exact_items(clause), _names(_content(clause))
         at = max(
@@ -203,8 +203,8 @@ def _stands_in_clauses(claim: str, parts: Sequence[_Part]) -> bool:
             before = parts[at - 1].known if at and not bearing.subject else bearing.known
             if not subject or not subject <= before or not bearing.subject <= subject:
                 return False
-        found.add(at)
-    return len(found) > 1
+        bearing_places.add(at)
+    return len(bearing_places) > 1
 
 
 def _read_subject(claim: str) -> frozenset[str]:
@@ -287,8 +287,8 @@ def _check_slots(view: _ClaimView, bearing: _Part) -> Iterator[Contradiction]:
         if kind == "replace" and _is_short(other):
             own = [word for word in slot if han or word not in bearing.known]
             around = sequence[max(0, start - 1) : end + 1]
-            taken = strange if is_subject and not han else view.displaced
-            yield from _check_exchange(view.plain, own, other, around, taken)
+            suspects = strange if is_subject and not han else view.displaced
+            yield from _check_exchange(view.plain, own, other, around, suspects)
         inserted = han and kind in {"replace", "delete"}
         if inserted and _is_within(_join(slot), view.foreign, LEAST_FOREIGN):
             yield Contradiction("binding", _join(slot))

@@ -183,7 +183,7 @@ def find_unmet_names(text: str, *known: str) -> list[str]:
     ['e99']
     """
     words = [read_words(other) for other in known]
-    return [found.words for found in (*_find_identifiers(text, words), *_find_names(text, words))]
+    return [name.words for name in (*_find_identifiers(text, words), *_find_names(text, words))]
 
 
 def _find_amounts(

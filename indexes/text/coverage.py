@@ -45,24 +45,24 @@ def choose_pieces(
     if not total:
         return (), 0.0
     overlaps = [(i, wanted.intersection(piece)) for i, piece in enumerate(pieces)]
-    left = [(i, overlap) for i, overlap in overlaps if overlap]
+    candidates = [(i, overlap) for i, overlap in overlaps if overlap]
     chosen: list[int] = []
     covered: set[str] = set()
     share = 0.0
-    while left and len(chosen) < most:
+    while candidates and len(chosen) < most:
         gains = [
             (
                 sum(w for term, w in weights.items() if term in covered or term in overlap) / total,
                 -i,
             )
-            for i, overlap in left
+            for i, overlap in candidates
         ]
         best, at = max(gains)
         if best < share + LEAST_GAIN:
             break
         chosen.append(-at)
-        covered.update(*(overlap for i, overlap in left if i == -at))
-        left = [(i, overlap) for i, overlap in left if not overlap <= covered]
+        covered.update(*(overlap for i, overlap in candidates if i == -at))
+        candidates = [(i, overlap) for i, overlap in candidates if not overlap <= covered]
         share = best
     return tuple(sorted(chosen)), share
 

@@ -94,8 +94,8 @@ def normalise_text(text: str) -> str:
     """
     if text.isascii():
         return text.translate(_ASCII_TABLE)
-    seen = _INVISIBLE.sub("", text)
+    visible_text = _INVISIBLE.sub("", text)
     for mark, plain in _COMMON_MARKS:
-        seen = seen.replace(mark, plain)
-    folded = unicodedata.normalize("NFKC", seen).lower()
+        visible_text = visible_text.replace(mark, plain)
+    folded = unicodedata.normalize("NFKC", visible_text).lower()
     return folded if _folded_letters().isdisjoint(folded) else folded.translate(_folding_table())

@@ -96,9 +96,9 @@ def text_width(text: str) -> int:
 def _trim_span(text: str, start: int, end: int) -> Iterator[Span]:
     """Yield the span without the white space around it, and nothing if nothing is left."""
     piece = text[start:end]
-    if left := piece.lstrip():
-        first = end - len(left)
-        yield first, first + len(left.rstrip())
+    if tail := piece.lstrip():
+        first = end - len(tail)
+        yield first, first + len(tail.rstrip())
 
 
 def _split_units(text: str) -> Iterator[Span]:

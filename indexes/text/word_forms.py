@@ -146,8 +146,8 @@ def _spell_identifier(plain: str, pieces: list[str]) -> tuple[str, ...]:
         if len(piece) > 1 or piece.isdecimal():
             parts += (stem_word(piece), *_split_boundary(piece))
     whole = plain[:LONGEST_TERM]
-    shown = [p for p in dict.fromkeys(parts) if p != whole][:MOST_IDENTIFIER_PARTS]
-    return (whole, *dict.fromkeys((*shown, *_join_code(plain))))
+    searchable_parts = [p for p in dict.fromkeys(parts) if p != whole][:MOST_IDENTIFIER_PARTS]
+    return (whole, *dict.fromkeys((*searchable_parts, *_join_code(plain))))
 
 
 def _join_code(plain: str) -> tuple[str, ...]:

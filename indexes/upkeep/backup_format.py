@@ -95,17 +95,17 @@ def iter_backup_members(
     file: Path, archive: TarReader, files: BackupFiles
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Yield every member with its content in pieces. Raises IndexDamaged when one is cut."""
-    left = dict(files)
+    missing_files = dict(files)
     while member := archive.next_member():
         name, size = member
-        if left.get(name, (-1, ""))[0] != size:
+        if missing_files.get(name, (-1, ""))[0] != size:
             raise IndexDamaged(f"{file} holds a part that it does not list.")
         digest = hashlib.sha256()
         yield name, _hash_pieces(archive, digest)
-        if digest.hexdigest() != left.pop(name)[1]:
+        if digest.hexdigest() != missing_files.pop(name)[1]:
             raise IndexDamaged(f"{file}: {name} was changed.")
-    if left:
-        raise IndexDamaged(f"{file} lacks {min(left)}: it was cut.")
+    if missing_files:
+        raise IndexDamaged(f"{file} lacks {min(missing_files)}: it was cut.")
 
 
 def _hash_pieces(archive: TarReader, digest: "hashlib._Hash") -> Iterator[bytes]:

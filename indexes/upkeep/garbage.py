@@ -20,8 +20,8 @@ def collect_garbage(collection: Path, *, keep: int = KEPT_GENERATIONS) -> list[P
     require_collection(collection)
     with locks.lock_collection(collection):
         cleared = _clear_damaged(collection)
-        kept = Retention(generations=max(keep, 1), hours=0, most=0)
-        cleared += retention.clear_generations(collection, kept)
+        limits = Retention(generations=max(keep, 1), hours=0, most=0)
+        cleared += retention.clear_generations(collection, limits)
         swept = generations.sweep_collection(collection)
         return [*cleared, *swept, *retention.clear_originals(collection)]
 

@@ -25,13 +25,13 @@ def move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path,
     if not (place / name).is_dir():
         return
     durability.make_folder(collection / name)
-    near = _stage(place / name, collection / name)
-    for part in sorted(near.iterdir()):
+    stage = _stage(place / name, collection / name)
+    for part in sorted(stage.iterdir()):
         target = join_stored(collection / name, part.name)
         if os.path.lexists(target):
             if _is_sound(target):
                 continue
-            aside = near / f"damaged-{part.name}"
+            aside = stage / f"damaged-{part.name}"
             target.rename(aside)
             moved.append((target, aside))
         part.rename(target)
@@ -41,16 +41,16 @@ def move_parts(place: Path, collection: Path, name: str, moved: list[tuple[Path,
 
 def _stage(parts: Path, target: Path) -> Path:
     """Bring a folder of parts onto the disk of its target folder, which may be another."""
-    near = target / STAGE
-    durability.discard_path(near)
+    stage = target / STAGE
+    durability.discard_path(stage)
     try:
-        parts.rename(near)
+        parts.rename(stage)
     except OSError as error:
         if error.errno != EXDEV:
             raise
-        shutil.copytree(parts, near)
-        durability.sync_tree(near)
-    return near
+        shutil.copytree(parts, stage)
+        durability.sync_tree(stage)
+    return stage
 
 
 def _is_sound(part: Path) -> bool:

@@ -53,8 +53,8 @@ def clear_generations(
         for folder in folders:
             durability.discard_path(folder)
     swept = [*folders, *generations.sweep_collection(collection)]
-    left = len(known) - len(old)
-    if left <= _FEW or len(old) >= _OFTEN or known[-1] % _OFTEN == 0:
+    rest = len(known) - len(old)
+    if rest <= _FEW or len(old) >= _OFTEN or known[-1] % _OFTEN == 0:
         swept += clear_originals(collection)
     extra = {"collection": collection.name, "cleared": len(old), "generations": _format_spans(old)}
     _log.info("old generations were cleared", extra=extra)
@@ -106,8 +106,8 @@ def clear_originals(collection: Path) -> list[Path]:
         tables.append(place / document_table.TABLE_FILE)
     used = document_table.collect_digests(tables)
     pages = collection / OCR_FOLDER  # of an original, as OCR read them
-    kept = [*folder.iterdir(), *(pages.iterdir() if pages.is_dir() else ())]
-    gone = [file for file in kept if file.name not in used]
+    files = [*folder.iterdir(), *(pages.iterdir() if pages.is_dir() else ())]
+    gone = [file for file in files if file.name not in used]
     for file in gone:
         durability.discard_path(file)
     return gone

@@ -78,20 +78,20 @@ def collect_regrouped(
     read, unless ``old_groups``. known: of this generation and older ones neither is needed.
     """
     with closing(DocumentTable(table)) as old:
-        left = {document.place: document for document in old.iter_all()}
+        documents = {document.place: document for document in old.iter_all()}
     numbers = _list_authorities(collection)
-    past = collect_last_readers(collection, left.values(), numbers[:1], old_groups=old_groups)
+    past = collect_last_readers(collection, documents.values(), numbers[:1], old_groups=old_groups)
     limits: dict[tuple[str, str], frozenset[str]] = {}
     for number in numbers:
-        if not left:
+        if not documents:
             return
         if later := generations.find_whole_table(collection, number):
-            for document in _find_listed(later, left):
+            for document in _find_listed(later, documents):
                 place = document.place
-                if document.digest != left[place].digest:
+                if document.digest != documents[place].digest:
                     limits.setdefault(place, document.groups)
                 else:
-                    yield from _regroup(left.pop(place), document.groups, limits, past)
+                    yield from _regroup(documents.pop(place), document.groups, limits, past)
         elif step := access_log.read_access_log(collection, number):
             for place, groups in [*step[1].groups.items(), *step[1].limits.items()]:
                 limits[place] = access_log.intersect_groups(limits.get(place, groups), groups)
@@ -101,7 +101,7 @@ def collect_regrouped(
                 "can be read. To let those see it who saw it then, say --old-groups: "
                 "ragdesk indexes rollback --to N --old-groups"
             )
-    for document in left.values():
+    for document in documents.values():
         yield from _regroup(document, document.groups, limits, past)
 
 

@@ -174,8 +174,8 @@ class FaissIndex:
         while True:
             scores, places = self._flat.search(query, limit, params=params)
             if limit == count or scores[0, k - 1] > scores[0, -1]:
-                kept = places[0] >= 0
-                return select_best(places[0][kept], scores[0][kept], k)
+                is_filled = places[0] >= 0
+                return select_best(places[0][is_filled], scores[0][is_filled], k)
             limit = min(count, 2 * limit)
 
     def _search_candidates(

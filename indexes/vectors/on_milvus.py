@@ -97,11 +97,11 @@ class MilvusStore(VectorStore):
 
     def remove_vectors(self, collection: str, keep: frozenset[str]) -> None:
         """Drop the copies of all generations but those of some checksums, and the aliased one."""
-        kept = {self._physical_name(collection, checksum) for checksum in keep}
-        kept.add(self.find_aliased(collection) or "")
+        names_to_keep = {self._physical_name(collection, checksum) for checksum in keep}
+        names_to_keep.add(self.find_aliased(collection) or "")
         with _naming_milvus(self._uri):
             for name in self.list_names(collection):
-                if name not in kept:
+                if name not in names_to_keep:
                     self._client.drop_collection(name)
 
     def remove_all_vectors(self, collection: str) -> None:

@@ -104,7 +104,9 @@ class ConfluenceConnector:
                 f"The source {self._client.name!r} has no space {min(missing)!r} that its token "
                 "may see. Nothing was changed."
             )
-        return {one: key for one, key in spaces.items() if not self._keys or key in self._keys}
+        return {
+            identity: key for identity, key in spaces.items() if not self._keys or key in self._keys
+        }
 
     def _read_space_readers(self, identity: str) -> frozenset[str] | None:
         """Return the groups that may see a space, by id and name; None where that is not told."""
@@ -222,7 +224,7 @@ class ConfluenceConnector:
 
     def _check_readers(self, page_id: str) -> None:
         """Hold a page that changed since it was listed, if it was restricted meanwhile."""
-        space = next(one for one in self._spaces.values() if page_id in one.pages)
+        space = next(candidate for candidate in self._spaces.values() if page_id in candidate.pages)
         listed = space.own.get(page_id)
         was_unlimited = page_id in space.unlimited
         space.unlimited.discard(page_id)
@@ -254,7 +256,7 @@ class ConfluenceConnector:
         """Yield the results of a reply and of all that follow it."""
         visited = {path}
         while True:
-            yield from (one for one in find_list(facts, "results") if isinstance(one, dict))
+            yield from (entry for entry in find_list(facts, "results") if isinstance(entry, dict))
             following = find_text(facts, "_links", "next")
             if not following:
                 return

@@ -85,7 +85,7 @@ class FeishuSession:
                     f"A listing of {self.client.name!r} was refused: code {reply.code} "
                     f"{reply.message}. Nothing was changed. Is the app a member of what it reads?",
                 )
-            yield from (one for one in find_list(reply.data, items) if isinstance(one, dict))
+            yield from (entry for entry in find_list(reply.data, items) if isinstance(entry, dict))
             token = find_text(reply.data, "page_token") or find_text(reply.data, "next_page_token")
             if find_value(reply.data, "has_more") is not True:
                 return

@@ -85,7 +85,7 @@ class NotionConnector:
                     f"The search of {self._client.name!r} is not complete. Nothing was changed. "
                     "Share less with the integration, or make two of them."
                 )
-            yield from (one for one in find_list(facts, "results") if isinstance(one, dict))
+            yield from (entry for entry in find_list(facts, "results") if isinstance(entry, dict))
             cursor = find_text(facts, "next_cursor")
             if find_value(facts, "has_more") is not True:
                 return

@@ -140,7 +140,9 @@ def _read_property(value: Any) -> str:
     if kind in {"select", "status"}:
         return html.escape(find_text(value, kind, "name"))
     if kind == "multi_select":
-        return html.escape(", ".join(find_text(one, "name") for one in find_list(value, kind)))
+        return html.escape(
+            ", ".join(find_text(option, "name") for option in find_list(value, kind))
+        )
     if kind == "date":
         days = (find_text(value, kind, "start"), find_text(value, kind, "end"))
         return html.escape(" – ".join(filter(None, days)))

@@ -115,7 +115,7 @@ class PageStore:
 
     def remove_pages(self, ids: Collection[str]) -> None:
         """Forget pages, and all bytes that no page has any more."""
-        self._table.executemany("DELETE FROM pages WHERE id = ?", [(one,) for one in ids])
+        self._table.executemany("DELETE FROM pages WHERE id = ?", [(page_id,) for page_id in ids])
         names = {name for (name,) in self._table.execute("SELECT file FROM pages")}
         for file in self._bodies.iterdir():
             if file.name not in names:

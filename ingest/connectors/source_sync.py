@@ -61,7 +61,7 @@ class SourceSync:
         for page in pages.values():  # before anything else: somebody may have been shut out
             if (former := stored.get(page.id)) and not former.is_shut:
                 self.store.note_groups(former, self._map_groups(page))
-        gone = [one for one in stored if one not in pages and self._is_gone(one)]
+        gone = [page_id for page_id in stored if page_id not in pages and self._is_gone(page_id)]
         failures: list[Skipped] = []
         stale: list[Skipped] = []
         fetched, in_a_row = 0, 0

@@ -73,7 +73,9 @@ class WebsiteConnector:
                 address = entry.address.partition("#")[0]
                 if page := self._make_page(SitemapEntry(address, entry.changed)):
                     yield page
-            further = [one for one in dict.fromkeys(sitemap.sitemaps) if one not in known]
+            further = [
+                address for address in dict.fromkeys(sitemap.sitemaps) if address not in known
+            ]
             known.update(further)
             waiting += further
             if len(known) > _MOST_SITEMAPS:
@@ -84,7 +86,11 @@ class WebsiteConnector:
         path = urlsplit(self._address).path
         if path.endswith((".xml", ".xml.gz", ".txt")):
             return [self._address]
-        listed = [one for one in self._read_robots(self._site).sitemaps if self._is_listed(one)]
+        listed = [
+            address
+            for address in self._read_robots(self._site).sitemaps
+            if self._is_listed(address)
+        ]
         return listed or [f"{self._site}/sitemap.xml"]
 
     def _read_sitemap(self, address: str) -> bytes:

@@ -90,7 +90,10 @@ class AllowedHosts:
         if is_public(address):
             return True
         inner = list_inner_addresses(address)
-        return all(any(one in network for network in self.networks) for one in inner[-1:])
+        return all(
+            any(inner_address in network for network in self.networks)
+            for inner_address in inner[-1:]
+        )
 
 
 def parse_url(address: str | httpx.URL) -> httpx.URL:

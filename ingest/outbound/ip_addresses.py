@@ -38,7 +38,7 @@ def is_odd_number(host: str) -> bool:
 def list_inner_addresses(address: IpAddress) -> list[IpAddress]:
     """Return an address, and the IPv4 addresses that it stands for by a way of transition.
 
-    >>> [str(one) for one in list_inner_addresses(IPv6Address("::ffff:127.0.0.1"))][1:]
+    >>> [str(inner) for inner in list_inner_addresses(IPv6Address("::ffff:127.0.0.1"))][1:]
     ['127.0.0.1']
     """
     if isinstance(address, IPv4Address):
@@ -47,7 +47,7 @@ def list_inner_addresses(address: IpAddress) -> list[IpAddress]:
     low_bits = IPv4Address(int(address) & 0xFFFFFFFF)
     if address in _NAT64 or (address in _IPV4_COMPATIBLE and int(address) > 1):
         inner.append(low_bits)
-    return [address, *(one for one in inner if one is not None)]
+    return [address, *(inner_address for inner_address in inner if inner_address is not None)]
 
 
 def is_public(address: IpAddress) -> bool:

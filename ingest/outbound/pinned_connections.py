@@ -32,10 +32,10 @@ class TrafficBound:
 
     def seconds_left(self, wanted: float | None, error: type[Exception]) -> float:
         """Return for how long a step may wait, at most as long as wanted."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
+        rest = self.deadline - time.monotonic()
+        if rest <= 0:
             raise error("The whole request took too long.")
-        return left if wanted is None else min(left, wanted)
+        return rest if wanted is None else min(rest, wanted)
 
 
 _BOUND: contextvars.ContextVar[TrafficBound] = contextvars.ContextVar("outbound_bound")

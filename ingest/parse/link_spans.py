@@ -125,16 +125,16 @@ class LinkPlacer:
         squeezed = _squeeze_words(block)
         waiting: list[_Piece] = []
         placed: list[LinkSpan] = []
-        taken: list[tuple[int, int]] = []
+        link_places: list[tuple[int, int]] = []
         at = placed_pieces = 0
         for piece in self._pieces:
-            here = self._find_piece(squeezed, piece, at, taken)
+            here = self._find_piece(squeezed, piece, at, link_places)
             if here >= 0:
                 placed += [(here + a, here + b, href) for a, b, href in piece.links]
                 at = here + len(piece.text)
                 placed_pieces += 1
                 for first, last, _ in piece.links:
-                    insort(taken, (here + first, here + last))
+                    insort(link_places, (here + first, here + last))
                 continue
             waiting.append(piece)
             if placed or len(waiting) >= _MOST_TRIED:
@@ -149,18 +149,18 @@ class LinkPlacer:
         return tuple(self._links)
 
     def _find_piece(
-        self, squeezed: str, piece: _Piece, at: int, taken: list[tuple[int, int]]
+        self, squeezed: str, piece: _Piece, at: int, link_places: list[tuple[int, int]]
     ) -> int:
         """Find a piece after the last one; else before it, as columns may change places.
 
-        taken: where other links of this block stand, in order; no two stand in one place.
+        link_places: where other links of this block stand, in order; no two stand in one place.
         """
         self._compared += len(squeezed)
         before = squeezed.find(piece.after, at) if piece.after else -1
         starts = [before + len(piece.after)] if before >= 0 else []
         for start in dict.fromkeys([*starts, at, 0]):
             here = squeezed.find(piece.text, start)
-            while here >= 0 and (free := _find_free(taken, here, piece.links)):
+            while here >= 0 and (free := _find_free(link_places, here, piece.links)):
                 self._compared += _STEP_COST
                 here = squeezed.find(piece.text, free)
             if here >= 0:
@@ -195,19 +195,19 @@ class LinkPlacer:
             last = link.end
 
 
-def _find_end(taken: list[tuple[int, int]], start: int, end: int) -> int:
+def _find_end(link_places: list[tuple[int, int]], start: int, end: int) -> int:
     """Return the end of the last taken span that reaches into another span; 0 where none does."""
-    last = bisect_left(taken, (end, 0)) - 1
-    return taken[last][1] if last >= 0 and taken[last][1] > start else 0
+    last = bisect_left(link_places, (end, 0)) - 1
+    return link_places[last][1] if last >= 0 and link_places[last][1] > start else 0
 
 
-def _find_free(taken: list[tuple[int, int]], here: int, links: list[LinkSpan]) -> int:
+def _find_free(link_places: list[tuple[int, int]], here: int, links: list[LinkSpan]) -> int:
     """Return from where on a piece may stand that would lay a link over another; 0 if it may here.
 
     Two links of one line stand in one place; two equal lines do not.
     """
     for first, last, _ in links:
-        if end := _find_end(taken, here + first, here + last):
+        if end := _find_end(link_places, here + first, here + last):
             return max(here + 1, end - first)
     return 0
 

@@ -249,10 +249,12 @@ def _label_passages(
 ) -> dict[str, list[Passage]]:
     """Group passages in the question's language by the names that customers give them, in order."""
     readable = [p for p in passages if {p.chunk.language, analysis.language} != {"en", "zh"}]
-    kept = readable or list(passages)
+    candidates = readable or list(passages)
     groups: dict[str, list[Passage]] = {}
     names: dict[str, str] = {}
-    for label, passage in zip(label_documents([p.chunk for p in kept]), kept, strict=True):
+    for label, passage in zip(
+        label_documents([p.chunk for p in candidates]), candidates, strict=True
+    ):
         if label:
             name = names.setdefault(normalise_text(label), label)
             groups.setdefault(name, []).append(passage)

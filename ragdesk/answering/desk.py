@@ -215,9 +215,9 @@ class Desk:
             return TurnKind.QUESTION
         if is_surely_no_question(analysis.text, embedder):
             return kind
-        found = retrieve_parts(self.retrieve, question, analysis, answer_likelihood)
-        found = self._make_extractor().read_passages(found)
-        return TurnKind.QUESTION if self._is_answerable(found) else kind
+        retrieval = retrieve_parts(self.retrieve, question, analysis, answer_likelihood)
+        retrieval = self._make_extractor().read_passages(retrieval)
+        return TurnKind.QUESTION if self._is_answerable(retrieval) else kind
 
     async def _find_passages(
         self,

@@ -33,7 +33,7 @@ def choose_lookup_kind(kind: TurnKind, lookups: Sequence[LookupResult]) -> TurnK
     >>> choose_lookup_kind(TurnKind.NEEDS_ACCOUNT, [found])
     <TurnKind.QUESTION: 'question'>
     """
-    if kind not in _OTHER_KINDS and any(one.value for one in lookups):
+    if kind not in _OTHER_KINDS and any(lookup.value for lookup in lookups):
         return TurnKind.QUESTION
     return kind
 
@@ -71,7 +71,7 @@ def drop_lookup_values(question: Question) -> Question:
     >>> drop_lookup_values(Question(text="Where is order 12345?", lookups=(result,))).text
     'Where is order?'
     """
-    values = {one.value for one in question.lookups if one.value}
+    values = {lookup.value for lookup in question.lookups if lookup.value}
     if not values:
         return question
     known = re.compile("|".join(map(re.escape, sorted(values))), re.IGNORECASE)
@@ -134,7 +134,9 @@ def repeats_facts(statement: Statement) -> bool:
 
 def find_missing(lookups: Sequence[LookupResult]) -> LookupStatus | None:
     """Return why a fact is missing, of the first that is; None where none is."""
-    return next((one.status for one in lookups if one.status is not LookupStatus.FOUND), None)
+    return next(
+        (lookup.status for lookup in lookups if lookup.status is not LookupStatus.FOUND), None
+    )
 
 
 def advise_on_lookups(lookups: Sequence[LookupResult], outcome: Outcome, language: str) -> str:
@@ -143,7 +145,7 @@ def advise_on_lookups(lookups: Sequence[LookupResult], outcome: Outcome, languag
     A question that names no number may be answered by the documents alone.
     """
     missing = find_missing(lookups)
-    is_asked = any(one.value for one in lookups) or outcome is not Outcome.ANSWERED
+    is_asked = any(lookup.value for lookup in lookups) or outcome is not Outcome.ANSWERED
     return localise_text(LOOKUP_STEP_TEXTS[missing], language) if missing and is_asked else ""
 
 
@@ -152,7 +154,7 @@ def choose_lookup_reason(lookups: Sequence[LookupResult], outcome: Outcome) -> A
 
     Whoever has to sign in is told so beside an answer of the documents, too.
     """
-    missing = find_missing(lookups) if any(one.value for one in lookups) else None
+    missing = find_missing(lookups) if any(lookup.value for lookup in lookups) else None
     if missing is LookupStatus.NEEDS_ACCOUNT:
         return AnswerReason.NEEDS_ACCOUNT
     if outcome is Outcome.ANSWERED or missing in {None, LookupStatus.LIMITED}:

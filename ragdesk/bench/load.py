@@ -78,19 +78,19 @@ def run_open_loop(
         nonlocal under_way, errors
         begun = time.perf_counter()
         try:
-            told: Mapping[str, float] | None = ask(question)
+            timings: Mapping[str, float] | None = ask(question)
         except Exception:  # noqa: BLE001, a load counts failures of whatever it asks
-            told = None
+            timings = None
         ended = time.perf_counter()
         with lock:
             under_way -= 1
-            if told is None:
+            if timings is None:
                 errors += 1
                 return
             took.append(ended - due)
             waited.append(begun - due)
-            answers.append(told)
-            for name, value in told.items():
+            answers.append(timings)
+            for name, value in timings.items():
                 steps[name] = steps.get(name, 0.0) + value
 
     start = time.perf_counter()

@@ -109,7 +109,7 @@ def _describe_collection(name: str, folder: Path) -> dict[str, Any]:
             facts["chunks"] = index.sums["chunks"]
             facts["noted"] = sum(bool(index.read_notes(document)) for document in documents)
         remembered = read_skips(folder)
-        facts["skipped"] = sum(len(one.skipped) + one.left_out for one in remembered)
+        facts["skipped"] = sum(len(memory.skipped) + memory.left_out for memory in remembered)
         counts = dict.fromkeys(read_sources(folder), 0)
         for document in documents:
             counts[document.source] = counts.get(document.source, 0) + 1
@@ -122,4 +122,4 @@ def _describe_collection(name: str, folder: Path) -> dict[str, Any]:
 
 
 def _format_sources(row: dict[str, Any]) -> list[str]:
-    return [f"{one['source']} ({one['documents']:,})" for one in row["sources"]]
+    return [f"{source['source']} ({source['documents']:,})" for source in row["sources"]]

@@ -79,9 +79,9 @@ def command(call: shared_options.CliCall, /, *, out: Path, as_json: bool, **opti
         shared_options.print_json({**content, "gates": verdicts})
     else:
         click.echo("\n".join([*bias_rows(outcome.report), "", *tone_rows(outcome.report)]))
-        for found in outcome.comparisons:
-            if found.call != "no difference shown":
-                click.echo(f"{found.call}: {found.name} {found.difference.effect}")
+        for comparison in outcome.comparisons:
+            if comparison.call != "no difference shown":
+                click.echo(f"{comparison.call}: {comparison.name} {comparison.difference.effect}")
         print_verdicts(outcome)
         click.echo(f"Every pair with both answers: {out / PAGE}")
     raise_unless_passed(outcome, out)

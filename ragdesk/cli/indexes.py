@@ -137,13 +137,13 @@ def indexes_skipped(
         shared_options.print_json(facts | {"skipped": skips_to_json(remembered), "notes": rows})
         return
     to = terminal.open_console()
-    skipped = [item for one in remembered for item in one.skipped]
+    skipped = [item for memory in remembered for item in memory.skipped]
     listing = f"{call.shell_command('indexes skipped', collection)} --all"
     most = None if everything else SHOWN_ITEMS
     print_skips(to, skipped, listing, most=most)
     print_notes(to, notes, listing, most=most)
-    if left := sum(one.left_out for one in remembered):
-        to.print(f"{left:,} more were skipped, and are not remembered one by one.")
+    if rest := sum(memory.left_out for memory in remembered):
+        to.print(f"{rest:,} more were skipped, and are not remembered one by one.")
     if not (skipped or notes):
         click.echo(f"{collection}: nothing was skipped, and there are no notes.")
 

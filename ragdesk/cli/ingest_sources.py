@@ -33,7 +33,7 @@ class FetchedSources:
                 "fetched": report.fetched,
                 "unchanged": report.unchanged,
                 "removed": report.removed,
-                "stale": [{"uri": one.uri, "reason": one.reason} for one in report.stale],
+                "stale": [{"uri": page.uri, "reason": page.reason} for page in report.stale],
             }
             for report in self.reports
         ]

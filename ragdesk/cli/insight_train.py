@@ -74,14 +74,14 @@ def command(
         raise SettingsError(TRAINING_OFF)
     texts = intent_training.read_intent_file(file) if file else []
     embedder = Workspace(loaded.home, loaded.settings).embedders.open_configured()
-    learnt = _train_on_turns(loaded, texts, embedder) if on_turns else None
-    result = learnt.training if learnt else None
+    turn_training = _train_on_turns(loaded, texts, embedder) if on_turns else None
+    result = turn_training.training if turn_training else None
     if result is None:
         result = intent_training.train_intents(loaded.home, texts, embedder)
     if as_json:
-        shared_options.print_json(_describe_training(result, learnt))
+        shared_options.print_json(_describe_training(result, turn_training))
     else:
-        _print_turns(learnt)
+        _print_turns(turn_training)
         _print_report(result)
     if not result.kept:
         call.json = False  # the one document was written above
@@ -103,45 +103,47 @@ def _train_on_turns(
     redaction = replace(settings.redaction, enabled=True, kinds=PERSONAL_KINDS)
     cipher = TextCipher(read_encryption_keys(settings.support.encryption_key))
     with closing(open_home_database(loaded.home, settings.support.database)) as database:
-        learnt = conversation_training.train_on_conversations(
+        turn_training = conversation_training.train_on_conversations(
             loaded.home,
             IntentLabelStore(database, cipher).iter_labelled_turns(),
             lambda text: redact_text(text, redaction).text,
             embedder,
             file_examples=texts,
         )
-        count = f"{sum(learnt.intents.values())} turns"
-        outcome = "done" if learnt.training.kept else "refused"
+        count = f"{sum(turn_training.intents.values())} turns"
+        outcome = "done" if turn_training.training.kept else "refused"
         record_audit(database, COMMAND_LINE, "intent.train", count, outcome)
-    return learnt
+    return turn_training
 
 
 def _describe_training(
-    result: "IntentTraining", learnt: "ConversationTraining | None"
+    result: "IntentTraining", turn_training: "ConversationTraining | None"
 ) -> dict[str, Any]:
     """Return a training as JSON values."""
-    shown = {**asdict(result), "file": str(result.file), "conversations": None}
-    if learnt is not None:
-        shown["conversations"] = {
-            "questions": sum(learnt.intents.values()),
-            "intents": dict(learnt.intents),
-            "left_out": dict(learnt.left_out),
-            "turns": str(learnt.turns) if learnt.turns else None,
+    facts = {**asdict(result), "file": str(result.file), "conversations": None}
+    if turn_training is not None:
+        facts["conversations"] = {
+            "questions": sum(turn_training.intents.values()),
+            "intents": dict(turn_training.intents),
+            "left_out": dict(turn_training.left_out),
+            "turns": str(turn_training.turns) if turn_training.turns else None,
         }
-    return shown
+    return facts
 
 
-def _print_turns(learnt: "ConversationTraining | None") -> None:
-    if learnt is None:
+def _print_turns(turn_training: "ConversationTraining | None") -> None:
+    if turn_training is None:
         return
-    click.echo(f"Used {sum(learnt.intents.values())} labelled questions, without personal data:")
-    for intent, count in learnt.intents.items():
+    click.echo(
+        f"Used {sum(turn_training.intents.values())} labelled questions, without personal data:"
+    )
+    for intent, count in turn_training.intents.items():
         click.echo(f"  {count:4}  {intent}")
-    if learnt.left_out:
-        names = ", ".join(f"{intent} ({count})" for intent, count in learnt.left_out.items())
+    if turn_training.left_out:
+        names = ", ".join(f"{intent} ({count})" for intent, count in turn_training.left_out.items())
         click.echo(f"Left out, as there are too few of them: {names}")
-    if learnt.turns:
-        click.echo(f"Their turns are listed in {learnt.turns}.")
+    if turn_training.turns:
+        click.echo(f"Their turns are listed in {turn_training.turns}.")
 
 
 def _print_report(result: "IntentTraining") -> None:

@@ -38,10 +38,10 @@ def _refuse_empty_key(
     _context: click.Context, _parameter: click.Parameter, key: str | None
 ) -> str | None:
     """Refuse a key that is empty, as of a variable that was never filled in."""
-    shown = os.environ.get(KEY_VARIABLE) if key is None else key  # click takes "" for not set
-    if shown is not None and not shown.strip():
+    secret = os.environ.get(KEY_VARIABLE) if key is None else key  # click takes "" for not set
+    if secret is not None and not secret.strip():
         raise click.BadParameter(f"it is empty. Write one into {KEY_VARIABLE}, or leave that out.")
-    return shown
+    return secret
 
 
 @click.command("mcp", epilog=MCP_EXAMPLES)

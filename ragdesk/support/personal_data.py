@@ -37,11 +37,11 @@ PERSONAL_DATA_SOURCES: Final[tuple[PersonalDataSource, ...]] = (
 def export_person(database: Database, cipher: TextCipher, person: str) -> dict[str, Any]:
     """Return all that is kept of a person, by kind. person: as in ``Principal.person``."""
     with database.read() as connection:
-        kept = {
+        records = {
             source.name: source.export(connection, cipher, person)
             for source in PERSONAL_DATA_SOURCES
         }
-    return {"person": person, "exported": int(time.time()), **kept}
+    return {"person": person, "exported": int(time.time()), **records}
 
 
 def erase_person(database: Database, person: str) -> dict[str, int]:

@@ -31,5 +31,5 @@ def lease_row(
         if row is None:
             return None
         lease = update(table).where(key == row[key.name], *is_free)
-        taken = connection.execute(lease.values(leased=until).returning(key)).first()
-        return None if taken is None else row
+        own_row = connection.execute(lease.values(leased=until).returning(key)).first()
+        return None if own_row is None else row

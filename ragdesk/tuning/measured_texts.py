@@ -62,14 +62,14 @@ def read_measured_texts(paths: Sequence[Path]) -> MeasuredTexts:
 def leave_out_measured(source: SampleSource, measured: MeasuredTexts) -> tuple[SampleSource, int]:
     """Return a source without the sections and questions that measure, and how many it lost."""
     sections = measured.find_sections(source)
-    kept = [i for i, unit in enumerate(source.units) if unit.section not in sections]
-    places = {old: new for new, old in enumerate(kept)}
+    old_places = [i for i, unit in enumerate(source.units) if unit.section not in sections]
+    places = {old: new for new, old in enumerate(old_places)}
     questions = tuple(
         replace(q, answers=tuple((places[i], span) for i, span in q.answers))
         for q in source.questions
         if q.section not in sections and measured.find_file(source, q) is None
     )
-    cut = replace(source, units=[source.units[i] for i in kept], questions=questions)
+    cut = replace(source, units=[source.units[i] for i in old_places], questions=questions)
     return cut, len(source.questions) - len(questions)
 
 

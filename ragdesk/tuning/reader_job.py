@@ -121,16 +121,16 @@ class ReaderJob:
     ) -> TuningReport:
         """Train on samples, a part held out. The trainer holds the best weights afterwards."""
         options = self._options
-        learnt, held_out = self.part_samples(samples)
-        words = judge_scores(held_out.encoded, [score_words(s) for s in held_out.plain])
-        before = score_held_out(self.trainer, held_out.encoded) if self._start else None
+        lesson, held_out = self.part_samples(samples)
+        words = judge_scores(held_out.token_samples, [score_words(s) for s in held_out.plain])
+        before = score_held_out(self.trainer, held_out.token_samples) if self._start else None
         training = ReaderTraining(self.trainer, options.training, options.folder, observe)
         if resumes and not training.resume():
             raise SettingsError(f"There is no checkpoint in {options.folder} to go on from.")
-        after = training.run(learnt.encoded, held_out.encoded)
+        after = training.run(lesson.token_samples, held_out.token_samples)
         return TuningReport(
-            samples=min(training.learnt, len(learnt.encoded)),
-            held_out=len(held_out.encoded),
+            samples=min(training.sample_count, len(lesson.token_samples)),
+            held_out=len(held_out.token_samples),
             words=words,
             before=before,
             after=after,
@@ -139,18 +139,18 @@ class ReaderJob:
     def part_samples(self, samples: Sequence[ReaderSample]) -> tuple["SamplePart", "SamplePart"]:
         """Part samples into those to learn from and those held out. Raises SettingsError."""
         options = self._options
-        learnt, kept = split_held_out(samples, options.held_out)
+        lesson_places, held_out_places = split_held_out(samples, options.held_out)
         chance = random.Random(options.seed)  # noqa: S311 - no secret
-        chance.shuffle(learnt)
-        chance.shuffle(kept)
-        if len(kept) < LEAST_HELD_OUT:
+        chance.shuffle(lesson_places)
+        chance.shuffle(held_out_places)
+        if len(held_out_places) < LEAST_HELD_OUT:
             raise SettingsError(
-                f"{len(samples)} samples leave {len(kept)} to judge a reader by; "
+                f"{len(samples)} samples leave {len(held_out_places)} to judge a reader by; "
                 f"{LEAST_HELD_OUT} are needed. Add cases, or hold out more: --held-out 0.3."
             )
         return (
-            self._encode([samples[i] for i in learnt[: options.most or None]]),
-            self._encode([samples[i] for i in kept[: options.most_held_out]]),
+            self._encode([samples[i] for i in lesson_places[: options.most or None]]),
+            self._encode([samples[i] for i in held_out_places[: options.most_held_out]]),
         )
 
     def write_reader(
@@ -180,7 +180,7 @@ class SamplePart:
     """Samples, and the same as tokens."""
 
     plain: Sequence[ReaderSample]
-    encoded: Sequence[EncodedSample]
+    token_samples: Sequence[EncodedSample]
 
 
 def score_words(sample: ReaderSample) -> np.ndarray[Any, np.dtype[np.float32]]:

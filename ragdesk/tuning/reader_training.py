@@ -67,12 +67,12 @@ class TrainingStep:
 
 def split_held_out(samples: Sequence[ReaderSample], share: float) -> tuple[list[int], list[int]]:
     """Part samples by their groups: places to learn from, places held out."""
-    learnt: list[int] = []
-    kept: list[int] = []
+    lesson_places: list[int] = []
+    held_out_places: list[int] = []
     for place, sample in enumerate(samples):
         name = hashlib.sha256(f"{sample.origin}\0{sample.group}".encode()).digest()
-        (kept if name[0] / 256 < share else learnt).append(place)
-    return learnt, kept
+        (held_out_places if name[0] / 256 < share else lesson_places).append(place)
+    return lesson_places, held_out_places
 
 
 def score_held_out(trainer: ReaderTrainer, samples: Sequence[EncodedSample]) -> HeldOutScore:
@@ -121,7 +121,7 @@ class ReaderTraining:
         self._misses = 0
 
     @property
-    def learnt(self) -> int:
+    def sample_count(self) -> int:
         """Return how many samples were learnt from so far."""
         return self._place * self._options.batch
 

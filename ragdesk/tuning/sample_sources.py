@@ -62,8 +62,8 @@ def gather_samples(options: SourceOptions) -> tuple[list[ReaderSample], list[Sou
     for source in _iter_sources(options):
         if source.name in options.without:
             continue
-        kept, lost = _check_source(source, measured, leaves_out=options.leaves_out)
-        own = list(iter_source_samples(kept))
+        rest, lost = _check_source(source, measured, leaves_out=options.leaves_out)
+        own = list(iter_source_samples(rest))
         samples += own
         reports.append(report_samples(source.name, own, lost))
     return samples, reports
@@ -107,6 +107,6 @@ def _check_source(
     if not leaves_out:
         refuse_measured(source, measured)
         return source, 0
-    kept, lost = leave_out_measured(source, measured)
-    refuse_measured(kept, measured)
-    return kept, lost
+    rest, lost = leave_out_measured(source, measured)
+    refuse_measured(rest, measured)
+    return rest, lost

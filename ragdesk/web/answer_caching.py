@@ -90,12 +90,12 @@ class CacheTicket:
 
     def find_answer(self) -> Answer | None:
         """Return a kept answer as it goes out this time, under an id of its own."""
-        kept = self.cache.find(self.key)
-        if kept is None:
+        answer = self.cache.find(self.key)
+        if answer is None:
             return None
         seconds = time.perf_counter() - self.started
         return replace(
-            kept,
+            answer,
             id=make_row_id(),
             question=self.question.text,
             cached=True,

@@ -90,35 +90,35 @@ class Authenticator:
         """Tell whether requests need no key. Read at each request: the first key closes a desk."""
         return self.loopback and not self.identities.keys.has_had_keys()
 
-    def authenticate(self, shown: Credentials) -> Identity:
+    def authenticate(self, credentials: Credentials) -> Identity:
         """Return who asks. Raises Unauthenticated, the same for every reason; Forbidden.
 
         A key that is shown counts, and the session beside it does not.
         """
         if self.is_open:
             return Identity(who=LOCAL_PRINCIPAL, label=LOCAL_PRINCIPAL.name)
-        token = shown.bearer_token or ""
-        if shown.authorization is None and shown.cookie is not None:
-            identity = self.identities.find_by_session(shown.cookie)
-        elif shown.authorization is not None and token.startswith(PUBLISHABLE_PREFIX):
-            identity = self.identities.find_by_site(token, shown.visitor)
+        token = credentials.bearer_token or ""
+        if credentials.authorization is None and credentials.cookie is not None:
+            identity = self.identities.find_by_session(credentials.cookie)
+        elif credentials.authorization is not None and token.startswith(PUBLISHABLE_PREFIX):
+            identity = self.identities.find_by_site(token, credentials.visitor)
         else:  # where nothing is shown, too: keys that cannot be read are another matter
             identity = self.identities.find_by_key(token)
         if identity is None:
             raise Unauthenticated
-        check_forgery(shown, identity, self.identities.sessions)
-        check_site(shown, identity)
+        check_forgery(credentials, identity, self.identities.sessions)
+        check_site(credentials, identity)
         return identity
 
-    async def identify(self, shown: Credentials) -> Identity:
+    async def identify(self, credentials: Credentials) -> Identity:
         """Return who asks, as ``authenticate`` does, and let nobody else wait for it.
 
         A file beside us answers in a fifth of a millisecond, before a thread has begun; a database
         of several servers may take its time.
         """
         if not self.identities.keys.database.is_shared:
-            return self.authenticate(shown)
-        return await run_in_pool(self.threads, self.authenticate, shown)
+            return self.authenticate(credentials)
+        return await run_in_pool(self.threads, self.authenticate, credentials)
 
     async def refuse_slowly(self, peer: Any) -> None:
         """Wait until a request without a valid key may be refused. Raises Overloaded.
@@ -146,7 +146,7 @@ class Authenticator:
         proxy_host: the name that a trusted proxy used, where it says by which name it was called.
         """
         host = headers.get("host", "")
-        names = {urlsplit(f"//{one}").hostname or "" for one in (host, proxy_host)} - {""}
+        names = {urlsplit(f"//{name}").hostname or "" for name in (host, proxy_host)} - {""}
         expected = any(is_loopback(name) or name in self.allowed_hosts for name in names)
         if not expected and self.is_open:
             raise WrongHost("This server does not answer under that name. See serve.allowed_hosts.")
@@ -177,7 +177,7 @@ def require_scope(scope: access.Scope) -> Callable[[Request], Awaitable[Principa
     """Make a dependency that lets only who holds ``scope`` pass, in their collections."""
 
     async def check(
-        request: Request, _shown: Annotated[object, Depends(BEARER)] = None
+        request: Request, _bearer: Annotated[object, Depends(BEARER)] = None
     ) -> Principal:
         who = (await identify_request(request)).who
         authorize(who, scope, request.path_params.get("collection"))
@@ -187,7 +187,7 @@ def require_scope(scope: access.Scope) -> Callable[[Request], Awaitable[Principa
 
 
 async def require_identity(
-    request: Request, _shown: Annotated[object, Depends(BEARER)] = None
+    request: Request, _bearer: Annotated[object, Depends(BEARER)] = None
 ) -> Identity:
     """Let whoever is known pass, whatever they may do. Raises Unauthenticated, Forbidden."""
     return await identify_request(request)

@@ -47,17 +47,21 @@ class AuthMiddleware:
         headers = Headers(scope=scope)
         admission: Admission | None = None
         try:
-            shown = read_credentials(headers, scope["method"], self.root_path)
+            credentials = read_credentials(headers, scope["method"], self.root_path)
             peer_address = (scope.get("client") or ("", 0))[0]
             self.gate.check_host(headers, scope.get("state", {}).get(PROXY_HOST, ""))
             self.gate.check_proxy(headers, peer_address)
-            if shown.origin is not None and is_preflight(scope, headers):
-                reply = await run_in_thread(self.origins.answer_preflight, shown.origin)
+            if credentials.origin is not None and is_preflight(scope, headers):
+                reply = await run_in_thread(self.origins.answer_preflight, credentials.origin)
                 return await reply(scope, receive, send)
-            identity = await self._identify(scope, shown)
+            identity = await self._identify(scope, credentials)
             site = identity.site if identity else None
-            if site is not None and shown.origin is not None and shown.origin in site.origins:
-                send = allow_origin(send, shown.origin)  # what limits say is read, too
+            if (
+                site is not None
+                and credentials.origin is not None
+                and credentials.origin in site.origins
+            ):
+                send = allow_origin(send, credentials.origin)  # what limits say is read, too
             address = self.gate.client_address(headers, peer_address)
             scope.setdefault("state", {})["address"] = address
             admission = await self._admit(scope, identity, address)
@@ -72,15 +76,15 @@ class AuthMiddleware:
         finally:
             admission.end()
 
-    async def _identify(self, scope: Scope, shown: Credentials) -> Identity | None:
+    async def _identify(self, scope: Scope, credentials: Credentials) -> Identity | None:
         """Find who asks, and note that they were here. None where nobody has to be known."""
         keyless = is_keyless(scope["method"], scope["path"])
         state = scope.setdefault("state", {})
         peer = state.get("connection")
         try:
-            if keyless and shown.are_missing and not self.gate.is_open:
+            if keyless and credentials.are_missing and not self.gate.is_open:
                 return None  # most of those who come and go: nothing is looked up for them
-            identity = await self.gate.identify(shown)
+            identity = await self.gate.identify(credentials)
         except (HomeUnusable, Forbidden):  # of the first: nobody can be told, but the server lives
             if keyless:
                 return None

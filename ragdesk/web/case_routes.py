@@ -44,11 +44,11 @@ async def list_cases(  # noqa: PLR0913, one parameter a part of the request
     """List the cases that were kept, newest first."""
     state = server_state(request)
     opened = await leases.lease_collection(collection)
-    kept = await run_in_thread(read_kept_cases, opened.folder)
+    cases = await run_in_thread(read_kept_cases, opened.folder)
     scope = f"cases\0{collection}\0{who.name}"
-    page, following = cursors.cut_page(kept[::-1], cursor, limit, scope=scope, secret=state.secret)
+    page, following = cursors.cut_page(cases[::-1], cursor, limit, scope=scope, secret=state.secret)
     listed = [_case_json(case) for case in page]
-    return JSONResponse({"total": len(kept), "cases": listed, "next": following})
+    return JSONResponse({"total": len(cases), "cases": listed, "next": following})
 
 
 def _case_json(case: Case) -> dict[str, Any]:
@@ -118,9 +118,9 @@ async def download_cases(collection: str, who: CaseKeeper, leases: Leases) -> Re
     """Give the cases as the file that ``ragdesk eval run`` and ``lint`` read."""
     del who
     opened = await leases.lease_collection(collection)
-    kept = await run_in_thread(read_kept_cases, opened.folder)
+    cases = await run_in_thread(read_kept_cases, opened.folder)
     headers = {"Content-Disposition": f'attachment; filename="{collection}-cases.jsonl"'}
-    return Response(format_case_lines(kept), media_type="application/jsonl", headers=headers)
+    return Response(format_case_lines(cases), media_type="application/jsonl", headers=headers)
 
 
 @router.delete(f"{CASES_PATH}/{{case}}", status_code=204, responses=name_problems(409))

@@ -51,7 +51,7 @@ async def skipped(  # noqa: PLR0913, one parameter a part of the request
     return JSONResponse(
         {
             "generation": opened.index.generation,
-            "total": len(rows) + sum(one.left_out for one in remembered),
+            "total": len(rows) + sum(memory.left_out for memory in remembered),
             "skipped": page,
             "next": following,
         }

@@ -113,15 +113,15 @@ class AnswerView:
 
     def history(self, turns: Sequence[ConversationTurn]) -> tuple[Turn, ...]:
         """Return turns as a question's history: what the reader may not see is left out. Blocks."""
-        said: list[Turn] = []
+        past_turns: list[Turn] = []
         for turn in turns:
             if turn.author == "note":
                 continue
             if turn.question:
-                said.append(Turn(role="user", text=turn.question[:LONGEST_HISTORY_TEXT]))
+                past_turns.append(Turn(role="user", text=turn.question[:LONGEST_HISTORY_TEXT]))
             if turn.text and is_readable(turn.answer or {}, self.may_read, self.index):
-                said.append(Turn(role="assistant", text=turn.text[:LONGEST_HISTORY_TEXT]))
-        return tuple(said)
+                past_turns.append(Turn(role="assistant", text=turn.text[:LONGEST_HISTORY_TEXT]))
+        return tuple(past_turns)
 
 
 @contextlib.asynccontextmanager
@@ -146,9 +146,9 @@ async def use_answer_view(
             log.warning("answers are hidden", extra={"reason": str(error), "repeats": "hidden"})
             yield AnswerView(groups=who.groups, index=None, is_closed=True, opens_lookups=lookups)
             return
-        kept = await run_in_thread(_list_generations, opened.folder)
+        numbers = await run_in_thread(_list_generations, opened.folder)
         yield AnswerView(
-            groups=who.groups, index=opened.index, generations=kept, opens_lookups=lookups
+            groups=who.groups, index=opened.index, generations=numbers, opens_lookups=lookups
         )
 
 

@@ -107,9 +107,9 @@ async def _write_events(
             known_state = conversation.state
             # With its number, so that who comes again misses no turn of meanwhile.
             yield f"id: {last}\n".encode() + format_event("state", {"state": known_state})
-        for number, shown in await _read_fresh(state, conversation, who, last):
+        for number, turn in await _read_fresh(state, conversation, who, last):
             last = number
-            yield f"id: {number}\n".encode() + format_event("turn", shown)
+            yield f"id: {number}\n".encode() + format_event("turn", turn)
         labels = await _read_labels(state, conversation, who)
         if labels is not None and labels != known_labels:
             known_labels = labels

@@ -251,17 +251,17 @@ async def _respond_with_turns(  # noqa: PLR0913, one parameter a part of the pag
         following = page[-1].number if len(turns) > limit else None
         if "agent" not in who.scopes or conversation.person == who.person:
             page = [turn for turn in page if turn.author != "note"]
-        said = state.feedback.list_of_turns([turn.id for turn in page], who.person)
+        judgements = state.feedback.list_of_turns([turn.id for turn in page], who.person)
         labels = None
         if as_agent:
             labels = state.intent_labels.list_of_turns([turn.id for turn in page])
-        shown = [describe_turn(turn, view, said.get(turn.id), labels) for turn in page]
-        return shown, following
+        rows = [describe_turn(turn, view, judgements.get(turn.id), labels) for turn in page]
+        return rows, following
 
-    shown, following = await run_in_thread(read)
+    rows, following = await run_in_thread(read)
     body = {
         "conversation": describe_conversation(conversation, who),
-        "turns": shown,
+        "turns": rows,
         "next": following,
     }
     return JSONResponse(body)

@@ -97,25 +97,25 @@ def is_same_origin(headers: Headers) -> bool | None:
     return None
 
 
-def check_forgery(shown: Credentials, identity: Identity, sessions: SessionStore) -> None:
+def check_forgery(credentials: Credentials, identity: Identity, sessions: SessionStore) -> None:
     """Refuse a change that comes with a cookie and not from a page of ours. Raises Forbidden."""
-    if identity.session is None or shown.is_safe:
+    if identity.session is None or credentials.is_safe:
         return
-    if not shown.is_ours:
+    if not credentials.is_ours:
         raise Forbidden("Pages of other sites may not use a session.")
-    if not sessions.is_csrf_token(identity.session, shown.csrf_token):
+    if not sessions.is_csrf_token(identity.session, credentials.csrf_token):
         raise Forbidden(
             "With a session, a change needs its token: X-CSRF-Token, out of GET /v1/session."
         )
 
 
-def check_site(shown: Credentials, identity: Identity) -> None:
+def check_site(credentials: Credentials, identity: Identity) -> None:
     """Refuse pages of origins that their publishable key does not name. Raises Forbidden.
 
     What is no page names no origin, and may name any: this proves nothing, it keeps a key from
     being used on another website.
     """
-    if identity.site is None or shown.origin is None or shown.is_ours:
+    if identity.site is None or credentials.origin is None or credentials.is_ours:
         return
-    if shown.origin not in identity.site.origins:
+    if credentials.origin not in identity.site.origins:
         raise Forbidden("This publishable key is for the pages of other origins.")

@@ -140,8 +140,8 @@ def refuse_foreign_document(index: Index, uri: str, who: Principal) -> None:
         raise make_source_conflict(visible[0])
     own_documents = [d for d in visible if belongs_to_source(sources.API, d.source)][:1]
     holders = document_places.list_holders(index.documents, sources.API, uri)
-    seen = [holder for holder in holders if is_visible(holder, who)]
-    document_places.refuse_member(index.documents, uri, own_documents, seen)
+    visible_holders = [holder for holder in holders if is_visible(holder, who)]
+    document_places.refuse_member(index.documents, uri, own_documents, visible_holders)
 
 
 async def has_changeable_document(

@@ -72,8 +72,8 @@ async def pictures(request: Request, reference: ReferenceParam) -> Response:
     """Count the pictures that lie in a document's file: Word, PowerPoint, Excel, EPUB, HTML."""
     opened = await reference.lease_collection()
     find = partial(reference.use_document, opened)
-    found = await _find_pictures(request, opened, find)
-    return JSONResponse({"pictures": len(found)})
+    bodies = await _find_pictures(request, opened, find)
+    return JSONResponse({"pictures": len(bodies)})
 
 
 @router.get(
@@ -85,10 +85,10 @@ async def picture(number: int, request: Request, reference: ReferenceParam) -> R
     """Give a picture that lies in a document's file: PNG, JPEG or GIF. number: from 1."""
     opened = await reference.lease_collection()
     find = partial(reference.use_document, opened)
-    found = await _find_pictures(request, opened, find)
-    if not 1 <= number <= len(found):
+    bodies = await _find_pictures(request, opened, find)
+    if not 1 <= number <= len(bodies):
         raise NotFound("No such picture.")
-    body = found[number - 1]
+    body = bodies[number - 1]
     return Response(body, media_type=find_picture_type(body), headers=PICTURE_HEADERS)
 
 

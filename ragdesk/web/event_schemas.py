@@ -113,15 +113,15 @@ def describe_data_stream(models: tuple[Any, ...], last_line: str, example: str) 
 
 def take_definitions(value: Any) -> dict[str, Any]:
     """Take the schemas out of a description that others refer to; they stand in ``components``."""
-    taken: dict[str, Any] = {}
+    definitions: dict[str, Any] = {}
     if isinstance(value, dict):
         if ITEM_SCHEMA in value:
-            taken |= value[ITEM_SCHEMA].pop("$defs")
+            definitions |= value[ITEM_SCHEMA].pop("$defs")
         value = list(value.values())
     if isinstance(value, list):
         for part in value:
-            taken |= take_definitions(part)
-    return taken
+            definitions |= take_definitions(part)
+    return definitions
 
 
 def _describe_stream(events: str, item: JsonObject, example: str) -> dict[str, Any]:

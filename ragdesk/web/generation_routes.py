@@ -66,15 +66,15 @@ async def list_kept_generations(
 
 
 def _describe_generations(folder: Path) -> list[dict[str, Any]]:
-    kept = history.list_history(folder)
-    by_number = {status.generation: status for status in kept}
+    statuses = history.list_history(folder)
+    by_number = {status.generation: status for status in statuses}
     return [
         {
             **asdict(status),
             "problem": status.problem and status.problem.replace(f"{folder}/", ""),
             **_describe_origin(folder, status, by_number),
         }
-        for status in reversed(kept)
+        for status in reversed(statuses)
     ]
 
 
@@ -139,13 +139,13 @@ async def diff(  # noqa: PLR0913, one parameter a part of the request
         raise NotFound("One of these generations is not kept.") from error
     scope = f"diff\0{collection}\0{older}\0{newer}\0{who.name}"
     page, following = cursors.cut_page(changes, cursor, limit, scope=scope, secret=state.secret)
-    shown = [{**asdict(change), "source": name_source(change.source)} for change in page]
+    rows = [{**asdict(change), "source": name_source(change.source)} for change in page]
     return JSONResponse(
         {
             "older": older,
             "newer": newer,
             "counts": _count_kinds(changes),
-            "changes": shown,
+            "changes": rows,
             "next": following,
         }
     )

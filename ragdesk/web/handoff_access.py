@@ -66,8 +66,8 @@ def describe_handoff(
     """Return a hand-off as it is listed for somebody."""
     waits = handoff.state is HandoffState.WAITING
     now = datetime.now(UTC)
-    shown: JsonObject = {name: getattr(handoff, name) for name in PUBLIC_FIELDS}
-    shown |= {
+    facts: JsonObject = {name: getattr(handoff, name) for name in PUBLIC_FIELDS}
+    facts |= {
         "state": str(handoff.state),
         "reason": str(handoff.reason),
         "reopened": handoff.reopened,
@@ -77,7 +77,7 @@ def describe_handoff(
         "message": describe_waiting(desk.options, now, handoff.language) if waits else None,
     }
     if role == "agent":
-        shown |= {
+        facts |= {
             "question": handoff.payload["question"],
             "text": handoff.text,
             "contact": {n: getattr(handoff.contact, n) for n in ("name", "email", "phone")},
@@ -86,7 +86,7 @@ def describe_handoff(
             "mine": handoff.state is HandoffState.WITH_PERSON and handoff.agent == who.person,
             "comment": handoff.comment,
         }
-    return shown
+    return facts
 
 
 def describe_whole(
@@ -96,9 +96,9 @@ def describe_whole(
 
     A reply that quotes what its reader may not see is hidden here as in its conversation.
     """
-    shown = describe_handoff(handoff, desk, who, role)
+    facts = describe_handoff(handoff, desk, who, role)
     if role != "agent":
-        return shown
+        return facts
     replies = desk.list_replies(handoff)
     hidden = {turn.id for turn in replies if view.show(turn) is None}
     events = [
@@ -111,7 +111,7 @@ def describe_whole(
         for event in desk.store.list_events(handoff.id)
     ]
     return {
-        **shown,
+        **facts,
         "payload": hide_sources(handoff.payload, _make_visibility(view)),
         "events": events,
         "troubles": desk.outbox.list_troubles(handoff.id),

@@ -123,7 +123,7 @@ async def list_handoffs(  # noqa: PLR0913, one parameter a part of the request
             following = cursors.sign_row(last, scope=scope, secret=server.secret)
         counts = handoffs.store.count_states(who.collections) if role == "agent" else {}
         body = {
-            "handoffs": [describe_handoff(one, handoffs, who, role) for one in page],
+            "handoffs": [describe_handoff(handoff, handoffs, who, role) for handoff in page],
             "counts": counts,
             "staffed": is_staffed(handoffs.options),
             "enabled": handoffs.options.enabled,
@@ -139,10 +139,10 @@ async def show_handoff(handoff: HandoffName, request: Request, who: Participant)
     """Show a hand-off; to agents with what was asked, answered, looked at, and done since."""
     state = server_state(request)
     handoffs = state.support.handoffs
-    shown, role = await _find(state, handoff, who)
-    async with use_answer_view(state, shown.collection, who) as view:
+    record, role = await _find(state, handoff, who)
+    async with use_answer_view(state, record.collection, who) as view:
         own_view = replace(view, opens_lookups=True)  # of whoever may open it: agent or customer
-        body = await run_in_thread(describe_whole, shown, handoffs, who, role, own_view)
+        body = await run_in_thread(describe_whole, record, handoffs, who, role, own_view)
     return JSONResponse(body)
 
 
@@ -150,16 +150,18 @@ async def show_handoff(handoff: HandoffName, request: Request, who: Participant)
 async def draft_reply(handoff: HandoffName, request: Request, who: CaseAgent) -> Response:
     """Answer the customer's last question for the agent, from what both of them may see."""
     state = server_state(request)
-    shown, _ = await _find(state, handoff, who, "agent")
+    record, _ = await _find(state, handoff, who, "agent")
     handoffs = state.support.handoffs
-    groups = common_groups(who.groups, shown.groups)
-    asked = await run_in_thread(handoffs.last_question, shown)
-    async with state.open_collections.use_collection(shown.collection) as opened:
-        question = Question(text=asked, where=SearchFilter(groups=groups))
+    groups = common_groups(who.groups, record.groups)
+    question_text = await run_in_thread(handoffs.last_question, record)
+    async with state.open_collections.use_collection(record.collection) as opened:
+        question = Question(text=question_text, where=SearchFilter(groups=groups))
         answer = await cancel_on_disconnect(request, opened.desk.ask(question))
-        kept = await run_in_thread(keep_answer, answer, opened.index)
-    await run_in_thread(handoffs.store.store_draft, shown.id, kept)
-    return JSONResponse({"id": answer.id, "question": asked, "answer": to_json_object(answer)})
+        draft = await run_in_thread(keep_answer, answer, opened.index)
+    await run_in_thread(handoffs.store.store_draft, record.id, draft)
+    return JSONResponse(
+        {"id": answer.id, "question": question_text, "answer": to_json_object(answer)}
+    )
 
 
 @router.post("/v1/handoffs/{handoff}/take", **CHANGE)
@@ -178,14 +180,14 @@ async def reply_to_handoff(
 ) -> Response:
     """Answer the customer, as the agent who has it; or write to the agent, as the customer."""
     state = server_state(request)
-    shown, role = await _find(state, handoff, who, body.role)
+    record, role = await _find(state, handoff, who, body.role)
     handoffs = state.support.handoffs
     agent = _describe_agent(request, who)
 
     def write() -> Handoff:
         if role == "agent":
             return handoffs.reply(handoff, agent, body.text, draft=body.draft)
-        return handoffs.write(shown, state.recorder.redact(body.text), who.person)
+        return handoffs.write(record, state.recorder.redact(body.text), who.person)
 
     return await _change(request, who, write, role=role, audit="handoff.reply")
 
@@ -196,8 +198,8 @@ async def transfer_handoff(
 ) -> Response:
     """Put a hand-off back into the queue, for anybody or for somebody by name, with a note."""
     state = server_state(request)
-    shown, _ = await _find(state, handoff, who, "agent")
-    check_holder(shown, who, body.confirm)
+    record, _ = await _find(state, handoff, who, "agent")
+    check_holder(record, who, body.confirm)
     agent = _describe_agent(request, who)
     handoffs = state.support.handoffs
     to = body.to or None
@@ -218,9 +220,9 @@ async def close_handoff(
     as ``confirm``.
     """
     state = server_state(request)
-    shown, role = await _find(state, handoff, who)
+    record, role = await _find(state, handoff, who)
     if role == "agent":
-        check_holder(shown, who, body.confirm)
+        check_holder(record, who, body.confirm)
     return await _end_or_reopen(handoff, HandoffAction.CLOSE, body, request, who)
 
 
@@ -252,12 +254,12 @@ async def rate_handoff(
 async def resend_handoff(handoff: HandoffName, request: Request, who: CaseAgent) -> Response:
     """Tell other systems again what they did not take."""
     state = server_state(request)
-    shown, _ = await _find(state, handoff, who, "agent")
+    record, _ = await _find(state, handoff, who, "agent")
     handoffs = state.support.handoffs
 
     def write() -> Handoff:
         handoffs.outbox.retry_letters(handoff)
-        return shown
+        return record
 
     return await _change(request, who, write, audit="handoff.resend")
 
@@ -284,8 +286,8 @@ async def _find(
     state: ServerState, name: str, who: Principal, role: HandoffRole | None = None
 ) -> tuple[Handoff, HandoffRole]:
     """Return a hand-off and as what somebody deals with it. Raises NotFound."""
-    shown = await run_in_thread(state.support.handoffs.store.get_handoff, name)
-    return shown, authorize_handoff(who, shown, role)
+    record = await run_in_thread(state.support.handoffs.store.get_handoff, name)
+    return record, authorize_handoff(who, record, role)
 
 
 def _describe_agent(request: Request, who: Principal) -> HandoffAgent:

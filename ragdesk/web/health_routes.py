@@ -129,8 +129,10 @@ class PageFiles:
         scope["route"], headers, body = file
         tags = [value for name, value in scope["headers"] if name == b"if-none-match"]
         if tags == [dict(headers)[b"etag"]]:  # the browser has it as it is
-            kept = [(name, value) for name, value in headers if not name.startswith(b"content-")]
-            await send({"type": "http.response.start", "status": 304, "headers": kept})
+            cache_headers = [
+                (name, value) for name, value in headers if not name.startswith(b"content-")
+            ]
+            await send({"type": "http.response.start", "status": 304, "headers": cache_headers})
             return await send({"type": "http.response.body", "body": b""})
         await send({"type": "http.response.start", "status": 200, "headers": [*headers]})
         return await send({"type": "http.response.body", "body": body})

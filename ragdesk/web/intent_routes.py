@@ -73,10 +73,10 @@ async def label_intent(turn: str, body: TurnIntentIn, request: Request, who: Lab
     A desk learns from it only where ``learning.train_on_conversations`` is set.
     """
     state = server_state(request)
-    asked = await run_in_thread(_find_question, state, turn, who)
+    question = await run_in_thread(_find_question, state, turn, who)
     await run_in_thread(check_intent_name, body.intent, state.workspace.home)
     label = IntentLabel(
-        turn=asked.id,
+        turn=question.id,
         intent=body.intent,
         person=who.person,
         role="editor" if "edit" in who.scopes else "agent",
@@ -84,8 +84,8 @@ async def label_intent(turn: str, body: TurnIntentIn, request: Request, who: Lab
 
     async def keep() -> Response:
         await run_in_thread(state.intent_labels.put, label)
-        await audit_request(request, who, "intent.set", asked.id)
-        return JSONResponse(describe_intent(asked, label.intent))
+        await audit_request(request, who, "intent.set", question.id)
+        return JSONResponse(describe_intent(question, label.intent))
 
     async def show_again(_former: bytes) -> Response:
         labels = await run_in_thread(state.intent_labels.list_of_turns, [asked.id])
@@ -101,9 +101,9 @@ async def label_intent(turn: str, body: TurnIntentIn, request: Request, who: Lab
 async def remove_intent_label(turn: str, request: Request, who: Labeller) -> Response:
     """Take back what was said of a question: what was recognised holds again."""
     state = server_state(request)
-    asked = await run_in_thread(_find_question, state, turn, who)
-    await run_in_thread(state.intent_labels.remove, asked.id)
-    await audit_request(request, who, "intent.remove", asked.id)
+    question = await run_in_thread(_find_question, state, turn, who)
+    await run_in_thread(state.intent_labels.remove, question.id)
+    await audit_request(request, who, "intent.remove", question.id)
     return Response(status_code=204)
 
 

@@ -166,16 +166,16 @@ async def list_drafts(  # noqa: PLR0913, one parameter a part of the request
     states = state or OPEN_DRAFTS
     scope = f"drafts\0{who.name}\0{','.join(states)}\0{collection}"
     after = cursors.read_row(cursor, scope=scope, secret=server.secret)
-    kept = await run_in_thread(lambda: read(names, states=states, after=after, limit=limit + 1))
-    drafts = kept[:limit]
-    shown: dict[str, dict[str, Any]] = {}
+    rows = await run_in_thread(lambda: read(names, states=states, after=after, limit=limit + 1))
+    drafts = rows[:limit]
+    descriptions: dict[str, dict[str, Any]] = {}
     for name in {draft.collection for draft in drafts}:
         own = [draft for draft in drafts if draft.collection == name]
         async with use_if_open(server, name) as opened:
-            shown |= await run_in_thread(_show_drafts, server, own, who, opened)
-    listed = [shown[draft.id] for draft in drafts if draft.id in shown]
+            descriptions |= await run_in_thread(_show_drafts, server, own, who, opened)
+    listed = [descriptions[draft.id] for draft in drafts if draft.id in descriptions]
     following = None
-    if len(kept) > limit:
+    if len(rows) > limit:
         last = (drafts[-1].updated, drafts[-1].id)
         following = cursors.sign_row(last, scope=scope, secret=server.secret)
     return JSONResponse({"drafts": listed, "next": following})
@@ -192,7 +192,7 @@ async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agen
     """Propose an FAQ entry: written anew, or what an agent wrote to a customer (``turn``)."""
     state = server_state(request)
     authorize(who, "agent", body.collection)
-    turn, shown = await find_asked_turn(state, body.turn, who) if body.turn else (None, {})
+    turn, answer = await find_asked_turn(state, body.turn, who) if body.turn else (None, {})
     reply = AgentReply(
         turn=turn.id if turn else "",
         collection=turn.collection if turn else body.collection,
@@ -200,7 +200,7 @@ async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agen
         question=body.question,
         text=body.answer,
         similar=tuple(body.similar),
-        citations=shown.get("citations", ()),
+        citations=answer.get("citations", ()),
     )
     return await _keep_reply(request, reply, who, "draft.create")
 
@@ -389,9 +389,9 @@ async def _keep_reply(
         draft = draft_from_reply(reply, who.person, state.learning.find_personal)
         async with use_if_open(state, reply.collection) as opened:
             limited = limit_readers(draft, opened.index if opened else None, who)
-        kept = await run_in_thread(state.learning.drafts.add, limited)
-        await audit_request(request, who, action, kept.id)
-        return kept, None
+        new_draft = await run_in_thread(state.learning.drafts.add, limited)
+        await audit_request(request, who, action, new_draft.id)
+        return new_draft, None
 
     return await respond_with_draft(request, who, keep, 201)
 
@@ -411,11 +411,11 @@ def _show_drafts(
 
 
 def _gap_json(
-    gap: Gap, opened: OpenCollection, who: Principal, drafts: Sequence[Draft], shown: set[str]
+    gap: Gap, opened: OpenCollection, who: Principal, drafts: Sequence[Draft], visible_ids: set[str]
 ) -> dict[str, Any]:
     """Write a gap as JSON values; of the documents that were tried only those of the asker.
 
-    shown: ids of the drafts that the asker may see.
+    visible_ids: ids of the drafts that the asker may see.
     """
     visible = [uri for uri in gap.documents if sees_uri(opened.index, uri, who)]
     latest = gap.questions[:SHOWN_QUESTIONS]
@@ -440,7 +440,7 @@ def _gap_json(
         "questions": [
             {"turn": q.turn, "text": q.text, "time": q.time, "reason": q.reason} for q in latest
         ],
-        "drafts": [draft.id for draft in own if not draft.published and draft.id in shown],
+        "drafts": [draft.id for draft in own if not draft.published and draft.id in visible_ids],
         "published": max((draft.published or 0 for draft in own), default=0) or None,
     }
 

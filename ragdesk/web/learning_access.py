@@ -37,8 +37,8 @@ def make_answer_filter(who: Principal, index: Index) -> MaySeeAnswer | None:
 
     known: dict[Hashable, bool] = {}
 
-    def may_see(kept: Mapping[str, Any]) -> bool:
-        return has_readable_sources(kept, lambda own: not own or bool(own & groups), index, known)
+    def may_see(answer: Mapping[str, Any]) -> bool:
+        return has_readable_sources(answer, lambda own: not own or bool(own & groups), index, known)
 
     return may_see
 
@@ -132,8 +132,8 @@ async def find_asked_turn(
     if is_elsewhere or not is_theirs or turn.author != "customer":
         raise NotFound(NO_TURN)
     async with use_answer_view(state, turn.collection, who) as view:
-        kept = turn.answer or {}
-        if not is_own and not has_readable_sources(kept, view.may_read, view.index):
+        answer = turn.answer or {}
+        if not is_own and not has_readable_sources(answer, view.may_read, view.index):
             raise NotFound(NO_TURN)
         return turn, await run_in_thread(view.show, turn) or {}
 

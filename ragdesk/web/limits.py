@@ -115,18 +115,18 @@ class RequestLimits:
         """
         limits = self._list_limits(identity, address)
         now = time.time()
-        left = None
+        scarcest = None
         for limit in limits:
             self._check_running(limit)
             if limit.per_minute:
                 rest = limit.per_minute - await self._count(limit, now)
                 if rest < 0:
                     raise _over_limit(limit.kind, limit.per_minute, MINUTE_SECONDS, now)
-                left = (limit, rest) if left is None or rest < left[1] else left
+                scarcest = (limit, rest) if scarcest is None or rest < scarcest[1] else scarcest
         subjects = [limit.subject for limit in limits if limit.concurrent]
         self._running.update(subjects)
         is_visitor = identity is not None and identity.site is not None
-        headers = _limit_headers(left[0], left[1], now) if left and is_visitor else {}
+        headers = _limit_headers(scarcest[0], scarcest[1], now) if scarcest and is_visitor else {}
         return Admission(self._running, subjects, headers)
 
     async def count_answer(self, identity: Identity | None) -> None:

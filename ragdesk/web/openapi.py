@@ -67,7 +67,7 @@ class DescribedApi(FastAPI):
     It calls the parts of an answer by the names of release 0.1.0.
     """
 
-    _encoded: tuple[bytes, str] | None = None
+    _description: tuple[bytes, str] | None = None
 
     def setup(self) -> None:
         """Add the route of the description, and none of the framework's pages of it."""
@@ -75,12 +75,12 @@ class DescribedApi(FastAPI):
 
     async def _give_description(self, request: Request) -> Response:
         """Give the description, encoded once; 304 to who has it as it is."""
-        if self._encoded is None:
+        if self._description is None:
             body = bytes(JSONResponse(self.openapi()).body)
-            self._encoded = body, f'"{hashlib.sha256(body).hexdigest()[:16]}"'
-        body, tag = self._encoded
+            self._description = body, f'"{hashlib.sha256(body).hexdigest()[:16]}"'
+        body, tag = self._description
         headers = {"Cache-Control": "no-cache", "ETag": tag}
-        known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
+        known = {entry.strip() for entry in request.headers.get("if-none-match", "").split(",")}
         if known & {tag, f"W/{tag}", "*"}:
             return Response(status_code=304, headers=headers)
         return Response(body, media_type="application/json", headers=headers)

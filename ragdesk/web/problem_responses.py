@@ -148,4 +148,4 @@ def _names_things(operation: JsonObject, schemas: JsonObject) -> bool:
     models = [form["schema"].get("$ref", "").rpartition("/")[2] for form in forms]
     names = {parameter["name"] for parameter in parameters}
     names |= {name for model in models for name in schemas.get(model, {}).get("properties", ())}
-    return bool(names & NAMING_FIELDS) or any(one["in"] == "path" for one in parameters)
+    return bool(names & NAMING_FIELDS) or any(parameter["in"] == "path" for parameter in parameters)

@@ -79,19 +79,19 @@ class SlotLease:
 
     places: RequestSlots
     peer: Any = None
-    taken: bool = False
+    is_taken: bool = False
 
     def take(self) -> None:
         """Take a place. Raises Overloaded where there is none."""
         places = self.places
-        if self.taken:
+        if self.is_taken:
             return
         if places.running >= places.limit and not (self.peer and self.peer.ledger.free_stalled()):
             raise Overloaded("Every place is taken. Come again soon.")
         places.running += 1
-        self.taken = True
+        self.is_taken = True
 
     def give_back(self) -> None:
         """Free the place, if one was taken."""
-        self.places.running -= self.taken
-        self.taken = False
+        self.places.running -= self.is_taken
+        self.is_taken = False

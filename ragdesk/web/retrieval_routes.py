@@ -118,7 +118,7 @@ def _describe_passages(
 ) -> list[dict[str, Any]]:
     places = {passage.chunk.id: rank for rank, passage in enumerate(fused, start=1)}
     scores = {passage.chunk.id: passage.score for passage in fused}
-    shown = {passage.chunk for passage in answer.passages} if answer else set()
+    answer_chunks = {passage.chunk for passage in answer.passages} if answer else set()
     cited: dict[str, list[int]] = {}
     for citation in answer.citations if answer else ():
         cited.setdefault(citation.chunk, []).append(citation.number)
@@ -134,7 +134,7 @@ def _describe_passages(
             "fusion": _round(scores.get(passage.chunk.id)),
             "fusion_rank": places.get(passage.chunk.id),
             "rerank": _round(passage.score) if reranks else None,
-            "shown": passage.chunk.id in shown,
+            "shown": passage.chunk.id in answer_chunks,
             "cited": cited.get(passage.chunk.id, []),
         }
         for rank, passage in enumerate(passages, start=1)

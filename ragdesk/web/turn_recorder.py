@@ -157,17 +157,17 @@ class TurnRecorder:
         answer: Answer,
         opened: OpenCollection | None,
     ) -> None:
-        kept = _keep_with_context(answer, opened)
+        clean_answer = _keep_with_context(answer, opened)
         redaction = self._hooks.redact(question)
         replacements = list_replacements(question, redaction)
-        kept = redact_lookups(kept, replacements, self._hooks.redact)
-        kept = redact_answer(kept, replacements)
+        clean_answer = redact_lookups(clean_answer, replacements, self._hooks.redact)
+        clean_answer = redact_answer(clean_answer, replacements)
         turn = ConversationTurn(
             id=answer.id,
             conversation=conversation.id,
             collection=answer.collection,
             question=redaction.text,
-            answer=kept,
+            answer=clean_answer,
             outcome=str(answer.outcome),
             reason=str(answer.reason) if answer.reason else None,
             language=answer.language,

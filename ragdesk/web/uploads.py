@@ -117,6 +117,6 @@ def _remove(folder: Path) -> bool:
 
     shutil.rmtree(folder, onerror=note)
     if errors:
-        left = {"count": len(errors), "first": errors[0]}
-        log.warning("uploads cannot be removed; the next start tries again", extra=left)
+        facts = {"count": len(errors), "first": errors[0]}
+        log.warning("uploads cannot be removed; the next start tries again", extra=facts)
     return not errors

@@ -81,14 +81,14 @@ def redact_text(text: str, options: RedactionOptions) -> Redaction:
     spans = find_personal_data(text, options) if options.enabled else ()
     if not spans:
         return Redaction(text=text)
-    kept = []
+    plain_parts = []
     position = 0
     for span in spans:
-        kept.append(text[position : span.start])
+        plain_parts.append(text[position : span.start])
         position = span.end
-    is_chinese = detect_language("".join([*kept, text[position:]])) == "zh"
+    is_chinese = detect_language("".join([*plain_parts, text[position:]])) == "zh"
     labels = tuple(_LABELS[span.kind][is_chinese] for span in spans)
-    pieces = [piece for pair in zip(kept, labels, strict=True) for piece in pair]
+    pieces = [piece for pair in zip(plain_parts, labels, strict=True) for piece in pair]
     return Redaction(text="".join([*pieces, text[position:]]), spans=spans, labels=labels)
 
 

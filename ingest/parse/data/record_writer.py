@@ -253,7 +253,7 @@ def _wraps_records(record: JsonRecord) -> bool:
 
 
 def _holds_records(value: object) -> bool:
-    return isinstance(value, list) and any(isinstance(one, Mapping) for one in value)
+    return isinstance(value, list) and any(isinstance(item, Mapping) for item in value)
 
 
 def _list_similar(name: str, value: object) -> list[str]:
@@ -263,8 +263,8 @@ def _list_similar(name: str, value: object) -> list[str]:
         return []
     if isinstance(value, str):
         return table_rows.split_similar_questions(read_markup_line(value))
-    if isinstance(value, list) and all(isinstance(one, str) for one in value):
-        return [words for one in value if (words := read_markup_line(one).strip())]
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return [words for item in value if (words := read_markup_line(item).strip())]
     return []
 
 
@@ -306,11 +306,11 @@ def _is_nested(value: object, depth: int = 0) -> bool:
     if depth > MOST_NESTED_VALUES:
         return False
     if isinstance(value, Mapping):
-        if any(isinstance(one, str) and _is_text(str(key), one) for key, one in value.items()):
+        if any(isinstance(item, str) and _is_text(str(key), item) for key, item in value.items()):
             return True
-        return any(_is_nested(one, depth + 1) for one in value.values())
+        return any(_is_nested(item, depth + 1) for item in value.values())
     if isinstance(value, list):
-        return any(isinstance(one, Mapping | list) for one in value) or (
+        return any(isinstance(item, Mapping | list) for item in value) or (
             len(_format_value(value)) > _LONGEST_FACT
         )
     return False
@@ -319,7 +319,7 @@ def _is_nested(value: object, depth: int = 0) -> bool:
 def _has_texts(value: object) -> bool:
     """Tell whether a value is a record with a text of its own, which needs no name above it."""
     return isinstance(value, Mapping) and any(
-        isinstance(one, str) and _is_text_key(key) for key, one in value.items()
+        isinstance(item, str) and _is_text_key(key) for key, item in value.items()
     )
 
 

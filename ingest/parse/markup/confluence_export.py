@@ -79,8 +79,8 @@ def _find_property(node: Element, name: str) -> Element | None:
 
 
 def _read_property(node: Element, name: str) -> str:
-    found = _find_property(node, name)
-    return "" if found is None else "".join(map(str, found.itertext())).strip()
+    element = _find_property(node, name)
+    return "" if element is None else "".join(map(str, element.itertext())).strip()
 
 
 def _read_id(node: Element) -> str:

@@ -209,8 +209,8 @@ def _tell_hiding(node: Node) -> str:
     if _READERS.search(names.get("class") or ""):
         return "never"
     style = _compact_style(node)
-    shown = "hidden" not in names or names["hidden"] == "until-found"
-    if shown and names.get("aria-hidden") != "true":
+    is_visible = "hidden" not in names or names["hidden"] == "until-found"
+    if is_visible and names.get("aria-hidden") != "true":
         return _tell_style(style)
     return "never" if _ASTRAY.search(style) or _TRANSPARENT.search(style) else "closed"
 

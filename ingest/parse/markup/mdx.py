@@ -157,10 +157,10 @@ class ComponentCleaner:
             label = label or self._name_tab(attributes)
         if low == "tabs" and len(self._tabs) < MOST_OPEN_TABS:
             self._tabs.append(_read_tabs(attributes))
-        kept = {key: value for key, value in attributes.items() if key in _KEPT}
+        readable_attributes = {key: value for key, value in attributes.items() if key in _KEPT}
         if label and low != "tabs":
-            kept["label"] = f'"{label}"'
-        return _write_tag(element, kept)
+            readable_attributes["label"] = f'"{label}"'
+        return _write_tag(element, readable_attributes)
 
     def _name_tab(self, attributes: dict[str, str]) -> str:
         """Return a tab's name from its group, else its value, which is shown for want of one."""

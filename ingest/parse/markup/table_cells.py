@@ -118,12 +118,12 @@ def _read_row(
 
     def fill() -> None:
         while len(row) in open_cells:
-            left, text = open_cells.pop(len(row))
+            rows_left, text = open_cells.pop(len(row))
             if not spans.allow_repeat(text):
                 open_cells.clear()
                 return
-            if left > 1:
-                open_cells[len(row)] = (left - 1, text)
+            if rows_left > 1:
+                open_cells[len(row)] = (rows_left - 1, text)
             row.append(text)
 
     for cell in cells:

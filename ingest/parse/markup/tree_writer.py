@@ -156,11 +156,11 @@ class _TreeWriter:
     def _open_panel(self, node: Node) -> None:
         """Begin what a reader opens: its name, or the question above it, leads it to its end."""
         name = self._panels[node.mem_id]
-        asked = self._builder.path[-1:] and self._builder.path[-1] in self._questions
-        if not (name or asked):
+        is_below_question = self._builder.path[-1:] and self._builder.path[-1] in self._questions
+        if not (name or is_below_question):
             return
         self._open_panels.add(node.mem_id)
-        if asked and not name:
+        if is_below_question and not name:
             self.end_block()
             self._details.append(self._builder.next_level - 1)
             return

@@ -107,7 +107,7 @@ class FormulaBook:
                 value = self._read_value(*waiting[-1])
             except _TooDeep as error:
                 if len(waiting) > MOST_CHAINS:  # a circle, most likely
-                    self._values.update((one, FormulaLeft()) for one in waiting)
+                    self._values.update((cell, FormulaLeft()) for cell in waiting)
                     raise FormulaLeft from error
                 waiting.append(error.place)
                 continue
@@ -130,10 +130,10 @@ class FormulaBook:
                 if len(grid) > MOST_SHEET_CELLS:
                     raise FormulaLeft
             self._sheets[name] = None if rows is None else grid
-        found = self._sheets[name]
-        if found is None:
+        sheet = self._sheets[name]
+        if sheet is None:
             raise FormulaLeft
-        return found
+        return sheet
 
     def _read_value(self, sheet: str, row: int, column: int) -> Value:
         self._steps += 1

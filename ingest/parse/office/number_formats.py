@@ -59,8 +59,8 @@ def format_number(value: float, form: str, *, from_1904: bool = False) -> str:
     sections = _read_sections(form)
     section, signed = _choose_section(sections, value)
     if any(kind in {"date", "elapsed", "half"} for kind, _ in section):
-        shown = _format_moment(value, section, from_1904=from_1904)
-        return _format_plainly(value) if shown is None else shown
+        moment_text = _format_moment(value, section, from_1904=from_1904)
+        return _format_plainly(value) if moment_text is None else moment_text
     return _format_digits(value if signed else abs(value), section)
 
 
@@ -191,18 +191,18 @@ def _place_digits(value: float, section: Sequence[Token], places: list[int]) -> 
     scale = sum(1 for n in commas if n > last and section[n - 1] in (*_DIGITS, section[n]))
     percent = section.count(("sign", "%"))
     digits, decimals = _round_number(abs(value), 2 * percent - 3 * scale, len(parts))
-    kept = decimals.rstrip("0")
+    significant = decimals.rstrip("0")
     needed = max((k + 1 for k, n in enumerate(parts) if section[n][1] == "0"), default=0)
-    decimals = decimals[: max(len(kept), needed)]
-    shown = _spread_whole(digits, section, whole, grouped=grouped)
+    decimals = decimals[: max(len(significant), needed)]
+    whole_digits = _spread_whole(digits, section, whole, grouped=grouped)
     words = []
     for n, token in enumerate(section):
         if n == point:
-            words += [shown.get(point, ""), "." if decimals else ""]
+            words += [whole_digits.get(point, ""), "." if decimals else ""]
         elif n in parts:
             words.append(decimals[parts.index(n) : parts.index(n) + 1])
         else:
-            words.append(shown.get(n, "%" if token == ("sign", "%") else _literal(token)))
+            words.append(whole_digits.get(n, "%" if token == ("sign", "%") else _literal(token)))
     minus = "-" if value < 0 and (digits.strip("0") or decimals.strip("0")) else ""
     return f"{minus}{' '.join(''.join(words).split())}"
 
@@ -228,12 +228,12 @@ def _spread_whole(
     padded = digits.rjust(least, "0")
     if grouped:
         return dict.fromkeys(whole, "") | {whole[0]: _group_digits(padded)}
-    shown: dict[int, str] = {}
+    whole_digits: dict[int, str] = {}
     for count, n in enumerate(reversed(whole)):
         end = len(padded) - count
-        shown[n] = padded[max(end - 1, 0) : end] if end > 0 else ""
+        whole_digits[n] = padded[max(end - 1, 0) : end] if end > 0 else ""
     rest = padded[: max(len(padded) - len(whole), 0)]
-    return shown | {whole[0]: rest + shown[whole[0]]}
+    return whole_digits | {whole[0]: rest + whole_digits[whole[0]]}
 
 
 def _group_digits(digits: str) -> str:
@@ -287,13 +287,13 @@ def _is_numeric_date(tokens: Sequence[Token]) -> bool:
 
 
 def _write_elapsed(seconds: int, section: Sequence[Token]) -> list[str]:
-    left = seconds
+    rest = seconds
     words = []
     for kind, text in section:
         unit = {"h": 3600, "m": 60, "s": 1}.get(text[:1], 0) if kind in {"elapsed", "date"} else 0
         if unit:
-            words.append(str(left // unit).rjust(len(text), "0"))
-            left %= unit
+            words.append(str(rest // unit).rjust(len(text), "0"))
+            rest %= unit
         else:
             words.append(_literal((kind, text)))
     return words

@@ -45,8 +45,8 @@ def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> D
     shows_all = options.hidden_cells
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(body))
-        sheets = [one for one in book.sheets_metadata if one.typ == SheetTypeEnum.WorkSheet]
-        visible = [one.name for one in sheets if shows_all or one.visible == _VISIBLE]
+        sheets = [sheet for sheet in book.sheets_metadata if sheet.typ == SheetTypeEnum.WorkSheet]
+        visible = [sheet.name for sheet in sheets if shows_all or sheet.visible == _VISIBLE]
         losses.hidden_sheets = len(sheets) - len(visible)
         sections = SheetSections(builder, count=len(visible))
         for name in visible:

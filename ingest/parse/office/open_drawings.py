@@ -57,8 +57,8 @@ def count_open_margins(styles: Element, unread: UnreadParts) -> None:
     """Count the headers and footers of printed pages that say more than names and numbers."""
     margins: set[str] = set()
     for node in styles.iter(*_MARGIN_TAGS):
-        shown = read_attribute(node, "display") != "false"
-        words = strip_page_words(" ".join(_list_own_words(node))) if shown else ""
+        is_visible = read_attribute(node, "display") != "false"
+        words = strip_page_words(" ".join(_list_own_words(node))) if is_visible else ""
         if any(map(str.isalnum, words)):
             margins.add(words)
     unread.add("margin", len(margins))

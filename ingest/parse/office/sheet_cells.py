@@ -197,8 +197,8 @@ class MergeFiller:
         for merge in merges:
             top, left, bottom, right = merge
             if left <= MOST_SHEET_COLUMNS:
-                kept = (top, left, bottom, min(right, MOST_SHEET_COLUMNS))
-                self._begin.setdefault(top, []).append(kept)
+                visible_merge = (top, left, bottom, min(right, MOST_SHEET_COLUMNS))
+                self._begin.setdefault(top, []).append(visible_merge)
         self._open: list[tuple[Merge, str]] = []
         self.widest = 0
 
@@ -214,8 +214,8 @@ class MergeFiller:
             text = cells[first] if first < len(cells) else ""
             covered = sum(right - left + 1 for (_, left, _, right), _ in self._open)
             if text and covered < MOST_SHEET_COLUMNS:  # merges never lie over one another
-                kept = len(text) <= LONGEST_REPEATED_CELL
-                self._open.append((merge, text if kept else ""))
+                is_short = len(text) <= LONGEST_REPEATED_CELL
+                self._open.append((merge, text if is_short else ""))
         filled = list(cells)
         for (top, left, _, last), text in self._open:
             filled += [""] * (last - len(filled))

@@ -50,8 +50,8 @@ class SheetSections:
         """Write one sheet. Raises Unreadable for one that is too large."""
         comments = remarks.comments
         commented = {row for row, _, _ in comments}
-        kept: dict[int, list[str]] = {}
-        source = _limit_rows(rows, commented, kept)
+        commented_rows: dict[int, list[str]] = {}
+        source = _limit_rows(rows, commented, commented_rows)
         first = next(filter(any, source), None)
         if first is None and not comments and not remarks.lines:
             return
@@ -65,8 +65,10 @@ class SheetSections:
         for row, column, words in comments:
             if row in remarks.left_out or column in remarks.closed:
                 continue
-            shown = column - bisect_left(before, column)
-            self._builder.add_paragraph(_describe_comment(kept.get(row, []), shown, words))
+            open_column = column - bisect_left(before, column)
+            self._builder.add_paragraph(
+                _describe_comment(commented_rows.get(row, []), open_column, words)
+            )
         for line in remarks.lines:
             self._builder.add_paragraph(line)
 
@@ -85,7 +87,7 @@ def _describe_comment(cells: Sequence[str], column: int, words: str) -> str:
 
 
 def _limit_rows(
-    rows: Iterable[tuple[int, list[str]]], commented: set[int], kept: dict[int, list[str]]
+    rows: Iterable[tuple[int, list[str]]], commented: set[int], commented_rows: dict[int, list[str]]
 ) -> Iterator[list[str]]:
     """Yield rows while a sheet is not too large; keep those that have a comment."""
     cells = characters = 0
@@ -98,7 +100,7 @@ def _limit_rows(
                 " split it"
             )
         if number in commented:
-            kept[number] = row
+            commented_rows[number] = row
         yield row
 
 

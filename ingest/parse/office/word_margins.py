@@ -38,11 +38,11 @@ class MarginTexts:
 
     def add_section(self, section: Element) -> None:
         """Take the headers and footers of a section that some page of it shows."""
-        shown = {"default": True, "even": self._even_pages}
-        shown["first"] = is_on(find_child(section, "titlePg"))
+        visibility = {"default": True, "even": self._even_pages}
+        visibility["first"] = is_on(find_child(section, "titlePg"))
         for margin in _MARGINS:
             for reference in iterate_children(section, f"{margin}Reference"):
-                if shown.get(read_attribute(reference, "type"), True):
+                if visibility.get(read_attribute(reference, "type"), True):
                     relation = read_attribute(reference, "id")
                     kind, name = self._relations.get(relation, ("", ""))
                     if kind == margin and self._package.has_part(name):

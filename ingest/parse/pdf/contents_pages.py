@@ -80,7 +80,7 @@ def take_out_contents(
     places = _place_titles(rest)
     entries = [entry for page in runs.values() for run in page for entry in run.entries]
     numbering = _Numbering(labels, _find_shift(entries, places))
-    kept, outline, count = list(sheets), list[tuple[_Entry, _Place]](), 0
+    clean_sheets, outline, count = list(sheets), list[tuple[_Entry, _Place]](), 0
     for n, page in runs.items():
         gone = set[int]()
         for run in page:
@@ -89,10 +89,10 @@ def take_out_contents(
             gone.update(k for entry, _ in again for k in entry.lines)
             if again and len(again) == len(run.entries):
                 gone.update(run.head)
-        kept[n] = _drop_lines(sheets[n], gone)
+        clean_sheets[n] = _drop_lines(sheets[n], gone)
         count += len(gone)
     note = f"{count:,} lines of a table of contents were left out"
-    return kept, _make_outline(outline), (note,) if count else ()
+    return clean_sheets, _make_outline(outline), (note,) if count else ()
 
 
 def _drop_lines(sheet: Sheet, gone: set[int]) -> Sheet:
@@ -220,8 +220,8 @@ def _read_entries(lines: Sequence[TextLine], run: Sequence[int]) -> list[_Entry]
 def _read_entry(lines: Sequence[TextLine], parts: tuple[int, ...]) -> _Entry:
     """Read an entry from its lines, of which the last one has the page."""
     *before, line = (lines[n] for n in parts)
-    if found := _LEADER.search(line.text):
-        text, page = line.text[: found.start()], found[0]
+    if leader := _LEADER.search(line.text):
+        text, page = line.text[: leader.start()], leader[0]
     else:
         text, page = " ".join(cell.text for cell in line.cells[:-1]), line.cells[-1].text
     text = " ".join([*(half.text for half in before), text.strip()])

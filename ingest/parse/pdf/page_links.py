@@ -149,9 +149,9 @@ def _find_span(text: str, run: TextBox, link: PageLink) -> tuple[int, int] | Non
     guess = round(head * len(letters))
     after = letters.find(wanted, guess)
     before = letters.rfind(wanted, 0, guess + len(wanted))
-    found = [at for at in (before, after) if at >= 0]
-    if found:
-        first = min(found, key=lambda at: abs(at - guess))
+    starts = [at for at in (before, after) if at >= 0]
+    if starts:
+        first = min(starts, key=lambda at: abs(at - guess))
         return run.start + squeezed[first], run.start + squeezed[first + len(wanted) - 1] + 1
     last = min(max(round(tail * len(letters)), guess + 1), len(letters))
     return run.start + squeezed[min(guess, last - 1)], run.start + squeezed[last - 1] + 1

@@ -80,11 +80,13 @@ def _attach_signs(lines: list[TextLine]) -> list[TextLine]:
     ]
     if not apart or len(apart) > len(lines) // 2:
         return lines
-    kept: list[TextLine | None] = list(lines)
+    remainder: list[TextLine | None] = list(lines)
     for n in apart:
-        left = [cell for cell in lines[n].cells if not _place_sign(kept, n, cell, lines[n].size)]
-        kept[n] = lines[n]._replace(cells=tuple(left)) if left else None
-    return [line for line in kept if line is not None]
+        cells = [
+            cell for cell in lines[n].cells if not _place_sign(remainder, n, cell, lines[n].size)
+        ]
+        remainder[n] = lines[n]._replace(cells=tuple(cells)) if cells else None
+    return [line for line in remainder if line is not None]
 
 
 def _place_sign(lines: list[TextLine | None], own_line: int, sign: LineCell, size: float) -> bool:

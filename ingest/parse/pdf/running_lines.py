@@ -40,7 +40,7 @@ def drop_running_lines(sheets: Sequence[Sheet], labels: Sequence[str], body: flo
     shift = _find_page_shift(edges)
     kept_keys: set[str] = set()
     texts = {line.text for sheet in sheets for line in sheet.lines}
-    kept = []
+    clean_sheets = []
     for page, (sheet, sides) in enumerate(zip(sheets, edges, strict=True)):
         dropped: set[int] = set()
         for at_top, side in zip((True, False), sides, strict=True):
@@ -73,8 +73,8 @@ def drop_running_lines(sheets: Sequence[Sheet], labels: Sequence[str], body: flo
             kept_keys.update(map(_line_key, running))
             dropped |= numbers | repeats
         lines = tuple(line for line in sheet.lines if id(line) not in dropped)
-        kept.append(sheet._replace(lines=lines) if dropped else sheet)
-    return kept
+        clean_sheets.append(sheet._replace(lines=lines) if dropped else sheet)
+    return clean_sheets
 
 
 def _edge_lines(sheet: Sheet) -> tuple[list[TextLine], list[TextLine]]:

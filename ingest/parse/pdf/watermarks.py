@@ -20,12 +20,12 @@ def drop_watermarks(sheets: Sequence[Sheet], body: float) -> tuple[list[Sheet], 
     counts = Counter(line.text for sheet in sheets for line in sheet.slanted)
     result, pages = [], 0
     for sheet in sheets:
-        kept = tuple(
+        plain_lines = tuple(
             line
             for line in sheet.slanted
             if line.size < LARGE_SIZE * body and counts[line.text] < FEWEST_TIMES
         )
-        pages += len(kept) < len(sheet.slanted)
-        result.append(sheet._replace(lines=sheet.lines + kept) if kept else sheet)
+        pages += len(plain_lines) < len(sheet.slanted)
+        result.append(sheet._replace(lines=sheet.lines + plain_lines) if plain_lines else sheet)
     count = "1 page" if pages == 1 else f"{pages:,} pages"
     return result, (f"a watermark was left out of {count}",) if pages else ()

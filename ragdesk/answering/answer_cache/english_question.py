@@ -194,12 +194,12 @@ def _drop_articles(tokens: list[str]) -> list[str]:
     The last word is no article, and "a few" and "a little" are not "few" and "little".
     """
     following = [*tokens[1:], ""]  # of no tokens, too
-    kept = [
+    words = [
         token
         for token, after in zip(tokens, following, strict=False)
         if token not in _ARTICLES or after in {"", "few", "little"}
     ]
-    return [_drop_plural(token) for token in kept]
+    return [_drop_plural(token) for token in words]
 
 
 def _drop_plural(word: str) -> str:

@@ -360,11 +360,11 @@ class _PassageSplitter:
         return self._make_part("code", [*lead_in, block.code], above=len(lead_in))
 
     def _make_list(self, block: ListBlock) -> AnswerUnit:
-        shown = block.items[:MOST_ITEMS]
+        items = block.items[:MOST_ITEMS]
         lead_in = [block.lead_in] if block.lead_in else []
-        quoted = [(shown[0][0], shown[-1][1])]
-        if shown[-1][1] - shown[0][0] > LONGEST_LIST:
-            quoted = [self._first_line(item) for item in shown]
+        quoted = [(items[0][0], items[-1][1])]
+        if items[-1][1] - items[0][0] > LONGEST_LIST:
+            quoted = [self._first_line(item) for item in items]
         return _make_unit(
             "steps" if block.is_ordered else "list",
             self._passage,
@@ -372,7 +372,7 @@ class _PassageSplitter:
             self._text,
             [*lead_in, *quoted],
             above=len(lead_in),
-            entry=self._find_entry(shown[0]),
+            entry=self._find_entry(items[0]),
             size=len(block.items),
         )
 

@@ -46,30 +46,30 @@ def measure_choice(
     if not choice.groups:
         return {}
     first = choice.groups[0]
-    said = [unit for group in choice.groups for unit in group]
+    answer_units = [unit for group in choice.groups for unit in group]
     tables = _list_tables(first)
     closest, closeness, rival, match, is_learnt = first[-1], 0.0, 0.0, 0.0, False
     for scored in ranked:
-        near = scored.closeness or 0.0
+        own_closeness = scored.closeness or 0.0
         holder = next((u for u in first if u is scored.unit or u.contains(scored.unit)), None)
         is_held = holder is not None or UnitFacts(scored.unit).table in tables
-        if not is_held and scored.unit not in said:
-            rival = max(rival, near)
-        elif is_held and near > closeness:
-            closest, closeness, is_learnt = holder or closest, near, scored.is_learnt
-            match = scored.token_match if scored.is_learnt else near
+        if not is_held and scored.unit not in answer_units:
+            rival = max(rival, own_closeness)
+        elif is_held and own_closeness > closeness:
+            closest, closeness, is_learnt = holder or closest, own_closeness, scored.is_learnt
+            match = scored.token_match if scored.is_learnt else own_closeness
     if not closeness and (beside := _find_beside(first, ranked)) is not None:
         closeness, match, is_learnt = beside.closeness or 0.0, beside.token_match, True
     chunk = closest.passage.chunk
-    asked = retrieval.analysis.text  # of a part, with what it leans on
-    sides = said if choice.fits else first
+    question_text = retrieval.analysis.text  # of a part, with what it leans on
+    sides = answer_units if choice.fits else first
     place = "\n".join((describe_place(chunk), closest.lead, *(unit.text for unit in sides)))
-    unmet = find_unmet_names(asked, chunk.text, place)
+    unmet = find_unmet_names(question_text, chunk.text, place)
     codes = retrieval.analysis.identifiers
-    learnt = [scored for scored in ranked if scored.is_learnt]
-    matches = _measure_match(closeness, match, _list_rivals(first, learnt, retrieval))
+    model_scores = [scored for scored in ranked if scored.is_learnt]
+    matches = _measure_match(closeness, match, _list_rivals(first, model_scores, retrieval))
     return {
-        **(matches if learnt else {}),
+        **(matches if model_scores else {}),
         "answer_fits": choice.fits * (UNMET_SHARE if unmet else 1.0),
         "answer_far": _measure_distance(closest, closeness, retrieval) if is_learnt else 0.0,
         "answer": closeness,

@@ -16,8 +16,8 @@ def trim_span(text: str, start: int, end: int) -> Span:
     (3, 4)
     """
     piece = text[start:end]
-    left = len(piece) - len(piece.lstrip())
-    return start + left, max(start + left, start + len(piece.rstrip()))
+    indent = len(piece) - len(piece.lstrip())
+    return start + indent, max(start + indent, start + len(piece.rstrip()))
 
 
 def list_lines(text: str, start: int, end: int) -> list[Span]:

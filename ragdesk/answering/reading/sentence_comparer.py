@@ -59,10 +59,10 @@ class SentenceComparer:
     def __call__(self, question: str, texts: Sequence[str]) -> SentenceMatches:
         """Compare some texts with a question."""
         encoder = self.open()
-        asked = encoder.encode_query(question)
-        encoded = self._cache.read(texts, encoder.encode_passages) if texts else ()
-        cosines = [float(asked.whole @ text.whole) for text in encoded]
-        matches = [match_tokens(asked, text) for text in encoded]
+        question_vectors = encoder.encode_query(question)
+        text_vectors = self._cache.read(texts, encoder.encode_passages) if texts else ()
+        cosines = [float(question_vectors.whole @ text.whole) for text in text_vectors]
+        matches = [match_tokens(question_vectors, text) for text in text_vectors]
         return SentenceMatches(_clip_scores(cosines), _clip_scores(matches))
 
     def open(self) -> SentenceEncoder:

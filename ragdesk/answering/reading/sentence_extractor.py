@@ -77,8 +77,10 @@ class SentenceExtractor:
         if not ranked:
             return retrieval
         closest = max(0.0, *(scored.closeness or 0.0 for scored in ranked))
-        asked = find_section_labels(retrieval.part or retrieval.analysis.text)
-        is_section = any(UnitFacts(s.unit).section_labels & asked for s in ranked if asked)
+        question_labels = find_section_labels(retrieval.part or retrieval.analysis.text)
+        is_section = any(
+            UnitFacts(s.unit).section_labels & question_labels for s in ranked if question_labels
+        )
         if is_section:
             closest = 1.0  # a part that is asked for by its number is found, or is not
         signals = {**retrieval.signals, "unit": closest, "answer_section": float(is_section)}

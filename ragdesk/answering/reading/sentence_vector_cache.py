@@ -46,13 +46,15 @@ class SentenceVectorCache:
             for text in texts
         ]
         with self._lock:
-            known = {key: held for key in keys if (held := self._vectors.get(key)) is not None}
+            known = {
+                key: vectors for key in keys if (vectors := self._vectors.get(key)) is not None
+            }
             for key in known:
                 self._vectors.move_to_end(key)
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         if missing:
-            encoded = encode(list(missing.values()))
-            fresh = dict(zip(missing, map(_round_tokens, encoded), strict=True))
+            new_vectors = encode(list(missing.values()))
+            fresh = dict(zip(missing, map(_round_tokens, new_vectors), strict=True))
             self._keep(fresh)
             known |= fresh
         return [known[key] for key in keys]

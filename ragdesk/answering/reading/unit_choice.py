@@ -115,12 +115,12 @@ def choose_units(
         _Candidate(f, score + options.fit * spread * (fit.fit == "fits"), fit)
         for score, f, fit in zip(scores, facts, fits, strict=True)
     ]
-    left = sorted(
+    contenders = sorted(
         (c for c in candidates if c.fit.fit != "excluded"), key=lambda candidate: -candidate.score
     )
-    if not left:
+    if not contenders:
         return UnitChoice()
-    chosen, items = _choose_by_form(form, left, weights, spread, options)
+    chosen, items = _choose_by_form(form, contenders, weights, spread, options)
     choice = UnitChoice(
         items=items,
         version=_passed_version(chosen[0], candidates),
@@ -128,17 +128,21 @@ def choose_units(
         or (len(chosen) > 1 and form.kind != "selection"),  # which may find both, or neither
     )
     if len(chosen) == 1 and form.kind not in {"comparison", "selection", "count"}:
-        if rival := _find_contradictory(chosen[0], left, form, options):
+        if rival := _find_contradictory(chosen[0], contenders, form, options):
             chosen, choice = [*chosen, rival], replace(choice, differ=True)
-        elif further := _find_further(chosen[0], left, weights, options):
+        elif further := _find_further(chosen[0], contenders, weights, options):
             chosen = [*chosen, further]
     groups = tuple(_with_antecedent(c, facts) for c in chosen)
     if len(chosen) == 1 and not _gives_amount(chosen[0], form):
         least = options.neighbour if form.wants_list else options.near_neighbour
         if form.sections:
             least = 0.0  # all that a short part says
-        near = [c for c in left if form.kind != "yes_no" or c.facts.denies == left[0].facts.denies]
-        groups = (_with_neighbours(groups[0], near, least),)  # yes beside no answers neither
+        peers = [
+            c
+            for c in contenders
+            if form.kind != "yes_no" or c.facts.denies == contenders[0].facts.denies
+        ]
+        groups = (_with_neighbours(groups[0], peers, least),)  # yes beside no answers neither
     return replace(choice, groups=groups)
 
 
@@ -170,7 +174,7 @@ def _is_list_or_part(unit: AnswerUnit) -> bool:
 
 def _choose_by_form(
     form: QuestionForm,
-    left: Sequence[_Candidate],
+    contenders: Sequence[_Candidate],
     weights: Mapping[str, float],
     spread: float,
     options: ChoiceOptions,
@@ -178,28 +182,30 @@ def _choose_by_form(
     """Return what the form of a question wants, and the number of a list's items to be said."""
     match form.kind:
         case "comparison":
-            return _choose_sides(form, left, spread, options), 0
+            return _choose_sides(form, contenders, spread, options), 0
         case "selection":
-            return _choose_side(form, left, weights), 0
+            return _choose_side(form, contenders, weights), 0
         case "count":
-            return _choose_counted(form, left, spread, options)
+            return _choose_counted(form, contenders, spread, options)
         case "list" | "steps":
-            return _list_rows(_prefer_list(left, options.list_margin * spread), form, left), 0
+            return _list_rows(
+                _prefer_list(contenders, options.list_margin * spread), form, contenders
+            ), 0
         case _:
-            return [left[0]], 0
+            return [contenders[0]], 0
 
 
 def _choose_sides(
-    form: QuestionForm, left: Sequence[_Candidate], spread: float, options: ChoiceOptions
+    form: QuestionForm, contenders: Sequence[_Candidate], spread: float, options: ChoiceOptions
 ) -> list[_Candidate]:
     """Take the best unit of each side of a comparison, or the one that holds both."""
-    named = [(c, _sides_named(c, form)) for c in left]
+    named = [(c, _sides_named(c, form)) for c in contenders]
     first = next(((c, sides) for c, sides in named if sides), None)
     if first is None:
-        return [left[0]]
+        return [contenders[0]]
     best, sides = first
     if len(sides) > 1:
-        return _table_of(best, form, left, options)
+        return _table_of(best, form, contenders, options)
     others = [c for c, named_sides in named if named_sides and not named_sides & sides]
     if not others:
         return [best]
@@ -216,20 +222,20 @@ def _sides_named(candidate: _Candidate, form: QuestionForm) -> frozenset[int]:
 
 
 def _table_of(
-    best: _Candidate, form: QuestionForm, left: Sequence[_Candidate], options: ChoiceOptions
+    best: _Candidate, form: QuestionForm, contenders: Sequence[_Candidate], options: ChoiceOptions
 ) -> list[_Candidate]:
     """Return a row that holds both sides; all rows of its table where no feature is named."""
     rest = form.words.difference(*form.sides)
     table = best.facts.table
     if table is None or best.facts.words & rest:
         return [best]
-    rows = [c for c in left if c.facts.table == table]
+    rows = [c for c in contenders if c.facts.table == table]
     rows.sort(key=lambda c: (c.unit.rank, c.unit.spans[-1]))
     return rows[: options.table_rows]
 
 
 def _list_rows(
-    best: _Candidate, form: QuestionForm, left: Sequence[_Candidate]
+    best: _Candidate, form: QuestionForm, contenders: Sequence[_Candidate]
 ) -> list[_Candidate]:
     """Return a list, or with a row all rows of its group: those of which a cell says what is asked.
 
@@ -245,7 +251,7 @@ def _list_rows(
         return [best]
     rows = [
         c
-        for c in left
+        for c in contenders
         if c.facts.table == table
         and all(c.unit.cells[n : n + 1] == best.unit.cells[n : n + 1] for n in named)
     ]
@@ -254,18 +260,18 @@ def _list_rows(
 
 
 def _choose_side(
-    form: QuestionForm, left: Sequence[_Candidate], weights: Mapping[str, float]
+    form: QuestionForm, contenders: Sequence[_Candidate], weights: Mapping[str, float]
 ) -> list[_Candidate]:
     """Take the side that has what is asked for; both where the words do not tell."""
     rest = form.words.difference(*form.sides)
     best_by_side: dict[frozenset[int], tuple[float, _Candidate]] = {}
-    for candidate in left:
+    for candidate in contenders:
         sides = _sides_named(candidate, form)
         share = sum(weights.get(word, 0.0) for word in candidate.facts.words & rest)
         if sides and share > best_by_side.get(sides, (-1.0, candidate))[0]:
             best_by_side[sides] = (share, candidate)
     if not best_by_side:
-        return [left[0]]
+        return [contenders[0]]
     top = max(share for share, _ in best_by_side.values())
     winners = [(sides, c) for sides, (share, c) in best_by_side.items() if share >= top]
     if both := [c for sides, c in winners if len(sides) > 1]:
@@ -274,11 +280,11 @@ def _choose_side(
 
 
 def _choose_counted(
-    form: QuestionForm, left: Sequence[_Candidate], spread: float, options: ChoiceOptions
+    form: QuestionForm, contenders: Sequence[_Candidate], spread: float, options: ChoiceOptions
 ) -> tuple[list[_Candidate], int]:
     """Take the sentence that gives the number, else the list whose items are to be counted."""
-    best = left[0]
-    whole = _prefer_list(left, options.list_margin * spread)
+    best = contenders[0]
+    whole = _prefer_list(contenders, options.list_margin * spread)
     is_counted = whole.unit.kind in LISTS and _lists_things(whole.facts, form)
     gives_number = bool(find_numbers(normalise_text(best.unit.core)))
     if not is_counted or (gives_number and not whole.unit.contains(best.unit)):
@@ -295,10 +301,10 @@ def _lists_things(facts: UnitFacts, form: QuestionForm) -> bool:
     return is_short and bool(content_words(f"{above} | {place}") & form.counted)
 
 
-def _prefer_list(left: Sequence[_Candidate], margin: float) -> _Candidate:
+def _prefer_list(contenders: Sequence[_Candidate], margin: float) -> _Candidate:
     """Return the whole list that the best unit is a part of, or one nearly as good."""
-    best = left[0]
-    lists = [c for c in left if c.unit.kind in LISTS]
+    best = contenders[0]
+    lists = [c for c in contenders if c.unit.kind in LISTS]
     if best.unit.kind in LISTS or not lists:
         return best
     whole = next((c for c in lists if _belongs_to(best.unit, c.unit)), None)
@@ -315,13 +321,13 @@ def _belongs_to(unit: AnswerUnit, whole: AnswerUnit) -> bool:
 
 
 def _find_contradictory(
-    best: _Candidate, left: Sequence[_Candidate], form: QuestionForm, options: ChoiceOptions
+    best: _Candidate, contenders: Sequence[_Candidate], form: QuestionForm, options: ChoiceOptions
 ) -> _Candidate | None:
     """Find a unit of another document that says the same of what is asked, and otherwise."""
     if best.unit.kind in LISTS:
         return None
     words = _without_numbers(best.facts.words)
-    for candidate in left[1:]:
+    for candidate in contenders[1:]:
         facts = candidate.facts
         if facts.document == best.facts.document or facts.unit.kind in LISTS:
             continue
@@ -333,8 +339,8 @@ def _find_contradictory(
             likeness(words, _without_numbers(facts.words)) >= least
             and facts.words & form.words >= best.facts.words & form.words
             and any(
-                found.kind in _DIFFERING
-                for found in find_contradictions(facts.unit.core, best.unit.core)
+                contradiction.kind in _DIFFERING
+                for contradiction in find_contradictions(facts.unit.core, best.unit.core)
             )
         ):
             return candidate
@@ -347,14 +353,14 @@ def _without_numbers(words: Iterable[str]) -> frozenset[str]:
 
 def _find_further(
     best: _Candidate,
-    left: Sequence[_Candidate],
+    contenders: Sequence[_Candidate],
     weights: Mapping[str, float],
     options: ChoiceOptions,
 ) -> _Candidate | None:
     """Find the unit that holds what the first one leaves open of a question."""
     known = best.facts.words | best.facts.lead_words
     open_words = {word: weight for word, weight in weights.items() if word not in known}
-    for candidate in left[1:4]:
+    for candidate in contenders[1:4]:
         share = sum(open_words.get(word, 0.0) for word in candidate.facts.words)
         if share >= options.open_share and stand_together(best.facts, candidate.facts):
             return candidate
@@ -376,18 +382,18 @@ def _with_antecedent(candidate: _Candidate, facts: Sequence[UnitFacts]) -> tuple
 
 
 def _with_neighbours(
-    group: tuple[AnswerUnit, ...], left: Sequence[_Candidate], least: float
+    group: tuple[AnswerUnit, ...], contenders: Sequence[_Candidate], least: float
 ) -> tuple[AnswerUnit, ...]:
     """Add to a sentence those right before and after it that are nearly as good.
 
     What is to be done, or to be brought, is told in several sentences where it is no list. A
     sentence for one condition is not joined to that for another. least: the part of the score.
     """
-    best = left[0]
+    best = contenders[0]
     if best.unit not in group or not _can_be_joined(best.unit):
         return group
     units = list(group)
-    for candidate in left[1:]:
+    for candidate in contenders[1:]:
         unit = candidate.unit
         is_close = candidate.score >= least * best.score and _can_be_joined(unit)
         if is_close and unit not in units and len(units) < _MOST_NEIGHBOURS:

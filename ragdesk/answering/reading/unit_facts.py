@@ -57,9 +57,9 @@ class UnitFacts:
             return tuple(find_ranges(unit.core))
         columns = (*unit.columns, *("",) * len(unit.cells))
         return tuple(
-            found
+            value_range
             for cell, column in zip(unit.cells, columns, strict=False)
-            for found in find_ranges(cell, find_unit(column))
+            for value_range in find_ranges(cell, find_unit(column))
         )
 
     @cached_property

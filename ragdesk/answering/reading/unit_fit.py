@@ -56,12 +56,12 @@ def judge_units(
         if (named_instead or {}).get(fact.document) in present:
             fits[n] = UnitFit("excluded", "another product's document")
     for judge in _JUDGES:
-        left = [n for n, fit in enumerate(fits) if fit.fit != "excluded"]
-        verdicts = judge(form, [facts[n] for n in left])
+        open_places = [n for n, fit in enumerate(fits) if fit.fit != "excluded"]
+        verdicts = judge(form, [facts[n] for n in open_places])
         for at, verdict in verdicts.items():
-            n = left[at]
+            n = open_places[at]
             if verdict.fit == "excluded" or fits[n].fit == "neutral":
-                fits[n] = replace(verdict, instead=tuple(left[m] for m in verdict.instead))
+                fits[n] = replace(verdict, instead=tuple(open_places[m] for m in verdict.instead))
     return fits
 
 

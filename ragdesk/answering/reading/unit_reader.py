@@ -101,12 +101,12 @@ def list_inputs(chunk: Chunk) -> list[ReaderInput]:
     """Return the sentences, items and rows of a chunk as a reader sees them, in their order."""
     above = " › ".join(dict.fromkeys(name for name in (chunk.title, *chunk.path) if name))
     head = chunk.lead.partition("\n")[2] if chunk.kind == "table" else ""
-    asked = slice(*chunk.question) if chunk.question else slice(0, 0)
+    question_span = slice(*chunk.question) if chunk.question else slice(0, 0)
     inputs: list[ReaderInput] = []
     before = ""
     for start, end in split_sentences(chunk.text):
         text = chunk.text[start:end]
-        if asked.start <= chunk.start + start < asked.stop or not has_words(text):
+        if question_span.start <= chunk.start + start < question_span.stop or not has_words(text):
             before = text
             continue
         lead = "\n".join(part for part in (above, head, before) if part)
@@ -127,8 +127,8 @@ def encode_pairs(
     pieces: UnigramTokenizer, question: str, units: Sequence[ReaderInput]
 ) -> list[EncodedPair]:
     """Write a question beside each unit: question, lead and unit, each clipped."""
-    asked = _list_ids(pieces, _PREFIX + question)[:QUESTION_TOKENS]
-    head = [pieces.begin, *asked, pieces.end, pieces.end]
+    question_ids = _list_ids(pieces, _PREFIX + question)[:QUESTION_TOKENS]
+    head = [pieces.begin, *question_ids, pieces.end, pieces.end]
     pairs = []
     for unit in units:
         above = [*head, *_clip_lead(_list_ids(pieces, unit.lead)), pieces.end]

@@ -184,7 +184,7 @@ def contains_any(ranges: Sequence[ValueRange], points: Sequence[ScalePoint]) -> 
     >>> [contains_any(tier, find_points("We use 310 kWh")) for tier in tiers]
     [False, True, None]
     """
-    verdicts = {found.contains(point) for found in ranges for point in points} - {None}
+    verdicts = {value_range.contains(point) for value_range in ranges for point in points} - {None}
     return True in verdicts if verdicts else None
 
 

@@ -35,28 +35,28 @@ def retrieve_parts(
         analysis = analyze_question(parts[0].search_text)
     if len(parts) < 2:  # noqa: PLR2004 (one question)
         return retrieve(question, analysis)
-    found = [
+    retrievals = [
         replace(retrieve(question, analyze_question(part.search_text)), part=part.text)
         for part in parts
     ]
-    best = max(found, key=lambda retrieval: likelihood(retrieval.signals))
+    best = max(retrievals, key=lambda retrieval: likelihood(retrieval.signals))
     most = max(len(best.passages), PASSAGES_OF_PART * len(parts))
-    passages = tuple(take_turns(r.passages for r in found))[:most]
-    seconds = [r.rerank_seconds for r in found if r.rerank_seconds is not None]
+    passages = tuple(take_turns(r.passages for r in retrievals))[:most]
+    seconds = [r.rerank_seconds for r in retrievals if r.rerank_seconds is not None]
     return replace(
         best,
         analysis=replace(best.analysis, text=analysis.text, language=analysis.language),
         passages=passages,
-        duplicates={name: same for r in found for name, same in r.duplicates.items()},
+        duplicates={name: same for r in retrievals for name, same in r.duplicates.items()},
         rerank_seconds=sum(seconds) if seconds else None,
         part="",
-        parts=tuple(_keep_passages(retrieval, passages) for retrieval in found),
+        parts=tuple(_keep_passages(retrieval, passages) for retrieval in retrievals),
     )
 
 
-def _keep_passages(part: Retrieval, shown: Iterable[Passage]) -> Retrieval:
+def _keep_passages(part: Retrieval, passages: Iterable[Passage]) -> Retrieval:
     """Keep of a part's passages those that are shown: what is cited must be among them."""
-    ids = {passage.chunk.id for passage in shown}
+    ids = {passage.chunk.id for passage in passages}
     return replace(part, passages=tuple(p for p in part.passages if p.chunk.id in ids))
 
 

@@ -125,14 +125,14 @@ def cover_question(term_weights: TermWeights, codes: Collection[str], chunk: Chu
     words = chunk_words(chunk)
     whole = term_weights.coverage(words)
     name = _token_set(write_document_name(chunk))
-    met = [code for code in codes if code in words or code in name]
+    common_codes = [code for code in codes if code in words or code in name]
     rest = {
         term: weight
         for term, weight in term_weights.weights.items()
-        if not (term.isascii() and any(_MARKS.sub("", term) in code for code in met))
+        if not (term.isascii() and any(_MARKS.sub("", term) in code for code in common_codes))
     }
     total = sum(rest.values())
-    if not met or not total:
+    if not common_codes or not total:
         return whole
     return max(whole, sum(weight for term, weight in rest.items() if term in words) / total)
 

@@ -138,14 +138,14 @@ def drop_courtesies(text: str) -> str:
     """
     end = _SIGNATURE.search(text)
     body = text[: end.start()] if end and end.start() > 0 else text
-    kept = [
+    sentences = [
         body[a:b]
         for a, b in split_sentences(body)
         if not _GREETING.match(body[a:b]) and not _CLOSING.match(body[a:b])
     ]
-    if not kept or len(kept) == len(split_sentences(text)):
+    if not sentences or len(sentences) == len(split_sentences(text)):
         return text
-    return " ".join(kept)
+    return " ".join(sentences)
 
 
 def asks_something(sentence: str) -> bool:

@@ -65,8 +65,8 @@ _REASON_ANSWER = (
 
 # asked for, named by: the sentence is read as written where capitals tell a name.
 _CUES: Final = tuple(
-    (re.compile(asked), re.compile(named), raw)
-    for asked, named, raw in (
+    (re.compile(question_pattern), re.compile(answer_pattern), raw)
+    for question_pattern, answer_pattern, raw in (
         (_AMOUNT_QUESTION, _AMOUNT_ANSWER, False),
         (_TIME_QUESTION, _TIME_ANSWER, False),
         (_PERSON_QUESTION, _PERSON_ANSWER, True),
@@ -76,7 +76,8 @@ _CUES: Final = tuple(
 )
 # What only asks; the words left over are what a question is about.
 _ASKING_WORDS: Final = re.compile(
-    "|".join(asked.pattern for asked, _, _ in _CUES) + "|哪[些个]?|什么|怎么样?|如何|是否|几|吗|呢"
+    "|".join(question_pattern.pattern for question_pattern, _, _ in _CUES)
+    + "|哪[些个]?|什么|怎么样?|如何|是否|几|吗|呢"
 )
 _CANONICAL_NUMBER = re.compile(r"第?(\d+(?:\.\d+)*)[^\d.]?")  # of 第八条, or any amount
 _NUMBER_PATTERN = re.compile(r"\d+(?:[.,]\d+)*")

@@ -60,6 +60,6 @@ def _add_passages(
     cited = {quote.passage.chunk.id for statement in statements for quote in statement.quotes}
     known = {passage.chunk.id for passage in retrieval.passages}
     added = [p for p in other.passages if p.chunk.id in cited - known]
-    kept = retrieval.passages[: max(0, len(retrieval.passages) - len(added))]
-    passages = sorted((*kept, *added), key=lambda passage: -passage.score)
+    others = retrieval.passages[: max(0, len(retrieval.passages) - len(added))]
+    passages = sorted((*others, *added), key=lambda passage: -passage.score)
     return replace(retrieval, passages=tuple(passages))

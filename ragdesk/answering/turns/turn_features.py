@@ -399,8 +399,8 @@ def _mend_word(word: str) -> str | None:
         return word
     if len(word) < _LEAST_LETTERS or word in _NO_SLIPS or word.removesuffix("s") in known:
         return None
-    near = (w for w in sorted(known) if w[0] == word[0] and _is_one_slip(word, w))
-    return next(near, None)
+    neighbours = (w for w in sorted(known) if w[0] == word[0] and _is_one_slip(word, w))
+    return next(neighbours, None)
 
 
 def _is_one_slip(word: str, other: str) -> bool:

@@ -55,8 +55,8 @@ def states_nothing(claim: str, question: str, cited: Sequence[Passage], idf: Idf
 
 
 def _repeats_question(claim: str, words: frozenset[str], question: str, idf: Idf) -> bool:
-    asked = frozenset(tokenize_text(question))
-    new = words - asked
+    question_words = frozenset(tokenize_text(question))
+    new = words - question_words
     if weigh_words(new, idf) > MOST_NEW * weigh_words(words, idf):
         return False
     if find_exact_items(" ".join(sorted(new))):

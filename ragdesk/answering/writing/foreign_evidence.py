@@ -175,10 +175,10 @@ def _choose_sentences(claim: str, sentences: Sequence[str], spreads: Vectors) ->
     for i in others:
         if not conflicts or len(chosen) == MOST_SENTENCES or spreads[i] < HALF_SPREADS - _NEAR:
             break
-        left = len(find_foreign_conflicts(claim, [sentences[j] for j in (*chosen, i)], ()))
-        if left < conflicts:
+        rest = len(find_foreign_conflicts(claim, [sentences[j] for j in (*chosen, i)], ()))
+        if rest < conflicts:
             chosen.append(i)
-            conflicts = left
+            conflicts = rest
     return chosen
 
 

@@ -99,14 +99,14 @@ class PromptBuilder:
                 prompts.format_repair("", "字" * SENTENCE_CHARACTERS, language)
             )
         chosen: list[PromptSource] = []
-        taken: Counter[str] = Counter()
+        passage_counts: Counter[str] = Counter()
         for source in passages:
             cost = self.count_tokens(prompts.format_passage(len(chosen) + 1, source)) + 2
             document = source.passage.chunk.document
-            if cost > free_tokens or taken[document] >= self.options.per_document:
+            if cost > free_tokens or passage_counts[document] >= self.options.per_document:
                 continue
             chosen.append(source)
-            taken[document] += 1
+            passage_counts[document] += 1
             free_tokens -= cost
             if len(chosen) == self.options.passages:
                 break

@@ -87,9 +87,9 @@ class ChatSystem(Protocol):
         """Write the response of a system that is answered at once."""
 
 
-def check_signature(expected: str, shown: str) -> None:
+def check_signature(expected: str, signature: str) -> None:
     """Raise Unauthenticated where a signature is not the expected one; compared in even time."""
-    if not hmac.compare_digest(expected.encode(), shown.encode()):
+    if not hmac.compare_digest(expected.encode(), signature.encode()):
         raise Unauthenticated
 
 

@@ -253,14 +253,14 @@ class ChatStore:
             connection.execute(change.values(values))
 
     def _read_letter(self, row: RowMapping) -> ChatLetter:
-        kept = json.loads(self._cipher.open(row["message"]))
-        message = ChatMessage(**kept) if "event" in kept else None
+        facts = json.loads(self._cipher.open(row["message"]))
+        message = ChatMessage(**facts) if "event" in facts else None
         return ChatLetter(
             number=row["number"],
             name=row["digest"],
             channel=row["channel"],
             thread=row["thread"],
-            address=message.address if message else kept,
+            address=message.address if message else facts,
             message=message,
             reply=_read_reply(self._cipher.open(row["reply"])) if row["reply"] else None,
             attempts=row["attempts"],
@@ -277,9 +277,9 @@ def _digest(channel: str, name: str) -> str:
 
 
 def _read_reply(text: str) -> ChatReply:
-    kept = json.loads(text)
-    sources = tuple(ReplySource(**source) for source in kept["sources"])
-    return ChatReply(text=kept["text"], sources=sources, language=kept["language"])
+    facts = json.loads(text)
+    sources = tuple(ReplySource(**source) for source in facts["sources"])
+    return ChatReply(text=facts["text"], sources=sources, language=facts["language"])
 
 
 def _erase_messages(connection: Connection, person: str) -> int:

@@ -41,12 +41,12 @@ class SurgeAlarm:
         What cannot be delivered is tried again at the next look, for a day.
         """
         self._watch.find_new()
-        told = 0
+        count = 0
         for surge in self._watch.list_recent():
             for place, send in self._places.items():
                 if self._watch.claim_alert(surge, place):
-                    told += self._tell(surge, place, send)
-        return told
+                    count += self._tell(surge, place, send)
+        return count
 
     def _tell(self, surge: Surge, place: str, send: SendAlert) -> bool:
         try:

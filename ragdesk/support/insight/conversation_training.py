@@ -81,7 +81,7 @@ def train_on_conversations(  # noqa: PLR0913, one parameter a source of what is 
     used, left_out = _leave_rare_out(labelled, [*file_examples, *taught])
     if len(used) < FEWEST_TURNS:
         raise SettingsError(_describe_few(len(used), left_out))
-    examples = [*file_examples, *(one.example for one in used)]
+    examples = [*file_examples, *(turn_example.example for turn_example in used)]
     if not is_ours and not file_examples:
         _refuse_forgetting(home, examples)
     listed = _format_turns(used)
@@ -93,7 +93,7 @@ def train_on_conversations(  # noqa: PLR0913, one parameter a source of what is 
     training = train_intents(home, examples, embedder, options, basis)
     return ConversationTraining(
         training=training,
-        intents=dict(sorted(Counter(one.turn.intent for one in used).items())),
+        intents=dict(sorted(Counter(turn_example.turn.intent for turn_example in used).items())),
         left_out=left_out,
         turns=_write_turns(home / USED_TURNS, listed) if training.kept else None,
     )
@@ -118,11 +118,17 @@ def _leave_rare_out(
 ) -> tuple[list[TurnExample], dict[str, int]]:
     """Return the turns of intents with enough different examples, and how many of others."""
     words: defaultdict[str, set[str]] = defaultdict(set)
-    for one in (*others, *(turn.example for turn in labelled)):
-        words[one.label].add(fold_words(one.text))
+    for example in (*others, *(turn.example for turn in labelled)):
+        words[example.label].add(fold_words(example.text))
     rare = {label for label, texts in words.items() if len(texts) < FEWEST_OF_LABEL}
-    used = [one for one in labelled if one.turn.intent not in rare and one.example.text.strip()]
-    left_out = Counter(one.turn.intent for one in labelled if one.turn.intent in rare)
+    used = [
+        turn_example
+        for turn_example in labelled
+        if turn_example.turn.intent not in rare and turn_example.example.text.strip()
+    ]
+    left_out = Counter(
+        turn_example.turn.intent for turn_example in labelled if turn_example.turn.intent in rare
+    )
     return used, dict(sorted(left_out.items()))
 
 
@@ -138,7 +144,7 @@ def _describe_few(count: int, left_out: Mapping[str, int]) -> str:
 def _refuse_forgetting(home: Path, examples: Sequence[LabelledText]) -> None:
     """Raise SettingsError where intents of the operator's are among no examples."""
     known = set(read_insight_model(home / OWN_INTENTS).classifier.labels)
-    if lost := sorted(known - {one.label for one in examples} - {OUT_OF_SCOPE}):
+    if lost := sorted(known - {example.label for example in examples} - {OUT_OF_SCOPE}):
         raise SettingsError(
             f"The labelled questions do not teach all of your own intents: {', '.join(lost)} would "
             "be forgotten. Name the file that taught them as well: ragdesk insight train FILE "
@@ -150,12 +156,12 @@ def _format_turns(used: Sequence[TurnExample]) -> bytes:
     """Return the turns as JSON lines: ids, never a text or a person."""
     lines = [
         {
-            "turn": one.turn.turn,
-            "intent": one.turn.intent,
-            "labelled": one.turn.labelled,
-            "part": "held_out" if is_held_out(one.example) else "learnt",
+            "turn": turn_example.turn.turn,
+            "intent": turn_example.turn.intent,
+            "labelled": turn_example.turn.labelled,
+            "part": "held_out" if is_held_out(turn_example.example) else "learnt",
         }
-        for one in used
+        for turn_example in used
     ]
     return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()
 

@@ -133,11 +133,11 @@ def _came_back(own: Sequence[InsightTurn]) -> bool:
 
 def _count_intents(questions: Sequence[InsightTurn]) -> tuple[IntentFigures, ...]:
     known = [turn for turn in questions if turn.intent]
-    asked = Counter(turn.intent for turn in known)
+    totals = Counter(turn.intent for turn in known)
     answered = Counter(turn.intent for turn in known if turn.outcome == ANSWERED)
     return tuple(
         IntentFigures(intent=name, questions=count, answered=answered[name])
-        for name, count in sorted(asked.items(), key=lambda item: (-item[1], item[0]))[
+        for name, count in sorted(totals.items(), key=lambda item: (-item[1], item[0]))[
             :MOST_INTENTS
         ]
     )

@@ -36,9 +36,9 @@ def _export_labels(connection: Connection, _: TextCipher, person: str) -> list[d
 
 def _erase_labels(connection: Connection, person: str) -> int:
     """Delete the labels of a person's questions, and take their name from those that they gave."""
-    gone = delete(INTENT_LABELS).where(_is_asked_by(person))
-    given = update(INTENT_LABELS).where(INTENT_LABELS.c.person == person).values(person="")
-    return connection.execute(gone).rowcount + connection.execute(given).rowcount
+    deletion = delete(INTENT_LABELS).where(_is_asked_by(person))
+    anonymisation = update(INTENT_LABELS).where(INTENT_LABELS.c.person == person).values(person="")
+    return connection.execute(deletion).rowcount + connection.execute(anonymisation).rowcount
 
 
 INTENT_LABEL_DATA: Final = PersonalDataSource(

@@ -166,11 +166,17 @@ def train_intents(
     label has too few examples, or there are not two intents.
     """
     whole = _check_texts([*basis.texts, *texts])
-    judges = {(one.text, one.label) for one in texts}
-    texts_held = [one for one in whole if (one.text, one.label) in judges and is_held_out(one)]
-    held_words = {fold_words(one.text) for one in texts_held}
-    learnt = [one for one in whole if fold_words(one.text) not in held_words]
-    if not texts_held or len({one.label for one in learnt}) < len({one.label for one in whole}):
+    judges = {(example.text, example.label) for example in texts}
+    texts_held = [
+        example
+        for example in whole
+        if (example.text, example.label) in judges and is_held_out(example)
+    ]
+    held_words = {fold_words(example.text) for example in texts_held}
+    lesson = [example for example in whole if fold_words(example.text) not in held_words]
+    if not texts_held or len({example.label for example in lesson}) < len(
+        {example.label for example in whole}
+    ):
         raise SettingsError(
             "A label is left without an example to learn, or none is held out: give some more "
             "examples of each label."
@@ -181,25 +187,25 @@ def train_intents(
         "examples": len(whole),
         **basis.facts,
     }
-    model = fit_insight_model(learnt, {digest: _embed_texts(learnt, embedder)}, options, card)
+    model = fit_insight_model(lesson, {digest: _embed_texts(lesson, embedder)}, options, card)
     vectors_held = _embed_texts(texts_held, embedder)
     after, pairs = judge_model(model, texts_held, vectors_held, digest)
     file = home / OWN_INTENTS
     before = None
     if (old := _open_rival(file, basis.rival, digest)) is not None:
         before, _ = judge_model(old, texts_held, vectors_held, digest)
-    kept = before is None or after.accuracy >= before.accuracy
-    if kept:
+    is_kept = before is None or after.accuracy >= before.accuracy
+    if is_kept:
         (home / USED_TURNS).unlink(missing_ok=True)
         write_insight_model(file, model)
     return IntentTraining(
         file=file,
         labels=model.classifier.labels,
-        learnt=len(learnt),
+        learnt=len(lesson),
         after=after,
         before=before,
         worst_pairs=pairs,
-        kept=kept,
+        kept=is_kept,
     )
 
 
@@ -217,8 +223,8 @@ def _open_rival(file: Path, rival: Path | None, digest: str) -> InsightModel | N
 
 def _check_texts(texts: Sequence[LabelledText]) -> list[LabelledText]:
     """Return the texts, each once. Raises SettingsError where they are too few to learn from."""
-    once = list({(one.text, one.label): one for one in texts}.values())
-    counts = Counter(one.label for one in once)
+    once = list({(example.text, example.label): example for example in texts}.values())
+    counts = Counter(example.label for example in once)
     if len(counts.keys() - {OUT_OF_SCOPE}) < 2:  # noqa: PLR2004 - one is no choice
         raise SettingsError("There are fewer than two intents to tell apart. Label more examples.")
     if few := sorted(label for label, count in counts.items() if count < FEWEST_OF_LABEL):
@@ -233,8 +239,8 @@ def _embed_texts(texts: Sequence[LabelledText], embedder: Embedder) -> Vectors:
     """Embed texts as questions (n, dim); a row that the model cannot read is NaN."""
     card = embedder.card
     rows = np.full((len(texts), card.dim), np.nan, np.float32)
-    for at, one in enumerate(texts):
-        vector = embedder.embed_query(one.text) if card.can_embed(one.text) else None
+    for at, example in enumerate(texts):
+        vector = embedder.embed_query(example.text) if card.can_embed(example.text) else None
         if vector is not None:
             rows[at] = vector
     return rows
@@ -245,14 +251,16 @@ def judge_model(
 ) -> tuple[HeldOutAccuracy, tuple[ConfusedPair, ...]]:
     """Return how a classifier does on texts, and the labels that it confuses most."""
     chosen = [
-        model.choose_label(one.text, None if np.isnan(vector[0]) else vector, digest)[0]
+        model.choose_label(example.text, None if np.isnan(vector[0]) else vector, digest)[0]
         or OUT_OF_SCOPE
-        for one, vector in zip(texts, vectors, strict=True)
+        for example, vector in zip(texts, vectors, strict=True)
     ]
-    right = [one.label == label for one, label in zip(texts, chosen, strict=True)]
+    right = [example.label == label for example, label in zip(texts, chosen, strict=True)]
     share = estimate_proportion([float(r) for r in right])
     pairs = Counter(
-        (one.label, label) for one, label in zip(texts, chosen, strict=True) if one.label != label
+        (example.label, label)
+        for example, label in zip(texts, chosen, strict=True)
+        if example.label != label
     )
     accuracy = HeldOutAccuracy(
         texts=len(texts),
@@ -269,6 +277,8 @@ def _share_of(
     texts: Sequence[LabelledText], right: Sequence[bool], *, outside: bool
 ) -> float | None:
     rows = [
-        r for one, r in zip(texts, right, strict=True) if (one.label == OUT_OF_SCOPE) is outside
+        r
+        for example, r in zip(texts, right, strict=True)
+        if (example.label == OUT_OF_SCOPE) is outside
     ]
     return sum(rows) / len(rows) if rows else None

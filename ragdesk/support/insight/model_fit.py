@@ -92,12 +92,12 @@ def fit_insight_model(
     vectors: (n, dim) of the texts as questions, by the embedder's digest; what it cannot read is
     NaN. The floor is chosen on texts that a first fit has not seen, then all of them are learnt.
     """
-    rows = [extract_text_features(one.text) for one in texts]
-    writers = [one.writer for one in texts]
-    lesson = _Lesson(rows, [one.label for one in texts], vectors, writers)
+    rows = [extract_text_features(example.text) for example in texts]
+    writers = [example.writer for example in texts]
+    lesson = _Lesson(rows, [example.label for example in texts], vectors, writers)
     labels = tuple(sorted(set(lesson.correct)))
     floors = dict.fromkeys(("", *vectors), 0.0)
-    parts = [place_text(one.text, options.tuned) for one in texts]
+    parts = [place_text(example.text, options.tuned) for example in texts]
     first = lesson.take([i for i, part in enumerate(parts) if part])
     unseen = lesson.take([i for i, part in enumerate(parts) if not part])
     if unseen.rows and set(first.correct) == set(labels):
@@ -174,10 +174,10 @@ def _fit_words(
     matrix = table.fit_transform(known)
     coefficients, intercepts = _fit_logistic(matrix, targets, weights, size, options.words_freedom)
     names = table.get_feature_names_out()
-    held = np.array([counts[name] for name in names])
-    worth = np.abs(coefficients).max(axis=1) * np.sqrt(held)
-    kept = np.argsort(-worth, kind="stable")[: options.most_features]
-    return {str(names[i]): coefficients[i] for i in kept}, intercepts
+    holders = np.array([counts[name] for name in names])
+    worth = np.abs(coefficients).max(axis=1) * np.sqrt(holders)
+    best = np.argsort(-worth, kind="stable")[: options.most_features]
+    return {str(names[i]): coefficients[i] for i in best}, intercepts
 
 
 def _fit_vectors(

@@ -56,7 +56,7 @@ def draft_from_gap(
     others = [question.text for question in gap.questions if question.text != gap.question]
     similar = tuple(dict.fromkeys(others))[:MOST_SIMILAR]
     sources = [DraftSource(uri=p.uri, title=p.title, quote=p.text) for p in nearest]
-    asked = [DraftSource(turn=question.turn) for question in gap.questions[:MOST_SIMILAR]]
+    turn_sources = [DraftSource(turn=question.turn) for question in gap.questions[:MOST_SIMILAR]]
     return _make_draft(
         collection=collection,
         origin="gap",
@@ -65,7 +65,7 @@ def draft_from_gap(
         similar=similar,
         language=gap.language,
         author=author,
-        sources=(*sources, *asked),
+        sources=(*sources, *turn_sources),
         gap=gap.id,
         find_personal=find_personal,
     )

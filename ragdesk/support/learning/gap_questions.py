@@ -44,9 +44,9 @@ def collect_gap_questions(
         rows = connection.execute(_select_misses(since, collections)).mappings().all()
     questions = []
     for row in reversed(rows):
-        kept = json.loads(cipher.open(row["answer"])) if row["answer"] is not None else {}
-        if may_see is None or may_see(kept):
-            questions.append(_read_question(row, kept, cipher))
+        answer = json.loads(cipher.open(row["answer"])) if row["answer"] is not None else {}
+        if may_see is None or may_see(answer):
+            questions.append(_read_question(row, answer, cipher))
     return questions
 
 
@@ -86,12 +86,12 @@ def iter_kept_answers(
     with database.read() as connection:
         rows = connection.execute(query).mappings().all()
     for row in rows:
-        kept = json.loads(cipher.open(row["answer"]))
-        if may_see is not None and not may_see(kept):
+        answer = json.loads(cipher.open(row["answer"]))
+        if may_see is not None and not may_see(answer):
             continue
         yield KeptAnswer(
             time=row["created"] // 1000,
-            cited=frozenset(_list_uris(kept.get("citations"))),
+            cited=frozenset(_list_uris(answer.get("citations"))),
             likes=row["likes"],
             dislikes=row["dislikes"],
         )
@@ -142,7 +142,7 @@ def _is_passed_on() -> ColumnElement[bool]:
     )
 
 
-def _read_question(row: RowMapping, kept: Mapping[str, Any], cipher: TextCipher) -> GapQuestion:
+def _read_question(row: RowMapping, answer: Mapping[str, Any], cipher: TextCipher) -> GapQuestion:
     reason = row["reason"]
     if reason not in MISSES:
         reason = HANDED_OVER if row["outcome"] == HANDED_OVER else DISLIKED
@@ -153,8 +153,8 @@ def _read_question(row: RowMapping, kept: Mapping[str, Any], cipher: TextCipher)
         time=row["created"] // 1000,
         person=row["person"],
         reason=reason,
-        documents=_list_uris(kept.get("sources")),
-        cited=_list_uris(kept.get("citations")),
+        documents=_list_uris(answer.get("sources")),
+        cited=_list_uris(answer.get("citations")),
         dislikes=row["dislikes"] or 0,
     )
 

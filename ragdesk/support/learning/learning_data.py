@@ -46,8 +46,8 @@ def _erase_drafts(connection: Connection, person: str) -> int:
     count = connection.execute(gone).rowcount + connection.execute(written).rowcount
     for row in connection.execute(select(DRAFTS.c.id, DRAFTS.c.approvals)).mappings().all():
         if person in row["approvals"]:
-            left = ["" if name == person else name for name in row["approvals"]]
-            change = update(DRAFTS).where(DRAFTS.c.id == row["id"]).values(approvals=left)
+            approvals = ["" if name == person else name for name in row["approvals"]]
+            change = update(DRAFTS).where(DRAFTS.c.id == row["id"]).values(approvals=approvals)
             count += connection.execute(change).rowcount
     return count
 

@@ -76,9 +76,9 @@ class QuestionVectors:
 
     def _embed_one(self, embedder: Embedder, model: str, text: str) -> Vectors:
         with self._lock:
-            if (kept := self._kept.get((model, text))) is not None:
+            if (known_vector := self._kept.get((model, text))) is not None:
                 self._kept.move_to_end((model, text))
-                return kept
+                return known_vector
         vector = embedder.embed_query(text)
         if vector is None:  # a model that reads no such text: each is a question of its own
             rng = np.random.default_rng(abs(hash(text)))

@@ -53,9 +53,11 @@ def _draft_ticket(
 ) -> Draft:
     language = analyze_question(first.question).language
     question, answer = reading.redact(first.question), reading.redact(first.answer)
-    kept = replace(first, question=question, answer=answer)
-    draft = draft_from_ticket(kept, collection, language, author, reading.find_personal)
-    asked = (reading.redact(ticket.question)[:LONGEST_QUESTION].strip() for ticket in others)
-    similar = tuple(dict.fromkeys(text for text in asked if text and text != draft.question))
-    found = reading.find_personal("\n".join((first.question, first.answer, *similar)))
-    return replace(draft, similar=similar[:MOST_SIMILAR], personal=tuple(sorted(set(found))))
+    clean_ticket = replace(first, question=question, answer=answer)
+    draft = draft_from_ticket(clean_ticket, collection, language, author, reading.find_personal)
+    questions = (reading.redact(ticket.question)[:LONGEST_QUESTION].strip() for ticket in others)
+    similar = tuple(dict.fromkeys(text for text in questions if text and text != draft.question))
+    personal_kinds = reading.find_personal("\n".join((first.question, first.answer, *similar)))
+    return replace(
+        draft, similar=similar[:MOST_SIMILAR], personal=tuple(sorted(set(personal_kinds)))
+    )

@@ -75,7 +75,7 @@ class LookupDesk:
         if not self._options:
             return ()
         wanted = await asyncio.to_thread(self._find_all, question, history, collection)
-        results = await asyncio.gather(*(self._answer(one, who) for one in wanted))
+        results = await asyncio.gather(*(self._answer(request, who) for request in wanted))
         for result in results:
             self._on_result(result.status)
         return tuple(results)
@@ -97,7 +97,7 @@ class LookupDesk:
                 wanted += [
                     _Wanted(name=name, value=value, language=language) for value in values or ("",)
                 ]
-        named = [one for one in wanted if one.value]
+        named = [request for request in wanted if request.value]
         return (named or wanted[:1])[:MOST_LOOKUPS]
 
     async def _answer(self, wanted: _Wanted, who: Principal) -> LookupResult:

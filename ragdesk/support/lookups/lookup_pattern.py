@@ -86,11 +86,11 @@ def _spell_value(pattern: str, value: str) -> str:
     """Write the fixed letters of a value as the pattern has them, however they were typed."""
     spelled, rest = "", value
     for piece in _read_pieces(pattern):
-        taken = re.match(piece.expression, rest)
-        if taken is None:
+        match = re.match(piece.expression, rest)
+        if match is None:
             raise AssertionError("a value is of its pattern")
-        spelled += piece.literal or taken[0]
-        rest = rest[taken.end() :]
+        spelled += piece.literal or match[0]
+        rest = rest[match.end() :]
     return spelled
 
 

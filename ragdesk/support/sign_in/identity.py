@@ -82,16 +82,16 @@ class IdentityStore:
         who = replace(make_principal(key), kind="staff")
         return Identity(who=who, label=key.name, session=session)
 
-    def find_by_site(self, token: str, shown: str | None) -> Identity | None:
+    def find_by_site(self, token: str, secret: str | None) -> Identity | None:
         """Find the visitor of a website by its publishable key and their own secret or token.
 
-        shown: that secret or token. Without one it is nobody in particular, who may do nothing but
+        secret: that secret or token. Without one it is nobody in particular, who may do nothing but
         become a visitor.
         """
         site = self.sites.find_by_token(token[:LONGEST_TOKEN])
         if site is None:
             return None
-        if shown is None:
+        if secret is None:
             nobody = Principal(
                 name=f"{VISITOR_PREFIX}{site.id}",
                 scopes=frozenset(),
@@ -100,13 +100,13 @@ class IdentityStore:
                 kind="visitor",
             )
             return Identity(who=nobody, label=site.name, site=site)
-        if shown.startswith(VISITOR_SECRET_PREFIX):
-            visitor = self.visitors.find(site.id, shown[:LONGEST_TOKEN])
+        if secret.startswith(VISITOR_SECRET_PREFIX):
+            visitor = self.visitors.find(site.id, secret[:LONGEST_TOKEN])
             if visitor is None:
                 return None
             who = make_visitor_principal(site.id, visitor.id, site.collections)
             return Identity(who=who, label=site.name, site=site, visitor=visitor)
-        token_of_visitor = self.tokens and self.tokens.read(shown)
+        token_of_visitor = self.tokens and self.tokens.read(secret)
         return self._identify_subject(site, token_of_visitor) if token_of_visitor else None
 
     def _identify_subject(self, site: PublishableKey, token: "VisitorToken") -> Identity:

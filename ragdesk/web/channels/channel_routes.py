@@ -33,13 +33,13 @@ async def hear_channel(channel: str, request: Request) -> Response:
     if system.takes_json and request.method == "POST":
         parse_json_body(body)
     request.state.slot.take()
-    shown = ChatRequest(
+    chat_request = ChatRequest(
         method=request.method,
         headers=dict(request.headers),
         query=dict(request.query_params),
         body=body,
     )
-    hearing = system.hear(shown, time.time())
+    hearing = system.hear(chat_request, time.time())
     response = hearing.body
     if hearing.message is not None and system.answers_at_once:
         reply = await desk.answer_at_once(channel, hearing.message)

@@ -104,7 +104,7 @@ async def call_list_collections(
     rows = await list_askable_collections(caller.state, caller.who)
     listed = [tool_models.ListedCollection.model_validate(row) for row in rows]
     default = caller.choose_collection(None)
-    is_there = any(one.name == default for one in listed)
+    is_there = any(collection.name == default for collection in listed)
     return tool_models.CollectionsToolResult(
         collections=listed, default=default if is_there else None
     )

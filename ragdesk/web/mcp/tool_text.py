@@ -21,7 +21,10 @@ def format_tool_result(result: BaseModel) -> str:
         case PassageToolResult():
             return f"{_format_place(result)}\n\n{result.before}{result.text}{result.after}"
         case CollectionsToolResult():
-            lines = [f"{one.name}: {one.documents} documents" for one in result.collections]
+            lines = [
+                f"{collection.name}: {collection.documents} documents"
+                for collection in result.collections
+            ]
             return "\n".join(lines) or "There is no collection that you may ask."
     raise AssertionError(f"no words for {type(result).__name__}")
 
