@@ -88,8 +88,8 @@ async def label_intent(turn: str, body: TurnIntentIn, request: Request, who: Lab
         return JSONResponse(describe_intent(question, label.intent))
 
     async def show_again(_former: bytes) -> Response:
-        labels = await run_in_thread(state.intent_labels.list_of_turns, [asked.id])
-        return JSONResponse(describe_intent(asked, labels.get(asked.id)))
+        labels = await run_in_thread(state.intent_labels.list_of_turns, [question.id])
+        return JSONResponse(describe_intent(question, labels.get(question.id)))
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
