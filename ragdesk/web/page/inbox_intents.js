@@ -4,6 +4,7 @@ import { el } from "./dom.js";
 import { nameIntent, tellIntent } from "./intent_words.js";
 import * as wire from "./handoff_wire.js";
 
+const MOMENT = 400; // milliseconds
 let names = []; // of all intents; none until the server said them
 const hearers = new WeakMap(); // by choice: what hears another agent's word
 
@@ -45,17 +46,23 @@ function show(select, label) {
 }
 
 // keep: sends one choice after the other, so that the last one holds however quickly they are made.
-// hear: shows what was said elsewhere; while a choice is being sent it waits, as it may be older.
+// hear: shows what was said elsewhere, a moment later: what comes while a choice is being sent, or right
+// behind it, may be older than that, and is followed by what holds.
 function keeper(id, select, heard) {
   let kept = select.value;
   let busy = false;
   let later = null;
+  let timer = null;
   const hear = (label) => {
-    if (busy) later = label;
-    else if (label !== kept) {
-      show(select, (kept = label));
-      heard.textContent = "";
-    }
+    later = label;
+    clearTimeout(timer);
+    timer = setTimeout(settle, MOMENT);
+  };
+  const settle = () => {
+    if (busy) return hear(later);
+    if (later === kept) return;
+    show(select, (kept = later));
+    heard.textContent = "";
   };
   const keep = async () => {
     if (busy) return;
@@ -73,8 +80,6 @@ function keeper(id, select, heard) {
       heard.textContent = problem.message || tellIntent("lost");
     } finally {
       busy = false;
-      if (later !== null) hear(later);
-      later = null;
     }
   };
   return { keep, hear };
