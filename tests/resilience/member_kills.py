@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -155,7 +156,7 @@ def kill_jobs(folder: Path, jobs: Jobs, kind: str, *, kills: int, seed: int) -> 
     for _ in range(kills):
         is_ready = _make_watch(kind, place / "c", len(pages))
         delay = random.random() * pace * _MOST_OF_PACE
-        code = jobs.run(place, lambda pid, ready=is_ready, d=delay: _kill(pid, ready, d))
+        code = jobs.run(place, partial(_kill, is_ready=is_ready, delay=delay))
         toll.kills += 1
         toll.amid += code == -signal.SIGKILL
         if code == DONE:  # it was faster; what follows would find nothing to do
