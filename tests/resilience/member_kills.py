@@ -10,6 +10,7 @@ no page that an earlier one had kept. Jobs run in forks of one process that has 
 import argparse
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -17,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE, Popen
 
@@ -143,8 +145,8 @@ def start_jobs() -> Iterator[Jobs]:
 def kill_jobs(folder: Path, jobs: Jobs, kind: str, *, kills: int, seed: int) -> Toll:
     """Kill so many jobs over a folder ``kb``, and let the last one end.
 
-    Of members each goes on from what the ones before left behind; of pages each is let read one
-    more, at least.
+    Each goes on from what the killed ones before left behind; of pages each is let read one more,
+    at least.
     """
     random = np.random.default_rng(seed)
     toll = Toll()
@@ -154,10 +156,12 @@ def kill_jobs(folder: Path, jobs: Jobs, kind: str, *, kills: int, seed: int) -> 
     for _ in range(kills):
         is_ready = _make_watch(kind, place / "c", len(pages))
         delay = random.random() * pace * _MOST_OF_PACE
-        code = jobs.run(place, lambda pid, ready=is_ready, d=delay: _kill(pid, ready, d))
+        code = jobs.run(place, partial(_kill, is_ready=is_ready, delay=delay))
         toll.kills += 1
         toll.amid += code == -signal.SIGKILL
-        toll.wrong += _find_read_again(pages, place / "c")
+        if code == DONE:  # it was faster; what follows would find nothing to do
+            shutil.rmtree(place / "c")
+        toll.wrong += _find_read_again(pages if code != DONE else {}, place / "c")
         pages = list_pages(place / "c")
     toll.kept = len(pages)
     _end_job(jobs, place)
