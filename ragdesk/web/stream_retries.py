@@ -55,7 +55,7 @@ async def open_events_once(
     async def follow() -> Response:
         note.deed = current_deed()
         begun.set()
-        return await note.noted
+        return await note.response
 
     async def show_note(former: bytes) -> Response:
         return JSONResponse(note_answer(json.loads(former)))
@@ -91,14 +91,14 @@ async def open_events_once(
 
 
 class _StreamNote:
-    """What is noted of a streamed answer once it is given. noted: the note.
+    """What is noted of a streamed answer once it is given. response: the note.
 
     deed: what its turn is noted by, in the database.
     """
 
     def __init__(self) -> None:
         self.deed: RequestDeed | None = None
-        self.noted: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self.response: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._keeping: asyncio.Task[Answer] | None = None
 
     async def keep_answer(self, keep: Awaitable[Answer]) -> Answer:
@@ -139,14 +139,14 @@ class _StreamNote:
 
     def fail(self, error: Exception) -> None:
         """Note that nothing was given."""
-        if not self.noted.done():
-            self.noted.set_exception(error)
-            self.noted.exception()  # looked at, should nobody have waited for it
+        if not self.response.done():
+            self.response.set_exception(error)
+            self.response.exception()  # looked at, should nobody have waited for it
 
     def _note(self, answer: Answer) -> None:
-        if not self.noted.done():
+        if not self.response.done():
             note = {"id": answer.id, "outcome": answer.outcome}
-            self.noted.set_result(JSONResponse(note))
+            self.response.set_result(JSONResponse(note))
 
 
 def _look_at_error(ended: "asyncio.Future[Response] | asyncio.Future[Answer]") -> None:

@@ -86,7 +86,7 @@ def _read_markup(storage: Storage) -> str:
 def _sort_attachment(
     attached: Storage, parts: MailParts, builder: DocumentBuilder, *, depth: int
 ) -> None:
-    inner = next((one for one in attached.storages if one.name == _EMBEDDED), None)
+    inner = next((storage for storage in attached.storages if storage.name == _EMBEDDED), None)
     if inner:
         _write_message(inner, parts, builder, depth=depth + 1)
         return

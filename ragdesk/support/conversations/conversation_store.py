@@ -277,9 +277,9 @@ class ConversationStore:
         self, turn: str, *, intent: str | None, sentiment: str | None, in_scope: float | None
     ) -> None:
         """Write what a classifier says of a question."""
-        seen = {"intent": intent, "sentiment": sentiment, "in_scope": in_scope}
+        insight = {"intent": intent, "sentiment": sentiment, "in_scope": in_scope}
         with self.database.write() as connection:
-            connection.execute(update(TURNS).where(TURNS.c.id == turn).values(seen))
+            connection.execute(update(TURNS).where(TURNS.c.id == turn).values(insight))
 
     def read_turn(self, row: RowMapping) -> ConversationTurn:
         """Read a turn from a row of its table, its texts opened."""
@@ -300,13 +300,13 @@ class ConversationStore:
     def _holds_word(self, word: str, which: ConversationFilter) -> ColumnElement[bool]:
         # A scalar query is asked for each conversation, newest first; what a planner would make of
         # EXISTS may read all words of everybody.
-        found = select(TURN_WORDS.c.number).where(
+        number = select(TURN_WORDS.c.number).where(
             TURN_WORDS.c.conversation == CONVERSATIONS.c.row_key,
             TURN_WORDS.c.word.in_(self.cipher.list_word_hashes(word)),
         )
         if not which.in_answers:
-            found = found.where(TURN_WORDS.c.number >= TITLE_NUMBER)
-        return found.limit(1).scalar_subquery().is_not(None)
+            number = number.where(TURN_WORDS.c.number >= TITLE_NUMBER)
+        return number.limit(1).scalar_subquery().is_not(None)
 
     def _start_from_rarest(
         self, connection: Connection, wanted: Select[Any], words: list[str]

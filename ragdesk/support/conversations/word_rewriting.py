@@ -54,9 +54,9 @@ def follow_tokens_version(
     A search finds words by the tokens that wrote them.
     """
     version = str(TOKENS_VERSION).encode()
-    noted = select(SECRETS.c.value).where(SECRETS.c.name == VERSION_NAME)
+    version_query = select(SECRETS.c.value).where(SECRETS.c.name == VERSION_NAME)
     with database.read() as connection:
-        value = connection.execute(noted).scalar()
+        value = connection.execute(version_query).scalar()
     if value is not None and bytes(value) == version:
         return 0
     total = _rewrite_all(database, cipher, is_stopped)

@@ -20,7 +20,9 @@ def choose_citations(text: str, draft: Mapping[str, Any] | None) -> dict[str, An
     {}
     """
     numbers = {int(mark) for mark in _MARK.findall(text)}
-    citations = [one for one in (draft or {}).get("citations", ()) if one["number"] in numbers]
+    citations = [
+        citation for citation in (draft or {}).get("citations", ()) if citation["number"] in numbers
+    ]
     if draft is None or not citations:
         return {}
     return {"citations": citations, "generation": draft.get("generation")}

@@ -217,8 +217,8 @@ class HandoffDesk:
     def last_question(self, handoff: Handoff) -> str:
         """Return what the customer asked last."""
         turns = self._conversations.list_last_turns(handoff.conversation, TURNS_LOOKED_AT)
-        asked = [turn.question for turn in turns if turn.author == "customer" and turn.question]
-        return asked[-1] if asked else str(handoff.payload["question"])
+        questions = [turn.question for turn in turns if turn.author == "customer" and turn.question]
+        return questions[-1] if questions else str(handoff.payload["question"])
 
     def _make_turn(self, handoff: Handoff, author: Any, text: str) -> ConversationTurn:
         return ConversationTurn(

@@ -27,7 +27,8 @@ class OpenRange:
 def parse_hours(lines: Sequence[str]) -> tuple[OpenRange, ...]:
     """Read ranges such as ``mon-fri 09:00-17:00``. Raises ValueError for anything else.
 
-    >>> [sorted(one.days) for one in parse_hours(["mon-fri 09:00-17:00", "sat-sun 10:00-12:00"])]
+    >>> ranges = parse_hours(["mon-fri 09:00-17:00", "sat-sun 10:00-12:00"])
+    >>> [sorted(hours.days) for hours in ranges]
     [[0, 1, 2, 3, 4], [5, 6]]
     """
     return tuple(_parse_range(line) for line in lines)
@@ -67,7 +68,9 @@ def is_open(ranges: Sequence[OpenRange], moment: datetime) -> bool:
     if not ranges:
         return True
     minute = moment.hour * 60 + moment.minute
-    return any(moment.weekday() in one.days and one.start <= minute < one.end for one in ranges)
+    return any(
+        moment.weekday() in hours.days and hours.start <= minute < hours.end for hours in ranges
+    )
 
 
 def find_next_opening(ranges: Sequence[OpenRange], moment: datetime) -> datetime | None:
@@ -80,9 +83,9 @@ def find_next_opening(ranges: Sequence[OpenRange], moment: datetime) -> datetime
     starts = []
     for ahead in range(WEEK + 1):
         day = (moment + timedelta(days=ahead)).replace(hour=0, minute=0, second=0, microsecond=0)
-        for one in ranges:
-            start = day.replace(hour=one.start // 60, minute=one.start % 60)
-            if day.weekday() in one.days and start > moment:
+        for hours in ranges:
+            start = day.replace(hour=hours.start // 60, minute=hours.start % 60)
+            if day.weekday() in hours.days and start > moment:
                 starts.append(start)
     return min(starts, default=None)
 
