@@ -35,7 +35,7 @@ PAGE_TYPES = {
     "js": "text/javascript; charset=utf-8",
     "svg": "image/svg+xml",
 }
-PART_PLACE = re.compile(rb" *<!-- part: (\w+) -->\n")  # in a page: what others say, too
+PART_PLACE = re.compile(rb"(?m)^ *<!-- part: (\w+) -->\n")  # in a page: what others say, too
 PAGE_FOLDER = files("ragdesk.web").joinpath("page")
 
 

@@ -53,8 +53,16 @@ def test_every_route_asks_for_a_scope_or_is_known_to_be_open():
         for route in router.routes:
             assert isinstance(route, APIRoute)
             is_open = route.path in OPEN or (*route.methods, route.path) in OPEN_CHANGES
-            asks = {d.call.__qualname__ for d in route.dependant.dependencies if d.call}
+            calls = [dependency.call for dependency in iter_dependencies(route.dependant)]
+            asks = {getattr(call, "__qualname__", "") for call in calls}
             assert bool(checks & asks) != is_open, route.path
+
+
+def iter_dependencies(dependant):
+    """Yield what a route depends on, and what that depends on."""
+    for dependency in dependant.dependencies:
+        yield dependency
+        yield from iter_dependencies(dependency)
 
 
 def test_without_a_key_the_desk_is_open_and_the_first_key_closes_it_for_good(client, keys):
