@@ -40,18 +40,35 @@ OUTLOOK_RULE = "_" * 32  # above the header of a mail that is quoted
 
 
 class EarlierLines:
-    """The lines of a mail so far, whatever their blanks and capitals; short ones are not kept."""
+    """The lines of the mails in a mail, whatever their blanks and capitals; no short ones.
+
+    What one mail says twice it means twice, unless it is quoted deeper the second time, or comes
+    twice in a row.
+    """
 
     def __init__(self) -> None:
         self._keys = set[str]()
+        self._depths: dict[str, int] = {}  # the least of a line, in the mail that is read
+        self._last = ""
 
-    def __contains__(self, line: str) -> bool:
-        return _squeeze_line(line) in self._keys
+    def repeats(self, line: str, depth: int) -> bool:
+        """Tell whether an earlier mail said a line, or this one did where it is quoted less."""
+        key = _squeeze_line(line)
+        if key in self._keys or self._depths.get(key, depth) < depth:
+            return True
+        return key == self._last and key in self._depths
 
-    def note(self, lines: Iterable[str]) -> None:
-        """Add lines, unless they are so short that they may be written again."""
-        keys = map(_squeeze_line, lines)
-        self._keys.update(key for key in keys if count_columns(key) >= _LEAST_REPEATED)
+    def note(self, lines: Iterable[str], depth: int) -> None:
+        """Add lines of the mail that is read, unless they are so short that they may come again."""
+        for key in filter(None, map(_squeeze_line, lines)):
+            self._last = key
+            if count_columns(key) >= _LEAST_REPEATED:
+                self._depths[key] = min(self._depths.get(key, depth), depth)
+
+    def end_mail(self) -> None:
+        """Take the lines of the mail that is read for those of an earlier one."""
+        self._keys.update(self._depths)
+        self._depths.clear()
 
 
 def _squeeze_line(line: str) -> str:
@@ -73,8 +90,10 @@ def write_mail_text(text: str, builder: DocumentBuilder) -> None:
     for quotation in _split_quotations(text.replace("\r\n", "\n").replace("\r", "\n")):
         builder.close_sections(level)
         runs = [
-            (quoted, _drop_repeated(run, earlier)) for quoted, run in _iter_runs(quotation.lines)
+            (depth > 0, _drop_repeated(run, depth, earlier))
+            for depth, run in _iter_runs(quotation.lines)
         ]
+        earlier.end_mail()
         if quotation.heading and any(words for _, words in runs):
             builder.add_heading(level, quotation.heading, asks=False)
         _write_runs(runs, builder)
@@ -105,28 +124,28 @@ def asks_last(words: str) -> bool:
     return last.endswith(("?", "？")) and len(last) <= _LONGEST_QUESTION
 
 
-def _drop_repeated(words: str, earlier: EarlierLines) -> str:
+def _drop_repeated(words: str, depth: int, earlier: EarlierLines) -> str:
     """Leave out the lines that were said before, and note the others."""
-    kept = []
+    kept: list[str] = []
     for line in words.split("\n"):
-        if line not in earlier:
+        if not earlier.repeats(line, depth):
             kept.append(line)
-        earlier.note([line])
+            earlier.note([line], depth)
     return "\n".join(kept).strip("\n")
 
 
-def _iter_runs(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[bool, str]]:
-    """Yield neighbouring lines of one depth of quoting as one text; blank lines end none."""
+def _iter_runs(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Yield neighbouring lines of one depth of quoting, as one text; blank lines end none."""
     run: list[str] = []
     depth = 0
     for line_depth, line in lines:
         if line.strip() and line_depth != depth:
             if any(map(str.strip, run)):
-                yield depth > 0, "\n".join(run)
+                yield depth, "\n".join(run)
             run, depth = [], line_depth
         run.append(line)
     if any(map(str.strip, run)):
-        yield depth > 0, "\n".join(run)
+        yield depth, "\n".join(run)
 
 
 def _split_quotations(text: str) -> Iterator[_Quotation]:

@@ -86,6 +86,15 @@ def _list_lines(document: Document, block: Block) -> Iterator[_Line]:
         start += len(text) + 1
 
 
+@dataclass(slots=True)
+class _Quotation:
+    """A quoted mail. depth: of the block that names its writer. is_nested: its words are deeper."""
+
+    heading: str
+    depth: int
+    is_nested: bool = False
+
+
 class _ThreadWriter:
     """Writes the blocks of a mail: each mail in it under its heading, repeated lines once."""
 
@@ -95,16 +104,17 @@ class _ThreadWriter:
         self._builder = builder
         self._top = self._level = builder.next_level - 1
         self._heading = ""  # of a mail of which nothing is written yet
-        self._is_quoted = False
+        self._quotations: list[_Quotation] = []  # the mail that is written, and those around it
         self._leads: list[tuple[int, str]] = []  # of which nothing is written yet
         self._earlier = EarlierLines()
         self._question: list[_Line] = []  # quoted, and perhaps answered below
 
     def write_block(self, block: MailBlock, pieces: Sequence[_Piece]) -> None:
         """Write a block, in as many pieces as it has of different mails."""
+        self._end_quotations(block.depth)
         for number, piece in enumerate(pieces):
             if piece.heading:
-                self._begin_mail(piece.heading)
+                self._begin_mail(piece.heading, block.depth)
             elif number == 0:
                 self._follow_sections(block)
             if lines := self._drop_repeated(block, piece.lines):
@@ -119,13 +129,32 @@ class _ThreadWriter:
             self._note_links(lines)
             self._builder.add_paragraph(_join_lines(lines))
 
-    def _begin_mail(self, heading: str) -> None:
+    def _begin_mail(self, heading: str, depth: int) -> None:
         self.end_question()
+        outer = [quotation for quotation in self._quotations if quotation.depth < depth]
+        self._quotations = [*outer, _Quotation(heading, depth)]
+        self._enter_mail(heading)
+
+    def _end_quotations(self, depth: int) -> None:
+        """End the quoted mails whose words were deeper than the next: these are of who quoted."""
+        is_ended = False
+        while self._quotations and depth <= self._quotations[-1].depth:
+            if not self._quotations[-1].is_nested:
+                return  # its words are no deeper than the block that begins it
+            self._quotations.pop()
+            is_ended = True
+        if self._quotations:
+            self._quotations[-1].is_nested = True
+        if is_ended:
+            self._enter_mail(self._quotations[-1].heading if self._quotations else "")
+
+    def _enter_mail(self, heading: str) -> None:
+        """Write what follows below a heading, or as own words below none."""
         self._builder.close_sections(self._top + 1)
         self._leads.clear()
         self._heading = heading
-        self._is_quoted = True
-        self._level = self._top + 1
+        self._level = self._top + bool(heading)
+        self._earlier.end_mail()
 
     def _follow_sections(self, block: MailBlock) -> None:
         """Open and close the sections between the last block and this one."""
@@ -150,17 +179,17 @@ class _ThreadWriter:
         self._leads.clear()
 
     def _drop_repeated(self, block: MailBlock, lines: Sequence[_Line]) -> list[_Line]:
-        """Leave out the lines of a quoted mail that were said before; own words stay."""
+        """Leave out the lines of a quoted mail that an earlier one said; own words stay."""
         kept = list(lines)
-        if self._is_quoted or block.depth:
-            kept = [line for line in lines if line.text not in self._earlier]
+        if self._quotations or block.depth:
+            kept = [line for line in lines if not self._earlier.repeats(line.text, block.depth)]
             if block.block.kind in {"code", "faq"} and kept:
                 kept = list(lines)  # it is one whole
             head = block.block.header
             if head and lines and kept and kept[0] is not lines[0] and lines[0].text == head:
                 kept.insert(0, lines[0])
                 kept = kept if len(kept) > 1 else []
-        self._earlier.note(line.text for line in lines)
+        self._earlier.note((line.text for line in lines), block.depth)
         return kept
 
     def _write_lines(self, block: MailBlock, lines: list[_Line], *, is_whole: bool) -> None:

@@ -208,3 +208,41 @@ def test_a_thread_of_many_mails_in_markup_is_read_soon():
     document = read(markup + "</blockquote>" * 400)
     assert document.text.count(SLUICE) == 1
     assert "Day 399" in document.text
+
+
+def test_a_forwarded_mail_that_says_a_line_in_two_places_keeps_both():
+    document = read(
+        "<div>FYI</div><div>---------- Forwarded message ---------<br>From: Bo &lt;bo@c.example&gt;"
+        "<br>Date: Monday<br>Subject: Guarantees</div><h3>Grinder</h3><p>The guarantee lasts two "
+        "years.</p><h3>Kettle</h3><p>The guarantee lasts two years.</p>"
+    )
+    assert document.text.count("The guarantee lasts two years.") == 2
+
+
+def test_own_words_that_are_set_in_like_a_quotation_are_kept():
+    hours = "<blockquote>Monday to Friday from nine to five</blockquote>"
+    document = read(f"<p>Our hours in Munich are</p>{hours}<p>and in Berlin they are</p>{hours}")
+    assert document.text.count("Monday to Friday from nine to five") == 2
+
+
+@pytest.mark.parametrize(
+    "quotation",
+    [
+        "<blockquote>You have 14 days for a refund, I think.</blockquote>",
+        (
+            "<blockquote>You have 14 days, I think.<div>On Mon, 2 Mar 2026, Cy &lt;cy@c.example&gt; "
+            "wrote:</div><blockquote>How long do we have?</blockquote></blockquote>"
+        ),
+    ],
+)
+def test_own_words_below_a_quotation_are_no_words_of_who_is_quoted(quotation):
+    document = read(
+        f"<div>On Tue, 3 Mar 2026, Bo &lt;bo@c.example&gt; wrote:</div>{quotation}"
+        "<p>No, that is wrong; our refund window is 30 days.</p>"
+    )
+    own = next(block for block in document.blocks if "30 days" in text_of(document, block))
+    assert not any("Bo" in part or "Cy" in part for part in own.path)
+
+
+def text_of(document, block):
+    return document.text[block.start : block.end]
