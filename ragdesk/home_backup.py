@@ -124,10 +124,13 @@ def restore_home_backup(
             place = workspace.collection_folder(name)
             place.parent.mkdir(exist_ok=True)
             restore_backup(part, place, extra_files=EXTRA_FILES)
-        for name, part in files.items():
+        for name in HOME_FILES:
             place = workspace.home / name
-            place.parent.mkdir(exist_ok=True)
-            durability.replace_file(place, part.read_bytes())
+            if name in files:
+                place.parent.mkdir(exist_ok=True)
+                durability.replace_file(place, files[name].read_bytes())
+            elif replace:  # what was learnt from conversations that are gone
+                place.unlink(missing_ok=True)
     return _summarise(facts, file)
 
 

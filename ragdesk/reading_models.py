@@ -30,6 +30,7 @@ from ragdesk.answering.reading.sentence_comparer import (
     SentenceComparer,
     name_sentence_weights,
 )
+from ragdesk.answering.reading.sentence_vector_cache import SentenceVectorCache
 from ragdesk.answering.reading.unit_reader import UnitReader
 from ragdesk.answering.retrieval.reranker import READER_BACKEND, Reranker, open_reranker
 from ragdesk.settings import Settings
@@ -91,8 +92,11 @@ class ReadingModels:
     @cached_property
     def _comparers(self) -> dict[str, SentenceComparer]:
         """The comparers by language, of the models that are here as they were when they learnt."""
+        cache = SentenceVectorCache()
         return {
-            language: SentenceComparer(partial(self._open_sentence_model, language))
+            language: SentenceComparer(
+                partial(self._open_sentence_model, language), cache, language
+            )
             for language in SENTENCE_MODELS
             if self._is_sentence_model_here(language)
         }

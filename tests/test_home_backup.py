@@ -78,6 +78,10 @@ def test_what_a_home_has_learnt_comes_back_too(desk, tmp_path):
     assert (new / USED_TURNS).read_bytes() == b"newer"
     assert run(new, "restore", tmp_path / "b", "--replace").exit_code == 0
     assert (new / USED_TURNS).read_bytes() == b'{"turn": 1}\n'
+    assert run(old, "backup", tmp_path / "nothing-learnt").exit_code == 0
+    assert run(new, "restore", tmp_path / "nothing-learnt", "--replace").exit_code == 0
+    assert not (new / OWN_INTENTS).exists()
+    assert not (new / USED_TURNS).exists()
 
 
 def test_a_backup_that_was_cut_or_changed_changes_nothing(desk, tmp_path):

@@ -20,6 +20,7 @@ from ragdesk.support.handoff.handoff_desk import HandoffAgent, HandoffRequest
 from ragdesk.support.handoff.handoff_rules import is_staffed
 from ragdesk.support.handoff.handoff_states import HandoffAction, HandoffState
 from ragdesk.support.handoff.handoff_store import OPEN_HANDOFF_STATES, handoff_place
+from ragdesk.support.replicas.done_requests import DeedPart
 from ragdesk.support.sign_in.audit_log import AuditAction
 from ragdesk.web import cursors
 from ragdesk.web import handoff_schemas as shapes
@@ -261,7 +262,7 @@ async def resend_handoff(handoff: HandoffName, request: Request, who: CaseAgent)
         handoffs.outbox.retry_letters(handoff)
         return record
 
-    return await _change(request, who, write, audit="handoff.resend")
+    return await _change(request, who, write, audit="handoff.resend", deed=None)
 
 
 async def _end_or_reopen(
@@ -303,10 +304,11 @@ async def _change(  # noqa: PLR0913, one parameter a part of the change
     role: HandoffRole = "agent",
     status: int = 200,
     audit: AuditAction | None = None,
+    deed: DeedPart | None = "handoff",
 ) -> Response:
     """Change a hand-off once an ``Idempotency-Key``, tell other systems soon, and show it.
 
-    audit: how the log names what an agent did.
+    audit: how the log names what an agent did. deed: what ``write`` notes of itself.
     """
     state = server_state(request)
 
@@ -326,7 +328,7 @@ async def _change(  # noqa: PLR0913, one parameter a part of the change
 
     digest = hashlib.sha256(await request.body()).digest()
     return await state.idempotency.get_or_make(
-        request, who, digest, make, remake=show_again, deed="handoff"
+        request, who, digest, make, remake=show_again, deed=deed
     )
 
 

@@ -92,7 +92,10 @@ async def make_site(ask: admin_schemas.SiteIn, request: Request, who: SiteKeeper
     async def show_again(former: bytes) -> Response:
         name = json.loads(former)["id"]
         keys = await run_in_thread(_open_sites(state).list_keys)
-        return JSONResponse(_describe_site(next(key for key in keys if key.id == name)), 201)
+        site = next((key for key in keys if key.id == name), None)
+        if site is None:
+            raise NotFound("No such website.")
+        return JSONResponse(_describe_site(site), 201)
 
     digest = ask.model_dump_json().encode()
     return await state.idempotency.get_or_make(

@@ -48,19 +48,28 @@ class SentenceComparer:
     """Compares texts with a question. Any thread may call.
 
     open_encoder: opens the model, at the first question that needs it. Raises ModelMissing.
+    cache: shared with other comparers, whose models have other names; one of its own by default.
     """
 
-    def __init__(self, open_encoder: Callable[[], SentenceEncoder]) -> None:
+    def __init__(
+        self,
+        open_encoder: Callable[[], SentenceEncoder],
+        cache: SentenceVectorCache | None = None,
+        model: str = "",
+    ) -> None:
         self._open_encoder = open_encoder
+        self._model = model
         self._encoder: SentenceEncoder | None = None
-        self._cache = SentenceVectorCache()
+        self._cache = SentenceVectorCache() if cache is None else cache
         self._lock = threading.Lock()
 
     def __call__(self, question: str, texts: Sequence[str]) -> SentenceMatches:
         """Compare some texts with a question."""
         encoder = self.open()
         question_vectors = encoder.encode_query(question)
-        text_vectors = self._cache.read(texts, encoder.encode_passages) if texts else ()
+        text_vectors = (
+            self._cache.read(texts, encoder.encode_passages, self._model) if texts else ()
+        )
         cosines = [float(question_vectors.whole @ text.whole) for text in text_vectors]
         matches = [match_tokens(question_vectors, text) for text in text_vectors]
         return SentenceMatches(_clip_scores(cosines), _clip_scores(matches))

@@ -35,14 +35,18 @@ class SentenceVectorCache:
         return self._bytes
 
     def read(
-        self, texts: Sequence[str], encode: Callable[[Sequence[str]], Sequence[TextVectors]]
+        self,
+        texts: Sequence[str],
+        encode: Callable[[Sequence[str]], Sequence[TextVectors]],
+        model: str = "",
     ) -> list[TextVectors]:
         """Return the vectors of texts, in order; ``encode`` is asked for those not held, once each.
 
-        Token vectors are rounded to 16 bits.
+        Token vectors are rounded to 16 bits. model: whose vectors these are, of those that share
+        the cache.
         """
         keys = [
-            blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+            blake2b(f"{model}\0{text}".encode("utf-8", "surrogatepass"), digest_size=16).digest()
             for text in texts
         ]
         with self._lock:

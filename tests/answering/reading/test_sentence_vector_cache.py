@@ -60,6 +60,13 @@ def test_a_text_larger_than_the_cache_is_still_encoded(encode):
     assert cache.size == 0
 
 
+def test_models_that_share_a_cache_do_not_share_vectors(encode, encoded):
+    cache = SentenceVectorCache()
+    cache.read(TEXTS[:1], encode, "en")
+    cache.read(TEXTS[:1], encode, "zh")
+    assert encoded == [TEXTS[0], TEXTS[0]]
+
+
 def test_a_text_compares_alike_whatever_was_asked_before():
     used, fresh = SentenceComparer(HashEncoder), SentenceComparer(HashEncoder)
     used("Who trains?", TEXTS)
