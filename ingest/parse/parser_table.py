@@ -65,10 +65,10 @@ PARSER_TABLE: dict[str, ParserRow] = {
         "office.ods", 1, frozenset({".ods"}), takes_options=True
     ),
     "application/epub+zip": ParserRow("markup.epub", 3, frozenset({".epub"})),
-    "message/rfc822": ParserRow("mail.message", 4, frozenset({".eml", ".mht", ".mhtml", ".mbox"})),
+    "message/rfc822": ParserRow("mail.message", 5, frozenset({".eml", ".mht", ".mhtml", ".mbox"})),
     "multipart/related": ParserRow("markup.mhtml", 1, frozenset({".mht", ".mhtml", ".doc"})),
     "application/mbox": ParserRow("mail.mailbox", 1, frozenset({".mbox"})),
-    "application/vnd.ms-outlook": ParserRow("mail.outlook", 2, frozenset({".msg"})),
+    "application/vnd.ms-outlook": ParserRow("mail.outlook", 3, frozenset({".msg"})),
     "text/calendar": ParserRow("mail.calendar_entry", 1),
 }
 

@@ -94,16 +94,24 @@ def write_mail_text(text: str, builder: DocumentBuilder) -> None:
             for depth, run in _iter_runs(quotation.lines)
         ]
         earlier.end_mail()
-        if quotation.heading and any(words for _, words in runs):
-            builder.add_heading(level, quotation.heading, asks=False)
-        _write_runs(runs, builder)
+        _write_runs(quotation.heading, runs, builder)
 
 
-def _write_runs(runs: Sequence[tuple[bool, str]], builder: DocumentBuilder) -> None:
-    """Write quoted and own words; a quoted question that is answered below is an FAQ entry."""
+def _write_runs(heading: str, runs: Sequence[tuple[bool, str]], builder: DocumentBuilder) -> None:
+    """Write a mail in a mail below its heading; a quoted question answered below is an FAQ entry.
+
+    Own words below what they quote are no words of who is quoted, and stand below no heading.
+    """
+    level = builder.next_level
     question = ""
+    quotes = any(is_quoted for is_quoted, _ in runs)
+    is_below = False  # its heading
     for is_quoted, run in runs:
         words = run
+        is_own = quotes and not is_quoted
+        if is_own and is_below:
+            builder.close_sections(level)
+            is_below = False
         if question and not is_quoted and not words.startswith("--"):  # a signature
             answer, _, rest = words.partition("\n\n")
             builder.add_faq_entry(question, answer)
@@ -111,6 +119,9 @@ def _write_runs(runs: Sequence[tuple[bool, str]], builder: DocumentBuilder) -> N
         elif question:
             builder.add_paragraph(question)
             question = ""
+        if heading and words and not is_own and not is_below:
+            builder.add_heading(level, heading, asks=False)
+            is_below = True
         if is_quoted and asks_last(words):
             before, _, question = words.rpartition("\n\n")
             words = before

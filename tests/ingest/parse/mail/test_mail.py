@@ -109,6 +109,22 @@ def test_quoted_replies_stand_once_under_who_wrote_them():
     assert ">" not in document.text.replace("example>", "")
 
 
+def test_own_words_between_and_below_quoted_ones_are_no_words_of_who_is_quoted():
+    document = read(
+        "On Tue, Bo <b@c.example> wrote:\n> The fee is 9 euros for every visitor.\n\nIt is 7 now.\n"
+        "\n> The lift runs all day, as far as I know.\n\nOnly until eight.\n"
+    )
+    assert path_of(document, "It is 7")[-1] == path_of(document, "Only until")[-1] == "FW: Tides"
+    quoted = path_of(document, "The fee")[-1], path_of(document, "The lift")[-1]
+    assert quoted == ("On Tue, Bo <b@c.example> wrote",) * 2
+
+
+def test_what_one_mail_says_in_two_places_stands_in_both():
+    hours = "Monday to Friday from nine to five"
+    document = read(f"Our hours in Munich are\n{hours}\nand in Berlin they are\n{hours}\n")
+    assert document.text.count(hours) == 2
+
+
 def test_answers_between_quoted_questions_are_their_answers():
     document = read(
         "Below.\n\nOn Mon, Bo wrote:\n> Hello.\n>\n> Who has the key?\n\nThe porter.\n\n"
