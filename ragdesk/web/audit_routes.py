@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -14,9 +15,11 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import BadRequest, Forbidden, HomeUnusable
 from ragdesk.support.access import Principal
 from ragdesk.support.database import Database
+from ragdesk.support.replicas.done_requests import DeedPart, current_deed
 from ragdesk.support.sign_in.audit_log import (
     AuditAction,
     clear_audit,
+    insert_audit,
     list_audit,
     record_audit,
 )
@@ -85,14 +88,38 @@ def _read_place(cursor: str, scope: str, secret: bytes) -> int:
 async def audit_request(
     request: Request, who: Principal, action: AuditAction, target: str, outcome: str = "done"
 ) -> None:
-    """Note who did what, on behalf of a request; of staff also where from."""
+    """Note who did what, on behalf of a request; of staff also where from.
+
+    Where the deed's own transaction noted it (``audit_with_deed``), nothing is left to do.
+    """
+    if (deed := current_deed()) is not None and action in deed.audited:
+        return
     database = server_state(request).gate.identities.keys.database
-    address = None if who.kind == "visitor" else getattr(request.state, "address", None)
+    address = _find_address(request, who)
 
     def write() -> None:
         record_audit(database, who, action, target, outcome, address=address)
 
     await run_in_thread(write)
+
+
+def audit_with_deed(request: Request, who: Principal, action: AuditAction, part: DeedPart) -> None:
+    """Have what a request is about to do noted in its own transaction: both come about or neither.
+
+    Only of a request with an ``Idempotency-Key``; else ``audit_request`` notes it behind the deed.
+    """
+    deed = current_deed()
+    if deed is not None:
+        address = _find_address(request, who)
+
+        def write_entry(connection: Connection, target: str) -> None:
+            insert_audit(connection, who, action, target, address=address)
+
+        deed.audit[part] = action, write_entry
+
+
+def _find_address(request: Request, who: Principal) -> str | None:
+    return None if who.kind == "visitor" else getattr(request.state, "address", None)
 
 
 async def keep_audit(database: Database, days: int) -> None:

@@ -24,7 +24,7 @@ from ragdesk.support.replicas.done_requests import DeedPart
 from ragdesk.support.sign_in.audit_log import AuditAction
 from ragdesk.web import cursors
 from ragdesk.web import handoff_schemas as shapes
-from ragdesk.web.audit_routes import audit_request
+from ragdesk.web.audit_routes import audit_request, audit_with_deed
 from ragdesk.web.auth import require_scope
 from ragdesk.web.conversation_access import open_conversation, use_answer_view
 from ragdesk.web.disconnect import cancel_on_disconnect
@@ -313,6 +313,8 @@ async def _change(  # noqa: PLR0913, one parameter a part of the change
     state = server_state(request)
 
     async def make() -> Response:
+        if audit is not None and role == "agent":
+            audit_with_deed(request, who, audit, "handoff")
         changed = await run_in_thread(write)
         if audit is not None and role == "agent":
             await audit_request(request, who, audit, changed.id)

@@ -22,7 +22,7 @@ from ragdesk.support.insight.intent_labels import (
     list_intent_names,
 )
 from ragdesk.support.insight.intents import INTENTS, OUT_OF_SCOPE
-from ragdesk.web.audit_routes import audit_request
+from ragdesk.web.audit_routes import audit_request, audit_with_deed
 from ragdesk.web.auth import require_scope
 from ragdesk.web.conversation_access import authorize_conversation
 from ragdesk.web.conversation_schemas import TurnIntentOut
@@ -83,6 +83,7 @@ async def label_intent(turn: str, body: TurnIntentIn, request: Request, who: Lab
     )
 
     async def keep() -> Response:
+        audit_with_deed(request, who, "intent.set", "label")
         await run_in_thread(state.intent_labels.put, label)
         await audit_request(request, who, "intent.set", question.id)
         return JSONResponse(describe_intent(question, label.intent))

@@ -15,7 +15,7 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import ROLE_SCOPES, Key, Principal, find_role
 from ragdesk.web import admin_schemas, cursors
-from ragdesk.web.audit_routes import audit_request
+from ragdesk.web.audit_routes import audit_request, audit_with_deed
 from ragdesk.web.auth import require_scope
 from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.request_body import StrictRoute
@@ -104,6 +104,7 @@ async def make_key(ask: admin_schemas.KeyIn, request: Request, who: KeyKeeper) -
         return {**describe_key(key, who), "key": token}
 
     async def build_response() -> Response:
+        audit_with_deed(request, who, "key.create", "key")
         made = await run_in_thread(create)
         await audit_request(request, who, "key.create", made["id"])
         return JSONResponse(made, 201)

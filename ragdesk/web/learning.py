@@ -32,7 +32,7 @@ from ragdesk.support.learning.learning_desk import DraftReview
 from ragdesk.support.learning.ticket_exports import TicketImport, read_tickets
 from ragdesk.support.sign_in.audit_log import AuditAction
 from ragdesk.web import cursors, learning_schemas, schemas
-from ragdesk.web.audit_routes import audit_request
+from ragdesk.web.audit_routes import audit_request, audit_with_deed
 from ragdesk.web.auth import require_scope
 from ragdesk.web.draft_replies import describe_draft, respond_with_draft
 from ragdesk.web.idempotency import IDEMPOTENT
@@ -140,6 +140,7 @@ async def draft_gap(  # noqa: PLR0913, one parameter a part of the request
     async def keep_draft() -> tuple[Draft, None]:
         # A lease of its own: it may outlast its request, for others that wait for the same draft.
         async with state.open_collections.use_collection(collection) as opened:
+            audit_with_deed(request, who, "draft.create", "draft")
             draft = await run_in_thread(make_draft, opened)
         await audit_request(request, who, "draft.create", draft.id)
         return draft, None
@@ -389,6 +390,7 @@ async def _keep_reply(
         draft = draft_from_reply(reply, who.person, state.learning.find_personal)
         async with use_if_open(state, reply.collection) as opened:
             limited = limit_readers(draft, opened.index if opened else None, who)
+        audit_with_deed(request, who, action, "draft")
         new_draft = await run_in_thread(state.learning.drafts.add, limited)
         await audit_request(request, who, action, new_draft.id)
         return new_draft, None

@@ -13,7 +13,7 @@ from ragdesk.errors import Forbidden, Invalid, NotFound
 from ragdesk.support.access import Principal
 from ragdesk.support.sign_in.publishable_keys import PublishableKey, PublishableKeyStore
 from ragdesk.web import admin_schemas, cursors
-from ragdesk.web.audit_routes import audit_request
+from ragdesk.web.audit_routes import audit_request, audit_with_deed
 from ragdesk.web.auth import require_scope
 from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.request_body import StrictRoute
@@ -85,6 +85,7 @@ async def make_site(ask: admin_schemas.SiteIn, request: Request, who: SiteKeeper
         )
 
     async def build_response() -> Response:
+        audit_with_deed(request, who, "key.create", "key")
         key = await run_in_thread(create)
         await audit_request(request, who, "key.create", key.id)
         return JSONResponse(_describe_site(key), 201)

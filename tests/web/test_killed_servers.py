@@ -135,6 +135,11 @@ def begin(desk: Desk) -> str:
     return str(reply.json()["id"])
 
 
+def list_audited(desk: Desk, action: str) -> list[str]:
+    entries = desk.read("/v1/audit")["entries"]
+    return [entry["target"] for entry in entries if entry["action"] == action]
+
+
 def test_a_conversation_its_turn_and_its_hand_off_are_made_once(desk):
     talk = desk.do_twice("conversation", "/v1/conversations", {}).json()["id"]
     assert [one["id"] for one in desk.read("/v1/conversations")["conversations"]] == [talk]
@@ -156,6 +161,7 @@ def test_a_conversation_its_turn_and_its_hand_off_are_made_once(desk):
     assert (said.status_code, said.json()["id"]) == (200, name)
     authors = [turn["author"] for turn in desk.read(f"/v1/conversations/{talk}/turns")["turns"]]
     assert authors == ["customer", "customer", "agent"]
+    assert list_audited(desk, "handoff.reply") == [name]
 
     passed_on = desk.do_twice("change", "/v1/answers", {**ASK, "conversation": talk})
     turns = desk.read(f"/v1/conversations/{talk}/turns")["turns"]
@@ -180,10 +186,12 @@ def test_a_draft_and_a_key_are_made_once(desk):
     draft = desk.do_twice("draft", "/v1/drafts", ENTRY)
     assert draft.status_code == 201
     assert [one["id"] for one in desk.read("/v1/drafts")["drafts"]] == [draft.json()["id"]]
+    assert list_audited(desk, "draft.create") == [draft.json()["id"]]
 
     refused = desk.do_twice("key", "/v1/keys", {"name": "new", "role": "asker"})
     assert (refused.status_code, refused.json()["detail"]) == (409, DONE_MESSAGE)
-    assert [key["name"] for key in desk.read("/v1/keys")["keys"]].count("new") == 1
+    (made,) = (key["id"] for key in desk.read("/v1/keys")["keys"] if key["name"] == "new")
+    assert list_audited(desk, "key.create") == [made]
 
 
 def test_the_key_of_a_deed_goes_with_one_body(home, keys):
@@ -211,6 +219,7 @@ def test_a_label_and_a_site_are_shown_as_they_stand(home, keys):
         desk.client.post(label, json=other, headers=desk.headers)
         desk.come_again()
         assert desk.client.post(label, json=first, headers=once).json()["label"] == "invoice"
+        assert list_audited(desk, "intent.set") == [turn, turn]
 
         shop = {"name": "shop", "origins": ["https://shop.example"], "collections": ["default"]}
         site = desk.do_twice("key", "/v1/sites", shop)

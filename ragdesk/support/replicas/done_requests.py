@@ -10,7 +10,7 @@ import contextvars
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
@@ -25,6 +25,7 @@ from ragdesk.support.replicas.response_store import ResponseKey
 
 DeedPart = Literal["conversation", "turn", "handoff", "label", "draft", "key"]
 """What a deed wrote: a request may write several, each of them once."""
+WriteEntry = Callable[[Connection, str], None]
 DONE_SECONDS: Final = 86_400.0
 DONE_MESSAGE: Final = (
     "This was done already, and its reply is shown once. Look it up in the list; if the reply is "
@@ -35,10 +36,17 @@ OTHER_BODY_MESSAGE: Final = "This Idempotency-Key was used with another body."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestDeed:
-    """What a request is to do once. facts: noted with it, for whoever finishes what it began."""
+    """What a request is to do once.
+
+    facts: noted with it, for whoever finishes what it began. audit: by part, the action and what
+    writes it into the audit log in the deed's own transaction, given the id of what was done.
+    audited: the actions that were written so.
+    """
 
     key: ResponseKey
     facts: dict[str, str] = field(default_factory=dict)
+    audit: dict[DeedPart, tuple[str, WriteEntry]] = field(default_factory=dict)
+    audited: set[str] = field(default_factory=set)
 
 
 _CURRENT: contextvars.ContextVar[RequestDeed | None] = contextvars.ContextVar(
@@ -89,6 +97,10 @@ def note_deed(connection: Connection, part: DeedPart, note: Mapping[str, Any]) -
     )
     if made.first() is None:
         raise WrongState(DONE_MESSAGE)
+    if part in deed.audit:
+        action, write_entry = deed.audit[part]
+        write_entry(connection, str(note["id"]))
+        deed.audited.add(action)
 
 
 class DoneRequests:
