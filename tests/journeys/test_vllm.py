@@ -125,6 +125,7 @@ def address(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         urls=(f"http://127.0.0.1:{engine.port}/v1",), max_tokens=2_000, temperature=1.0,
         dialect="plain",  # held to a schema, random weights soon write an empty list
         first_seconds=90, silence_seconds=60, rest_seconds=0.5, running=32,
+        trips=10_000,  # what random weights write counts as garbage, and lets no server rest here
     )  # fmt: skip
     settings = replace(Settings(), generate=generate, decide=DecideOptions(floor=0.0))
     keys = KeyStore(home)
