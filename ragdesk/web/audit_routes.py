@@ -7,7 +7,6 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
-from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -19,8 +18,8 @@ from ragdesk.support.replicas.done_requests import DeedPart, current_deed
 from ragdesk.support.sign_in.audit_log import (
     AuditAction,
     clear_audit,
-    insert_audit,
     list_audit,
+    make_entry_writer,
     record_audit,
 )
 from ragdesk.web import cursors
@@ -110,12 +109,7 @@ def audit_with_deed(request: Request, who: Principal, action: AuditAction, part:
     """
     deed = current_deed()
     if deed is not None:
-        address = _find_address(request, who)
-
-        def write_entry(connection: Connection, target: str) -> None:
-            insert_audit(connection, who, action, target, address=address)
-
-        deed.audit[part] = action, write_entry
+        deed.audit[part] = action, make_entry_writer(who, action, _find_address(request, who))
 
 
 def _find_address(request: Request, who: Principal) -> str | None:

@@ -6,6 +6,7 @@ with them.
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
@@ -133,6 +134,17 @@ def insert_audit(  # noqa: PLR0913, one parameter a column
         "address": address,
     }
     connection.execute(insert(AUDIT).values(row))
+
+
+def make_entry_writer(
+    who: Principal | str, action: AuditAction, address: str | None
+) -> Callable[[Connection, str], None]:
+    """Return what notes who did what in a transaction, once the id of what was done is known."""
+
+    def write_entry(connection: Connection, target: str) -> None:
+        insert_audit(connection, who, action, target, address=address)
+
+    return write_entry
 
 
 def list_audit(
