@@ -135,14 +135,17 @@ def address(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 async def listen(address: str, *, stream: bool) -> None:
-    """Ask, and listen until cancelled: then the connection is closed."""
+    """Ask again and again, and listen until cancelled: then the connection is closed.
+
+    Random weights end some answers after a few words; a client that asked once would be gone
+    before anybody looked at the engine.
+    """
     body = {**ASK, "stream": True, "verify": "show"} if stream else ASK
-    async with (
-        httpx.AsyncClient(timeout=None) as client,  # noqa: S113, the test has its own deadline
-        client.stream("POST", f"{address}/v1/answers", json=body) as response,
-    ):
-        async for _ in response.aiter_bytes():
-            pass
+    async with httpx.AsyncClient(timeout=None) as client:  # noqa: S113, the test has its own deadline
+        while True:
+            async with client.stream("POST", f"{address}/v1/answers", json=body) as response:
+                async for _ in response.aiter_bytes():
+                    pass
 
 
 @pytest.mark.parametrize("stream", [True, False])
