@@ -124,8 +124,7 @@ def address(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     generate = GenerateOptions(
         urls=(f"http://127.0.0.1:{engine.port}/v1",), max_tokens=2_000, temperature=1.0,
         dialect="plain",  # held to a schema, random weights soon write an empty list
-        first_seconds=90, silence_seconds=60, rest_seconds=0.5, running=32,
-        trips=10_000,  # what random weights write counts as garbage, and lets no server rest here
+        first_seconds=20, silence_seconds=10, rest_seconds=0.5, running=32,
     )  # fmt: skip
     settings = replace(Settings(), generate=generate, decide=DecideOptions(floor=0.0))
     keys = KeyStore(home)
@@ -135,26 +134,25 @@ def address(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 async def listen(address: str, *, stream: bool) -> None:
-    """Ask again and again, and listen until cancelled: then the connection is closed.
-
-    Random weights end some answers after a few words; a client that asked once would be gone
-    before anybody looked at the engine.
-    """
+    """Ask, and listen until cancelled: then the connection is closed."""
     body = {**ASK, "stream": True, "verify": "show"} if stream else ASK
-    async with httpx.AsyncClient(timeout=None) as client:  # noqa: S113, the test has its own deadline
-        while True:
-            async with client.stream("POST", f"{address}/v1/answers", json=body) as response:
-                async for _ in response.aiter_bytes():
-                    pass
+    async with (
+        httpx.AsyncClient(timeout=None) as client,  # noqa: S113, the test has its own deadline
+        client.stream("POST", f"{address}/v1/answers", json=body) as response,
+    ):
+        async for _ in response.aiter_bytes():
+            pass
 
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_nothing_is_written_for_clients_that_left(engine, address, stream):
     async def all_leave() -> tuple[int, int]:
         clients = [asyncio.ensure_future(listen(address, stream=stream)) for _ in range(20)]
-        most, until = 0, time.monotonic() + 60  # a step that reads twenty prompts takes seconds
-        while most < 10 and time.monotonic() < until:
+        most = 0
+        for _ in range(200):
             most = max(most, await asyncio.to_thread(engine.working))
+            if most >= 10:
+                break
             await asyncio.sleep(0.05)
         written = await asyncio.to_thread(engine.written)
         for client in clients:
