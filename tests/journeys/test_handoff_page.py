@@ -199,16 +199,23 @@ def test_of_two_agents_the_second_is_told_and_a_transfer_comes_back_to_the_queue
         expect(ben.locator("#case-head")).to_contain_text("Closed")
 
 
+def ask_for_person(browser, port, key, question, about):
+    """Ask a question on the chat page, have it passed on, and close the page."""
+    with window(browser, port, "/", key=key) as page:
+        page.evaluate(MOUNT)
+        page.evaluate("question => say(question)", question)
+        page.get_by_role("button", name="Talk to a person").click()
+        page.get_by_label("What is it about").fill(about)
+        page.get_by_role("button", name="Ask for a person").click()
+        expect(page.locator("#handoff")).to_contain_text("passed on to a person")
+
+
 def test_an_agent_says_what_a_question_is_about_by_the_keyboard_in_both_languages(
     browser, port, tokens, tmp_path
 ):
-    with window(browser, port, "/", key=tokens["ann"]) as ann:
-        ann.evaluate(MOUNT)
-        ann.evaluate("say('Do you repair a broken teapot?')")
-        ann.get_by_role("button", name="Talk to a person").click()
-        ann.get_by_label("What is it about").fill("My teapot broke.")
-        ann.get_by_role("button", name="Ask for a person").click()
-        expect(ann.locator("#handoff")).to_contain_text("passed on to a person")
+    ask_for_person(
+        browser, port, tokens["ann"], "Do you repair a broken teapot?", "My teapot broke."
+    )
     with inbox(browser, port, tokens["anna"], width=360) as anna:
         anna.locator(".entry", has_text="My teapot broke.").click()
         choice = anna.get_by_label("Message 1 is about")
@@ -238,13 +245,7 @@ def test_an_agent_says_what_a_question_is_about_by_the_keyboard_in_both_language
 
 
 def test_an_open_inbox_shows_what_another_agent_says_of_a_question(browser, port, tokens):
-    with window(browser, port, "/", key=tokens["ann"]) as ann:
-        ann.evaluate(MOUNT)
-        ann.evaluate("say('Do you engrave a silver spoon?')")
-        ann.get_by_role("button", name="Talk to a person").click()
-        ann.get_by_label("What is it about").fill("My spoon.")
-        ann.get_by_role("button", name="Ask for a person").click()
-        expect(ann.locator("#handoff")).to_contain_text("passed on to a person")
+    ask_for_person(browser, port, tokens["ann"], "Do you engrave a silver spoon?", "My spoon.")
     with (
         inbox(browser, port, tokens["anna"]) as anna,
         inbox(browser, port, tokens["ben"]) as ben,

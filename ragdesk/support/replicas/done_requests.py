@@ -7,7 +7,6 @@ as in jobs and on the command line, nothing is noted.
 """
 
 import contextvars
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,9 +18,8 @@ from sqlalchemy import Connection, delete, select
 
 from ragdesk.errors import Invalid, WrongState
 from ragdesk.support.database import Database, upsert
-from ragdesk.support.personal_data_source import PersonalDataSource
 from ragdesk.support.replicas.replica_tables import DONE_REQUESTS
-from ragdesk.support.replicas.response_store import ResponseKey
+from ragdesk.support.replicas.response_store import ResponseKey, digest_key, make_key_data
 
 DeedPart = Literal["conversation", "turn", "handoff", "label", "draft", "key"]
 """What a deed wrote: a request may write several, each of them once."""
@@ -78,13 +76,13 @@ def note_deed(connection: Connection, part: DeedPart, note: Mapping[str, Any]) -
     deed = _CURRENT.get()
     if deed is None:
         return
-    now, name = time.time(), _digest(deed.key.name)
+    now, name = time.time(), digest_key(deed.key.name)
     is_old = DONE_REQUESTS.c.created < now - DONE_SECONDS
     connection.execute(delete(DONE_REQUESTS).where(DONE_REQUESTS.c.name == name, is_old))
     row = {
         "name": name,
         "part": part,
-        "person": _digest(deed.key.person),
+        "person": digest_key(deed.key.person),
         "request": deed.key.request,
         "created": now,
         "note": json.dumps({**note, **deed.facts}),
@@ -115,7 +113,7 @@ class DoneRequests:
         Raises Invalid where it was asked for with another body.
         """
         table = DONE_REQUESTS
-        is_part = (table.c.name == _digest(key.name)) & (table.c.part == part)
+        is_part = (table.c.name == digest_key(key.name)) & (table.c.part == part)
         is_recent = table.c.created >= time.time() - DONE_SECONDS
         query = select(table.c.request, table.c.note).where(is_part & is_recent)
         with self._database.read() as connection:
@@ -134,16 +132,4 @@ def clear_done_requests(database: Database) -> None:
         connection.execute(delete(DONE_REQUESTS).where(is_old))
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _erase_notes(connection: Connection, person: str) -> int:
-    is_own = DONE_REQUESTS.c.person == _digest(person)
-    return connection.execute(delete(DONE_REQUESTS).where(is_own)).rowcount
-
-
-# Ids of a day: what they name is exported where it is kept.
-DONE_REQUEST_DATA: Final = PersonalDataSource(
-    name="done_requests", export=lambda _connection, _cipher, _person: [], erase=_erase_notes
-)
+DONE_REQUEST_DATA: Final = make_key_data("done_requests", DONE_REQUESTS)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, or_, select, update
+from sqlalchemy import Connection, Row, Table, delete, func, or_, select, update
 
 from ragdesk.support.database import upsert
 from ragdesk.support.encryption import TextCipher
@@ -75,10 +75,10 @@ class ResponseStore:
             self._claims += 1
             if self._claims % CLEARED_EVERY == 0:
                 _clear_old(connection)
-            own = KEPT_RESPONSES.c.name == _digest(key.name)
+            own = KEPT_RESPONSES.c.name == digest_key(key.name)
             is_old = KEPT_RESPONSES.c.created < time.time() - RESPONSE_SECONDS
             connection.execute(delete(KEPT_RESPONSES).where(own & is_old))
-            _clear_person(connection, _digest(key.person))
+            _clear_person(connection, digest_key(key.person))
             row = self._make_row(key, claim)
             made = connection.execute(
                 upsert(connection, KEPT_RESPONSES)
@@ -107,7 +107,7 @@ class ResponseStore:
     def find(self, key: ResponseKey) -> KeptResponse | None:
         """Return what is known of a key; None where it was not used, or its response is too old."""
         table = KEPT_RESPONSES
-        query = select(table).where(table.c.name == _digest(key.name))
+        query = select(table).where(table.c.name == digest_key(key.name))
         with self._database.read() as connection:
             row = connection.execute(query).first()
         if row is None or row.created < time.time() - RESPONSE_SECONDS:
@@ -140,8 +140,8 @@ class ResponseStore:
 
     def _make_row(self, key: ResponseKey, claim: str | None) -> dict[str, Any]:
         return {
-            "name": _digest(key.name),
-            "person": _digest(key.person),
+            "name": digest_key(key.name),
+            "person": digest_key(key.person),
             "request": key.request,
             "basis": key.basis,
             "replica": self._registry.id,
@@ -168,7 +168,7 @@ def draw_claim() -> str:
 
 
 def _is_claim(key: ResponseKey, claim: str) -> Any:
-    return (KEPT_RESPONSES.c.name == _digest(key.name)) & (KEPT_RESPONSES.c.claim == claim)
+    return (KEPT_RESPONSES.c.name == digest_key(key.name)) & (KEPT_RESPONSES.c.claim == claim)
 
 
 def _clear_old(connection: Connection) -> None:
@@ -190,16 +190,24 @@ def _clear_person(connection: Connection, person: str) -> None:
         connection.execute(delete(table).where(table.c.name == oldest.scalar_subquery()))
 
 
-def _digest(text: str) -> str:
+def digest_key(text: str) -> str:
+    """Return the digest under which a key, or whose it is, is kept."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _erase_responses(connection: Connection, person: str) -> int:
-    is_own = KEPT_RESPONSES.c.person == _digest(person)
-    return connection.execute(delete(KEPT_RESPONSES).where(is_own)).rowcount
+def make_key_data(name: str, table: Table) -> PersonalDataSource:
+    """Return how a table of keys is erased of a person.
+
+    Copies and ids of a day: what they are of is exported where it is kept.
+    """
+
+    def erase(connection: Connection, person: str) -> int:
+        is_own = table.c.person == digest_key(person)
+        return connection.execute(delete(table).where(is_own)).rowcount
+
+    return PersonalDataSource(
+        name=name, export=lambda _connection, _cipher, _person: [], erase=erase
+    )
 
 
-# Copies of a day: what they are copies of is exported where it is kept.
-RESPONSE_DATA: Final = PersonalDataSource(
-    name="kept_responses", export=lambda _connection, _cipher, _person: [], erase=_erase_responses
-)
+RESPONSE_DATA: Final = make_key_data("kept_responses", KEPT_RESPONSES)
