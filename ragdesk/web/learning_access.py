@@ -4,7 +4,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Hashable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from indexes.errors import IndexesError
 from indexes.index import Index
@@ -27,6 +27,8 @@ from ragdesk.web.document_access import is_visible
 from ragdesk.web.server_state import ServerState
 
 NO_TURN = "No such answer in a conversation."
+QUESTION_AUTHORS: Final[tuple[TurnAuthor, ...]] = ("customer",)
+REPLY_AUTHORS: Final[tuple[TurnAuthor, ...]] = ("customer", "agent")
 TURNS_BACK = 50  # among which a reply answers the last question
 log = logging.getLogger("ragdesk.web")
 
@@ -124,7 +126,7 @@ async def find_asked_turn(
     name: str,
     who: Principal,
     *,
-    authors: Collection[TurnAuthor] = ("customer",),
+    authors: Collection[TurnAuthor] = QUESTION_AUTHORS,
 ) -> tuple[ConversationTurn, Mapping[str, Any]]:
     """Find a question that somebody may speak of, and its answer as they may see it.
 
@@ -155,7 +157,7 @@ async def find_replied_turn(
     name: of the reply, or of the question: then the desk's own answer to it stands for the reply.
     A reply that no question comes before stands for itself. Raises NotFound.
     """
-    turn, words = await find_asked_turn(state, name, who, authors=("customer", "agent"))
+    turn, words = await find_asked_turn(state, name, who, authors=REPLY_AUTHORS)
     if turn.author == "customer":
         return turn, words
     before = turn.number - 1

@@ -203,6 +203,11 @@ def test_what_is_written_stays_until_it_is_sent_and_a_failure_is_named(desk, ask
         assert len(keys) == 3
         assert keys[0] == keys[1] != keys[2]  # the same words make one draft, however often sent
         anna.unroute("**/v1/corrections")
+        hidden = {"code": "not_found", "detail": "No such answer in a conversation."}
+        anna.route("**/v1/corrections", lambda route: route.fulfill(status=404, json=hidden))
+        form.get_by_role("button", name="提交给编辑").click()
+        expect(form.get_by_role("alert")).to_contain_text("您无权查看的文档")
+        anna.unroute("**/v1/corrections")
         form.get_by_role("button", name="提交给编辑").click()
         expect(anna.locator(".teaching [role=status]")).to_have_text("已提交，等待编辑批准。")
         anna.locator("#language").click()
