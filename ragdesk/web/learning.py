@@ -39,6 +39,7 @@ from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.learning_access import (
     find_asked_turn,
     find_draft,
+    find_replied_turn,
     limit_readers,
     make_answer_filter,
     may_see_draft,
@@ -190,10 +191,10 @@ async def list_drafts(  # noqa: PLR0913, one parameter a part of the request
     dependencies=IDEMPOTENT,
 )
 async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agent) -> Response:
-    """Propose an FAQ entry: written anew, or what an agent wrote to a customer (``turn``)."""
+    """Propose an FAQ entry: written anew, or what an agent replied to a customer (``turn``)."""
     state = server_state(request)
     authorize(who, "agent", body.collection)
-    turn, answer = await find_asked_turn(state, body.turn, who) if body.turn else (None, {})
+    turn, answer = await find_replied_turn(state, body.turn, who) if body.turn else (None, {})
     reply = AgentReply(
         turn=turn.id if turn else "",
         collection=turn.collection if turn else body.collection,
