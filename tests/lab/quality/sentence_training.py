@@ -32,7 +32,7 @@ from torch.nn import functional
 from eval.abstention_metrics import compute_auroc
 from indexes.embedding.adapted_encoder import open_adapted_encoder
 from indexes.embedding.embedder import EmbedOptions, open_embedder
-from indexes.embedding.model_adapter import read_adapter, write_adapter
+from indexes.embedding.model_adapter import ModelAdapter, read_adapter, write_adapter
 from indexes.embedding.model_files import ModelFiles, find_model
 from indexes.embedding.on_torch import build_bert, pad_ids
 from indexes.embedding.quantised_weights import QuantisedWeights
@@ -97,6 +97,12 @@ class SentenceTrainer:
             {"params": [self._null], "weight_decay": 0.0},
         ]
         self._optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+
+    def start_from(self, adapter: ModelAdapter) -> None:
+        """Go on from what was learnt before."""
+        state = self.bert.state_dict()
+        for name, change in adapter.changes.items():
+            state[name] += torch.from_numpy(change)  # in place: the layers' own tensors
 
     def read_matrices(self) -> dict[str, NDArray[np.float32]]:
         """Return the weights of all layers, by the names that BERT's have."""
@@ -272,6 +278,7 @@ def main() -> None:
     parser.add_argument("--language", choices=sorted(OPTIONS), required=True)
     parser.add_argument("--out", type=Path, help="file of the weights")
     parser.add_argument("--look", type=Path, help="measure this file, and train nothing")
+    parser.add_argument("--start", type=Path, help="go on from this file")
     parser.add_argument("--cut", type=Path, help="make --out of this file, and train nothing")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rank", type=int, default=96, help="of each matrix's change")
@@ -292,6 +299,8 @@ def main() -> None:
         model = find_model(SENTENCE_MODELS[asked.language], Path(folder))
         options = OPTIONS[asked.language]
         trainer = SentenceTrainer(model, options)
+        if asked.start:
+            trainer.start_from(read_adapter(asked.start))
         start = time.monotonic()
         learnt = train_sentences(trainer, texts, options, asked.minutes)
         card = _describe(asked.language, learnt, (time.monotonic() - start) / 60)
