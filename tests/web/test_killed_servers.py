@@ -1,6 +1,8 @@
 """A server that is killed between a deed and its reply: a retry by the same key does it once."""
 
 import contextlib
+import hashlib
+import hmac
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -14,7 +16,7 @@ import pytest
 from killed_server import ORDER
 from postgresql_process import new_database
 from server_process import served
-from sqlalchemy import update
+from sqlalchemy import select, update
 from web_home import publish, serving
 
 from ragdesk.errors import WrongState
@@ -30,6 +32,7 @@ from ragdesk.support.replicas.done_requests import (
     enter_deed,
 )
 from ragdesk.support.replicas.replica_tables import DONE_REQUESTS, REPLICAS
+from ragdesk.support.replicas.request_digests import DESK_SECRET
 from ragdesk.support.replicas.response_store import ResponseKey
 from ragdesk.web.generation_routes import CHANGED_MESSAGE
 
@@ -320,6 +323,31 @@ def test_the_key_of_a_deed_goes_with_one_body(home, keys):
         assert again.json() == begun.json()
 
 
+def test_no_row_confirms_what_was_asked_and_a_retry_is_known_all_the_same(home, keys):
+    with contextlib.ExitStack() as ending:
+        desk = RestartedDesk(home, keys, ending)
+        headers = {**desk.headers, "Idempotency-Key": "k"}
+
+        def send(title: str) -> Any:
+            body = {"title": title}
+            return desk.client.post("/v1/conversations", json=body, headers=headers)
+
+        begun = send("a")
+        sent = hashlib.sha256(begun.request.content).digest()
+        plain = hashlib.sha256(sent).hexdigest()  # as rows of before have it
+        with keys.database.read() as connection:
+            kept = connection.execute(select(DONE_REQUESTS.c.request)).scalar_one()
+        secret = keys.get_secret(DESK_SECRET)
+        assert kept == f"{DESK_SECRET}:{hmac.digest(secret, sent, 'sha256').hex()}"
+        for former, status in ((kept, 422), (plain, 422), ("gone:1f", 201)):
+            with keys.database.write() as connection:
+                connection.execute(update(DONE_REQUESTS).values(request=former))
+            desk.come_again()
+            assert send("a").json() == begun.json()
+            desk.come_again()
+            assert send("b").status_code == status
+
+
 def test_a_label_and_a_site_are_shown_as_they_stand(home, keys):
     with contextlib.ExitStack() as ending:
         desk = RestartedDesk(home, keys, ending)
@@ -341,7 +369,7 @@ def test_a_label_and_a_site_are_shown_as_they_stand(home, keys):
         assert [one["id"] for one in desk.read("/v1/sites")["sites"]] == [site.json()["id"]]
 
 
-KEY = ResponseKey(name="a POST /v1/conversations k", person="ann", request="r", basis="")
+KEY = ResponseKey(name="a POST /v1/conversations k", person="ann", requests=("r",), basis="")
 
 
 def test_a_deed_that_is_done_already_is_taken_back_until_its_note_is_too_old(keys):

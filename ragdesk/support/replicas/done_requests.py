@@ -21,6 +21,7 @@ from sqlalchemy import Connection, delete, select
 from ragdesk.errors import Invalid, WrongState
 from ragdesk.support.database import Database, upsert
 from ragdesk.support.replicas.replica_tables import DONE_REQUESTS
+from ragdesk.support.replicas.request_digests import is_same_body
 from ragdesk.support.replicas.response_store import ResponseKey, digest_key, make_key_data
 
 DeedPart = Literal[
@@ -136,7 +137,7 @@ def _insert_note(
         "name": name,
         "part": part,
         "person": digest_key(key.person),
-        "request": key.request,
+        "request": key.requests[0],
         "created": now,
         "note": json.dumps(dict(note)),
     }
@@ -168,7 +169,7 @@ class DoneRequests:
             row = connection.execute(query).first()
         if row is None:
             return None
-        if row.request != key.request:
+        if not is_same_body(row.request, key.requests):
             raise Invalid(OTHER_BODY_MESSAGE)
         return str(row.note).encode()
 
