@@ -74,10 +74,10 @@ def find_rolled_back(collection: Path, target: int, former: int | None) -> int |
     Raises IndexDamaged for one of them that cannot be read.
     """
     number = generations.read_current_number(collection)
-    known = set(generations.list_generations(collection))
-    if target not in known:
+    numbers = set(generations.list_generations(collection))
+    if target not in numbers:
         return None
-    while number in known and number != former:
+    while number in numbers and number != former:
         if number == target:
             return target
         newer, number = number, _read_parent(collection, number)

@@ -245,9 +245,9 @@ async def roll_back_collection(
         return JSONResponse({"collection": collection, "generation": number, "content_of": target})
 
     async def show_again(former: bytes) -> Response:
-        known = json.loads(former)
-        shown = {name: known[name] for name in ("generation", "content_of")}
-        return JSONResponse({"collection": collection, **shown})
+        note = json.loads(former)
+        numbers = {name: note[name] for name in ("generation", "content_of")}
+        return JSONResponse({"collection": collection, **numbers})
 
     digest = ask.model_dump_json().encode()
     return await state.idempotency.get_or_make(

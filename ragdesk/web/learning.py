@@ -248,10 +248,10 @@ async def approve_draft(
         raise WrongState("This entry is for groups that are not yours: their editors approve it.")
     review = DraftReview(person=who.person, personal_checked=body.personal_checked)
 
-    async def take_in(reviewed: Draft) -> str | None:
-        if reviewed.state != "approved":
+    async def take_in(entry: Draft) -> str | None:
+        if entry.state != "approved":
             return None
-        return await asyncio.to_thread(_submit_entry, state, reviewed, who)
+        return await asyncio.to_thread(_submit_entry, state, entry, who)
 
     async def approve() -> tuple[Draft, str | None]:
         audit_with_deed(request, who, "draft.approve", "draft")
@@ -341,8 +341,8 @@ async def import_tickets(
         drafts = learning.import_tickets(
             read.tickets, collection, who.person, _make_embed(state, opened)
         )
-        limited = [limit_readers(draft, None, who) for draft in drafts]
-        return learning.drafts.add_all(limited, {"id": _name_import(limited, collection), **counts})
+        entries = [limit_readers(draft, None, who) for draft in drafts]
+        return learning.drafts.add_all(entries, {"id": _name_import(entries, collection), **counts})
 
     async def keep_drafts() -> Response:
         audit_with_deed(request, who, "draft.create", "draft")
@@ -353,8 +353,8 @@ async def import_tickets(
         return JSONResponse({"drafts": names, **counts}, 201)
 
     async def show_again(former: bytes) -> Response:
-        known = json.loads(former)
-        return JSONResponse({name: known[name] for name in ("drafts", *counts)}, 201)
+        note = json.loads(former)
+        return JSONResponse({name: note[name] for name in ("drafts", *counts)}, 201)
 
     digest = hashlib.sha256(media_type.encode() + b"\0" + data).digest()
     return await state.idempotency.get_or_make(

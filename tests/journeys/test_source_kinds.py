@@ -57,7 +57,7 @@ class Source:
     def cite(self, question: str) -> dict[str, str]:
         """Ask; gives the addresses of the documents that are cited."""
         answer = self.run("ask", question)
-        return {one["uri"]: one["address"] for one in answer["citations"]}
+        return {mark["uri"]: mark["address"] for mark in answer["citations"]}
 
 
 @contextmanager

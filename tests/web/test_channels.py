@@ -61,8 +61,8 @@ def post(client: TestClient, channel: str, request: ChatRequest, **headers: str)
         headers={**request.headers, **headers},
     )
     place = "/v1/channels/{channel}"
-    shown = reply.status_code, reply.headers.get("content-type"), reply.text
-    assert is_declared_reply(client.app.openapi(), request.method, place, reply), shown
+    facts = reply.status_code, reply.headers.get("content-type"), reply.text
+    assert is_declared_reply(client.app.openapi(), request.method, place, reply), facts
     return reply
 
 

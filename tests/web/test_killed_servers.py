@@ -227,17 +227,17 @@ def test_a_draft_and_a_key_are_made_once(desk):
 
 def test_a_judgement_is_kept_once_and_a_conversation_shared_once(desk):
     talk = begin(desk)
-    liked = {"answer": ask_in(desk, talk), "verdict": "up"}
-    disliked = {**liked, "verdict": "down"}
+    judgement = {"answer": ask_in(desk, talk), "verdict": "up"}
+    opposite = {**judgement, "verdict": "down"}
 
     def dislike() -> None:
-        desk.client.post("/v1/feedback", json=disliked, headers=desk.headers)
+        desk.client.post("/v1/feedback", json=opposite, headers=desk.headers)
 
-    retried = desk.do_twice("feedback", "/v1/feedback", liked, dislike)
-    assert (retried.status_code, retried.json()["verdict"]) == (200, "down")  # what was said since
+    reply = desk.do_twice("feedback", "/v1/feedback", judgement, dislike)
+    assert (reply.status_code, reply.json()["verdict"]) == (200, "down")  # what was said since
 
-    refused = desk.do_twice("share", f"/v1/conversations/{talk}/share", None)
-    assert (refused.status_code, refused.json()["detail"]) == (409, DONE_MESSAGE)
+    reply = desk.do_twice("share", f"/v1/conversations/{talk}/share", None)
+    assert (reply.status_code, reply.json()["detail"]) == (409, DONE_MESSAGE)
     assert list_audited(desk, "conversation.share") == [talk]
 
 
@@ -246,30 +246,30 @@ def test_drafts_of_tickets_are_made_once_and_reviewed_once(desk):
         "Do you ship parcels to Malta?,Yes: they arrive there within five working days.",
         "Is there a shop that I can visit?,Yes: it is open from nine to five in the old town.",
     )
-    made = desk.do_twice("drafts", "/v1/tickets", "\n".join(("question,answer", *rows)).encode())
-    assert (made.status_code, made.json()["tickets"], made.json()["left_out"]) == (201, 2, {})
-    listed = {draft["id"] for draft in desk.read("/v1/drafts")["drafts"]}
-    assert listed == set(made.json()["drafts"])
+    reply = desk.do_twice("drafts", "/v1/tickets", "\n".join(("question,answer", *rows)).encode())
+    assert (reply.status_code, reply.json()["tickets"], reply.json()["left_out"]) == (201, 2, {})
+    drafts = {draft["id"] for draft in desk.read("/v1/drafts")["drafts"]}
+    assert drafts == set(reply.json()["drafts"])
     assert list_audited(desk, "draft.create") == ["2 of tickets in default"]
 
-    rejected, approved = made.json()["drafts"]
-    reply = desk.do_twice("rejection", f"/v1/drafts/{rejected}/reject", {"reason": "old"})
+    other, entry = reply.json()["drafts"]
+    reply = desk.do_twice("rejection", f"/v1/drafts/{other}/reject", {"reason": "old"})
     assert (reply.status_code, reply.json()["state"]) == (200, "rejected")
-    assert list_audited(desk, "draft.reject") == [rejected]
+    assert list_audited(desk, "draft.reject") == [other]
 
-    reply = desk.do_twice("approval", f"/v1/drafts/{approved}/approve", {})
+    reply = desk.do_twice("approval", f"/v1/drafts/{entry}/approve", {})
     assert reply.status_code == 200
     wait_until(lambda: desk.read("/v1/drafts?state=published")["drafts"])
-    assert list_audited(desk, "draft.approve") == [approved]
+    assert list_audited(desk, "draft.approve") == [entry]
 
 
 @pytest.mark.parametrize("deed", ["case", "case note"])
 def test_a_case_is_kept_once(desk, deed):
     path = "/v1/collections/default/cases"
-    kept = desk.do_twice(deed, path, {**ASK, "reference": "5 working days"})
-    assert kept.status_code == 201
-    assert [case["id"] for case in desk.read(path)["cases"]] == [kept.json()["id"]]
-    assert list_audited(desk, "case.create") == [f"default/{kept.json()['id']}"]
+    reply = desk.do_twice(deed, path, {**ASK, "reference": "5 working days"})
+    assert reply.status_code == 201
+    assert [case["id"] for case in desk.read(path)["cases"]] == [reply.json()["id"]]
+    assert list_audited(desk, "case.create") == [f"default/{reply.json()['id']}"]
 
 
 @pytest.mark.parametrize("deed", ["rollback plan", "rollback", "rollback note"])
@@ -302,13 +302,13 @@ def test_a_document_that_is_put_again_is_there_once(desk):
     job = desk.do_twice("document", path, b"Tea is served at four.")
     assert job.status_code == 202
     wait_until(lambda: desk.read(f"/v1/jobs/{job.json()['id']}")["finished"])
-    done = desk.read(f"/v1/jobs/{job.json()['id']}")
-    if done["state"] == "failed":  # with PostgreSQL its first job is known, and whose it was
-        assert done["error"]["code"] == "server_lost"
+    report = desk.read(f"/v1/jobs/{job.json()['id']}")
+    if report["state"] == "failed":  # with PostgreSQL its first job is known, and whose it was
+        assert report["error"]["code"] == "server_lost"
     else:
-        assert done["report"]["unchanged"] == 1  # nothing is published anew
-    listed = desk.read("/v1/collections/default/documents")["documents"]
-    assert [one["uri"] for one in listed].count("tea.md") == 1
+        assert report["report"]["unchanged"] == 1  # nothing is published anew
+    documents = desk.read("/v1/collections/default/documents")["documents"]
+    assert [document["uri"] for document in documents].count("tea.md") == 1
 
 
 def test_the_key_of_a_deed_goes_with_one_body(home, keys):
@@ -332,18 +332,18 @@ def test_no_row_confirms_what_was_asked_and_a_retry_is_known_all_the_same(home, 
             body = {"title": title}
             return desk.client.post("/v1/conversations", json=body, headers=headers)
 
-        begun = send("a")
-        sent = hashlib.sha256(begun.request.content).digest()
-        plain = hashlib.sha256(sent).hexdigest()  # as rows of before have it
+        first = send("a")
+        body = hashlib.sha256(first.request.content).digest()
+        plain = hashlib.sha256(body).hexdigest()  # as rows of before have it
         with keys.database.read() as connection:
-            kept = connection.execute(select(DONE_REQUESTS.c.request)).scalar_one()
+            digest = connection.execute(select(DONE_REQUESTS.c.request)).scalar_one()
         secret = keys.get_secret(DESK_SECRET)
-        assert kept == f"{DESK_SECRET}:{hmac.digest(secret, sent, 'sha256').hex()}"
-        for former, status in ((kept, 422), (plain, 422), ("gone:1f", 201)):
+        assert digest == f"{DESK_SECRET}:{hmac.digest(secret, body, 'sha256').hex()}"
+        for former, status in ((digest, 422), (plain, 422), ("gone:1f", 201)):
             with keys.database.write() as connection:
                 connection.execute(update(DONE_REQUESTS).values(request=former))
             desk.come_again()
-            assert send("a").json() == begun.json()
+            assert send("a").json() == first.json()
             desk.come_again()
             assert send("b").status_code == status
 

@@ -116,9 +116,9 @@ def plan_deed(database: Database, make_plan: Callable[[], Mapping[str, Any]]) ->
     deed = _CURRENT.get()
     if deed is None:
         return make_plan()
-    known = DoneRequests(database).find_note(deed.key, "plan")
-    if known is not None:
-        return dict(json.loads(known))
+    note = DoneRequests(database).find_note(deed.key, "plan")
+    if note is not None:
+        return dict(json.loads(note))
     plan = make_plan()
     with database.write() as connection:
         if not _insert_note(connection, deed.key, "plan", plan):

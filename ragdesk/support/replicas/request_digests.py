@@ -29,11 +29,11 @@ class RequestDigests:
         >>> [name.partition(":")[0][:4] for name in RequestDigests({"new": b"a"}).digest(b"body")]
         ['new', '230d']
         """
-        keyed = (
+        own_digests = (
             f"{name}{NAME_END}{hmac.digest(secret, body, 'sha256').hex()}"
             for name, secret in self._secrets.items()
         )
-        return *keyed, hashlib.sha256(body).hexdigest()  # of what was kept by older versions
+        return *own_digests, hashlib.sha256(body).hexdigest()  # of what was kept by older versions
 
 
 def make_request_digests(cipher: TextCipher, desk_secret: bytes) -> RequestDigests:
@@ -41,20 +41,20 @@ def make_request_digests(cipher: TextCipher, desk_secret: bytes) -> RequestDiges
     return RequestDigests({**cipher.list_request_secrets(), DESK_SECRET: desk_secret})
 
 
-def is_same_body(kept: str, digests: tuple[str, ...]) -> bool:
-    """Tell whether what was kept is a digest of the same body as ``RequestDigests.digest`` gives.
+def is_same_body(stored_digest: str, digests: tuple[str, ...]) -> bool:
+    """Tell whether a digest that was kept is of the same body as those of ``RequestDigests``.
 
     By a secret that is gone, as after a change of keys, it cannot be told: a retry is not refused
     for that.
 
     >>> new = RequestDigests({"new": b"a", "old": b"b"})
-    >>> kept = RequestDigests({"old": b"b"}).digest(b"body")[0]
-    >>> is_same_body(kept, new.digest(b"body")), is_same_body(kept, new.digest(b"other"))
+    >>> former = RequestDigests({"old": b"b"}).digest(b"body")[0]
+    >>> is_same_body(former, new.digest(b"body")), is_same_body(former, new.digest(b"other"))
     (True, False)
     >>> is_same_body("gone:1f", new.digest(b"body"))
     True
     """
-    if kept in digests:
+    if stored_digest in digests:
         return True
-    known = {digest.rpartition(NAME_END)[0] for digest in digests}
-    return kept.rpartition(NAME_END)[0] not in known
+    names = {digest.rpartition(NAME_END)[0] for digest in digests}
+    return stored_digest.rpartition(NAME_END)[0] not in names
