@@ -76,8 +76,8 @@ function head(one) {
   const contact = [one.contact.name, one.contact.email, one.contact.phone].filter(Boolean).join(" · ");
   const facts = [
     [tell("contact"), contact],
-    [tell("language"), one.language],
-    [tell("mood"), one.sentiment],
+    [tell("language"), tell(`language_${one.language}`) ?? one.language],
+    [tell("mood"), tell(`mood_${one.sentiment}`) ?? one.sentiment],
   ].filter(([, value]) => value);
   const marks = [tell(one.reason), tell(one.state), one.agent_name, one.reopened ? tell("reopened", one.reopened) : null, one.rating ? tell("rated", one.rating) : null, one.comment].filter(Boolean);
   return [
