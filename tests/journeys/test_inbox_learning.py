@@ -240,6 +240,8 @@ def test_the_forms_are_usable_by_everybody(desk, asker, tmp_path, name):
         reply(eve, REPLY)
     with desk.inbox("eve", **LOOKS[name]) as eve:
         open_case(eve, about)
+        mood = "中性" if name.startswith("Chinese") else "neutral"
+        expect(eve.locator("#case-head .facts")).to_contain_text(mood)
         for number, button in enumerate(eve.locator(".teaching > button").all()):
             button.click()
             expect(eve.locator(".teaching form")).to_have_count(1)
