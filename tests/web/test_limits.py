@@ -157,7 +157,8 @@ def test_an_answer_over_the_limit_of_a_key_is_refused_until_another_request_has_
 
         talk = client.post("/conversations", json={}, headers=ours).json()["id"]
         with client.stream("GET", f"/conversations/{talk}/events", headers=ours) as held:
-            next(held.iter_lines())
+            lines = held.iter_lines()  # kept: the stream is closed with its iterator
+            next(lines)
             refused = ask(ours)
             assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
             assert refused.headers["Retry-After"] == "1"
