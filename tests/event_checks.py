@@ -64,3 +64,21 @@ def json_of(text: str) -> Any:
 def _is_valid(description: dict[str, Any], schema: dict[str, Any], value: Any) -> bool:
     whole = {**schema, "components": description["components"]}
     return jsonschema.Draft202012Validator(whole).is_valid(value)
+
+
+def is_declared_reply(description: dict[str, Any], method: str, path: str, reply: Any) -> bool:
+    """Tell whether a reply is one of those that a route declares: its status, form and content.
+
+    reply: an httpx.Response. description: of ``/openapi.json``; path: as it stands there.
+    """
+    declared = description["paths"][path][method.lower()]["responses"].get(str(reply.status_code))
+    if declared is None:
+        return False
+    if reference := declared.get("$ref"):
+        declared = description["components"]["responses"][reference.rpartition("/")[2]]
+    media_type = reply.headers.get("content-type", "").partition(";")[0]
+    form = declared.get("content", {}).get(media_type)
+    if form is None:
+        return not declared.get("content") and not reply.content
+    value = json_of(reply.text) if media_type.endswith("json") else reply.text
+    return _is_valid(description, form["schema"], value)

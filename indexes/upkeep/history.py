@@ -38,6 +38,11 @@ def list_history(collection: Path) -> list[GenerationStatus]:
     ]
 
 
+def find_current_generation(collection: Path) -> int | None:
+    """Return the generation that answers; None where CURRENT names none that is there."""
+    return generations.read_current_number(collection)
+
+
 def find_previous_generation(collection: Path) -> int | None:
     """Return the generation to roll back to: the parent of the current one, or None.
 

@@ -35,6 +35,7 @@ class _CipherKey:
     id: str
     aead: AESGCM
     word_secret: bytes
+    request_secret: bytes
 
 
 class TextCipher:
@@ -99,6 +100,10 @@ class TextCipher:
         word_secrets = [key.word_secret for key in self._keys.values()]
         return [_word_hash(secret, word) for secret in (*word_secrets, b"")]
 
+    def list_request_secrets(self) -> dict[str, bytes]:
+        """Return the secrets that requests are told apart by, by the ids of their keys."""
+        return {key.id: key.request_secret for key in self._keys.values()}
+
 
 def read_encryption_keys(setting: str) -> list[bytes]:
     """Read the keys that a setting holds, or the file it names: newest first.
@@ -134,11 +139,12 @@ def _decode_key(name: str) -> bytes:
 
 
 def _derive_keys(key: bytes) -> _CipherKey:
-    """Derive one key for texts and another for words: neither tells the other."""
+    """Derive one key for texts, and others for words and requests: none tells another."""
     size = ENCRYPTION_KEY_BYTES
     derived = HKDF(SHA256(), 2 * size + 4, salt=None, info=b"ragdesk support 1").derive(key)
     texts, words, name = derived[:size], derived[size:-4], derived[-4:]
-    return _CipherKey(id=name.hex(), aead=AESGCM(texts), word_secret=words)
+    requests = HKDF(SHA256(), size, salt=None, info=b"ragdesk requests 1").derive(key)
+    return _CipherKey(id=name.hex(), aead=AESGCM(texts), word_secret=words, request_secret=requests)
 
 
 def _word_hash(secret: bytes, word: str) -> int:

@@ -17,11 +17,13 @@ from ragdesk.metrics import Metrics
 from ragdesk.request_context import Tracer
 from ragdesk.settings import Settings
 from ragdesk.support.chat_channels.chat_store import ChatStore
+from ragdesk.support.encryption import TextCipher
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.support.learning.learning_desk import LearningDesk
 from ragdesk.support.lookups.lookup_desk import LookupDesk
 from ragdesk.support.replicas.done_requests import DoneRequests
+from ragdesk.support.replicas.request_digests import DESK_SECRET, make_request_digests
 from ragdesk.support.sign_in.audit_log import AuditAction, note_audit
 from ragdesk.support.sign_in.identity import open_identities
 from ragdesk.support.sign_in.oidc_sign_in import OidcSignIn
@@ -75,7 +77,7 @@ from ragdesk.web.openai_api.openai_errors import OpenAiErrorTranslation
 from ragdesk.web.openapi import DescribedApi
 from ragdesk.web.page_options import PageLook
 from ragdesk.web.proxies import ProxyMiddleware, TrustedProxies
-from ragdesk.web.replica_state import start_replica
+from ragdesk.web.replica_state import ReplicaState, start_replica
 from ragdesk.web.request_middleware import RequestMiddleware, SlotMiddleware
 from ragdesk.web.request_slots import BodyArrivals, RequestSlots
 from ragdesk.web.serve_options import ServeOptions
@@ -153,7 +155,6 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
         support = make_support_state(workspace, keys.database, cipher, open_collections, metrics)
         app.state.end_streams = support.streams.end  # for whoever stops it: they have no end
         replicas = start_replica(keys.database, cipher)
-        deeds = DoneRequests(keys.database)
         jobs = JobQueue(run_job, limit=options.max_jobs, metrics=metrics, shared=replicas.jobs)
         state = ServerState(
             options=options,
@@ -175,7 +176,7 @@ def build_app(workspace: Workspace, keys: KeyStore, *, upkeep: bool = True) -> F
             oidc=OidcSignIn(workspace.settings.sign_in, keys.database),
             lookups=_make_lookups(workspace.settings, keys, metrics),
             replicas=replicas,
-            idempotency=IdempotencyCache(shared=replicas.responses, deeds=deeds),
+            idempotency=_make_idempotency(keys, cipher, replicas),
         )
         app.state.desk = state
         async with contextlib.AsyncExitStack() as ending:  # backwards, whatever one of them raises
@@ -314,6 +315,16 @@ def _make_authenticator(settings: Settings, keys: KeyStore) -> Authenticator:
         frozenset(options.allowed_hosts),
         TrustedProxies(options.trusted_proxies),
         options.max_unauthenticated,
+    )
+
+
+def _make_idempotency(
+    keys: KeyStore, cipher: TextCipher, replicas: ReplicaState
+) -> IdempotencyCache:
+    return IdempotencyCache(
+        shared=replicas.responses,
+        deeds=DoneRequests(keys.database),
+        digests=make_request_digests(cipher, keys.get_secret(DESK_SECRET)),
     )
 
 

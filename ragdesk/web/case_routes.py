@@ -1,5 +1,6 @@
 """Routes of the cases that administrators keep of a collection, for ``ragdesk eval``."""
 
+import json
 import secrets
 from dataclasses import asdict
 from pathlib import Path
@@ -16,8 +17,9 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.errors import Invalid, NotFound
 from ragdesk.kept_cases import format_case_lines, keep_case, read_kept_cases, remove_kept_case
 from ragdesk.support.access import Principal
+from ragdesk.support.replicas.done_requests import note_file_deed, plan_deed
 from ragdesk.web import admin_schemas, cursors
-from ragdesk.web.audit_routes import audit_request
+from ragdesk.web.audit_routes import audit_request, audit_with_deed
 from ragdesk.web.auth import require_scope
 from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.leases import Leases
@@ -71,20 +73,42 @@ async def keep(
     leases: Leases,
 ) -> Response:
     """Keep a question as a case: its evidence is the text of the passages that were named."""
+    state = server_state(request)
     opened = await leases.lease_collection(collection)
 
+    def keep_once() -> Case:
+        plan = plan_deed(state.database, lambda: {"case": f"kept-{secrets.token_hex(4)}"})
+        case = _find_case(opened.folder, plan["case"])
+        if case is None:
+            case = _make_case(opened.index, ask, plan["case"])
+            keep_case(opened.folder, case)
+        note = {"id": f"{collection}/{case.id}", "case": case.id}
+        note_file_deed(state.database, "case", note)
+        return case
+
     async def build_response() -> Response:
-        case = await run_in_thread(_make_case, opened.index, ask)
-        await run_in_thread(keep_case, opened.folder, case)
+        audit_with_deed(request, who, "case.create", "case")
+        case = await run_in_thread(keep_once)
         await audit_request(request, who, "case.create", f"{collection}/{case.id}")
         return JSONResponse(_case_json(case), 201)
 
+    async def show_again(former: bytes) -> Response:
+        case = await run_in_thread(_find_case, opened.folder, json.loads(former)["case"])
+        if case is None:
+            raise NotFound("This case was kept, and removed since.")
+        return JSONResponse(_case_json(case), 201)
+
     digest = ask.model_dump_json().encode()
-    idempotency = server_state(request).idempotency
-    return await idempotency.get_or_make(request, who, digest, build_response)
+    return await state.idempotency.get_or_make(
+        request, who, digest, build_response, remake=show_again, deed="case"
+    )
 
 
-def _make_case(index: Index, ask: admin_schemas.CaseIn) -> Case:
+def _find_case(folder: Path, name: str) -> Case | None:
+    return next((case for case in read_kept_cases(folder) if case.id == name), None)
+
+
+def _make_case(index: Index, ask: admin_schemas.CaseIn, name: str) -> Case:
     answerable = ask.stratum in {"in_kb", "underspecified"}
     if answerable and not (ask.chunks or ask.reference or ask.must_include):
         raise Invalid("Tick the passages that hold the answer, or say what a right answer says.")
@@ -92,7 +116,7 @@ def _make_case(index: Index, ask: admin_schemas.CaseIn) -> Case:
         raise Invalid("A question that the documents do not answer has no evidence.")
     chunks = [_read_chunk(index, name) for name in dict.fromkeys(ask.chunks)]
     return Case(
-        id=f"kept-{secrets.token_hex(4)}",
+        id=name,
         lang=ask.language,
         question=ask.question,
         answerable=answerable,

@@ -26,7 +26,7 @@ from ragdesk.support.conversations.conversation_store import (
 from ragdesk.web import conversation_schemas as shapes
 from ragdesk.web import cursors
 from ragdesk.web.answer_caching import drop_disliked, forget_answers
-from ragdesk.web.audit_routes import audit_request
+from ragdesk.web.audit_routes import audit_request, audit_with_deed
 from ragdesk.web.auth import require_scope
 from ragdesk.web.conversation_access import (
     AnswerView,
@@ -177,12 +177,15 @@ async def share_conversation(conversation: str, request: Request, who: Speaker) 
     _refuse_visitors(who)
 
     async def share() -> Response:
+        audit_with_deed(request, who, "conversation.share", "share")
         token = await run_in_thread(state.conversations.share, opened.id)
         await audit_request(request, who, "conversation.share", opened.id)
         return JSONResponse({"token": token})
 
     digest = hashlib.sha256(await request.body()).digest()
-    return await state.idempotency.get_or_make(request, who, digest, share, is_secret=True)
+    return await state.idempotency.get_or_make(
+        request, who, digest, share, is_secret=True, deed="share"
+    )
 
 
 @router.delete("/v1/conversations/{conversation}/share", status_code=204)
@@ -231,8 +234,18 @@ async def give_feedback(judgement: shapes.FeedbackIn, request: Request, who: Spe
             drop_disliked(state, turn)
         return JSONResponse(describe_feedback(feedback))
 
+    async def show_again(former: bytes) -> Response:
+        """Show what was said, as it stands now: its first reply is lost."""
+        turn = json.loads(former)["id"]
+        judgements = await run_in_thread(state.feedback.list_of_turns, [turn], who.person)
+        if turn not in judgements:
+            raise NotFound("This judgement is not kept any more.")
+        return JSONResponse(describe_feedback(judgements[turn]))
+
     digest = hashlib.sha256(await request.body()).digest()
-    return await state.idempotency.get_or_make(request, who, digest, keep)
+    return await state.idempotency.get_or_make(
+        request, who, digest, keep, remake=show_again, deed="feedback"
+    )
 
 
 async def _respond_with_turns(  # noqa: PLR0913, one parameter a part of the page

@@ -163,8 +163,9 @@ async def original(  # noqa: PLR0913, PLR0917, one parameter a part of the reque
     headers = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(uri.rpartition('/')[2])}",
         "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Content-Type": document.media_type,  # without a charset: its bytes are of any encoding
     }
-    return OpenFileResponse(file, media_type=document.media_type, headers=headers)
+    return OpenFileResponse(file, headers=headers)
 
 
 @router.get(f"{DOCUMENTS_PATH}/{{uri:path}}", response_model=schemas.DocumentShownOut)

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,14 +17,14 @@ from ragdesk.answering.answer import JsonObject
 from ragdesk.support.access import Principal
 from ragdesk.support.learning.draft import Draft
 from ragdesk.support.learning.entry_effect import EntryEffect
-from ragdesk.support.replicas.done_requests import DeedPart
 from ragdesk.web import learning_schemas
 from ragdesk.web.learning_access import find_draft
 from ragdesk.web.server_state import ServerState, server_state
 
-CREATED: Final = 201  # the status of a draft that was not there before
 ChangeDraft = Callable[[], Awaitable[tuple[Draft, str | None]]]
 """Makes or changes a draft; gives it, and the job that takes it in, where there is one."""
+FinishDraft = Callable[[Draft], Awaitable[str | None]]
+"""Has a draft taken in that is approved and not published; gives the job, where there is one."""
 
 
 def describe_draft(
@@ -50,11 +50,16 @@ def describe_draft(
 
 
 async def respond_with_draft(
-    request: Request, who: Principal, change: ChangeDraft, status: int = 200
+    request: Request,
+    who: Principal,
+    change: ChangeDraft,
+    status: int = 200,
+    finish: FinishDraft | None = None,
 ) -> Response:
     """Make or change a draft once an ``Idempotency-Key``, and show it.
 
-    Raises NotFound for a retry whose draft is gone, or hidden from who asks.
+    finish: what was still to be done behind the change, where a retry finds no job of it. Raises
+    NotFound for a retry whose draft is gone, or hidden from who asks.
     """
     state = server_state(request)
 
@@ -65,12 +70,14 @@ async def respond_with_draft(
     async def show_again(note: bytes) -> Response:
         known = json.loads(note)
         draft = await find_draft(state, known["id"], who)
-        return JSONResponse(describe_draft(state, draft, job=known["job"]), status)
+        job = known["job"]
+        if job is None and finish is not None:
+            job = await finish(draft)
+        return JSONResponse(describe_draft(state, draft, job=job), status)
 
     digest = hashlib.sha256(await request.body()).digest()
-    deed: DeedPart | None = "draft" if status == CREATED else None
     return await state.idempotency.get_or_show(
-        request, who, digest, build_response, show_again, pick_note=_pick_note, deed=deed
+        request, who, digest, build_response, show_again, pick_note=_pick_note, deed="draft"
     )
 
 

@@ -4,9 +4,10 @@ They go by the files of the home, so that a collection that cannot be opened can
 """
 
 import asyncio
+import json
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
@@ -17,15 +18,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from indexes.errors import CollectionBusy, IndexesError, IndexNotFound
-from indexes.upkeep import history, rollback, verify
+from indexes.upkeep import history, verify
 from indexes.upkeep.generation_diff import CHANGE_KINDS, DocumentChange, compare_generations
 from indexes.upkeep.history import GenerationStatus
+from indexes.upkeep.rollback import find_rolled_back, roll_back
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import EXTRA_FILES
-from ragdesk.errors import Invalid, NotFound, error_status, public_words
+from ragdesk.errors import Invalid, NotFound, WrongState, error_status, public_words
 from ragdesk.support.access import Principal
+from ragdesk.support.database import Database
+from ragdesk.support.replicas.done_requests import note_file_deed, plan_deed
 from ragdesk.web import admin_schemas, cursors
-from ragdesk.web.audit_routes import audit_request
+from ragdesk.web.audit_routes import audit_request, audit_with_deed
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_list import name_source
 from ragdesk.web.event_schemas import EVENT_MEDIA_TYPE, VERIFY_EVENTS, describe_event_stream
@@ -40,6 +44,10 @@ router = APIRouter(route_class=StrictRoute, tags=["generations"])
 GenerationKeeper = Annotated[Principal, Depends(require_scope("admin"))]
 GenerationNumber = Annotated[int, Query(ge=1, le=2**53)]
 GENERATIONS_PATH = "/v1/collections/{collection}/generations"
+CHANGED_MESSAGE = (
+    "Another generation was published since this was first asked for, and this was not done, or "
+    "not as far as can be told. Look at the list, and send it with a new Idempotency-Key."
+)
 VERIFY_PULSE = 2.0  # seconds between two signs of life of a verification
 _KEPT_DIFFS = 256
 _verify_lock = threading.Lock()  # one at a time reads every file of a collection
@@ -225,18 +233,49 @@ async def roll_back_collection(
     if ask.confirm != collection:
         raise Invalid(f"To roll {collection!r} back, send its name as confirm too.")
 
-    async def roll_back() -> Response:
+    async def go_back() -> Response:
         state.open_collections.volume.check()
-        target = ask.to or await run_in_thread(history.find_previous_generation, folder)
-        if target is None:
-            raise Invalid("No generation stands before this one. Name one: to.")
-        try:
-            number = await asyncio.to_thread(rollback.roll_back, folder, target)
-        except IndexNotFound as error:
-            raise NotFound(f"Generation {target} is not kept.") from error
+        audit_with_deed(request, who, "generation.rollback", "rollback")
+        number, target = await asyncio.to_thread(_roll_back_once, state.database, folder, ask.to)
         await asyncio.to_thread(state.open_collections.refresh, collection)
-        await audit_request(request, who, "generation.rollback", f"{collection}/{target}")
+        place = f"{collection}/{target}"
+        note = {"id": place, "generation": number, "content_of": target}
+        await run_in_thread(note_file_deed, state.database, "rollback", note)
+        await audit_request(request, who, "generation.rollback", place)
         return JSONResponse({"collection": collection, "generation": number, "content_of": target})
 
+    async def show_again(former: bytes) -> Response:
+        note = json.loads(former)
+        numbers = {name: note[name] for name in ("generation", "content_of")}
+        return JSONResponse({"collection": collection, **numbers})
+
     digest = ask.model_dump_json().encode()
-    return await state.idempotency.get_or_make(request, who, digest, roll_back)
+    return await state.idempotency.get_or_make(
+        request, who, digest, go_back, remake=show_again, deed="rollback"
+    )
+
+
+def _roll_back_once(database: Database, folder: Path, wished: int | None) -> tuple[int, int]:
+    """Go back to a generation, or see that this request did it before its server was lost.
+
+    Returns the generation that answers, and the one whose content it has. wished: None for the one
+    before. Raises Invalid, NotFound; WrongState where others published since it was planned.
+    """
+
+    def make_plan() -> Mapping[str, int | None]:
+        target = wished or history.find_previous_generation(folder)
+        if target is None:
+            raise Invalid("No generation stands before this one. Name one: to.")
+        return {"target": target, "former": history.find_current_generation(folder)}
+
+    plan = plan_deed(database, make_plan)
+    target, former = plan["target"], plan["former"]
+    if history.find_current_generation(folder) != former:
+        number = find_rolled_back(folder, target, former)
+        if number is None:
+            raise WrongState(CHANGED_MESSAGE)
+        return number, target
+    try:
+        return roll_back(folder, target), target
+    except IndexNotFound as error:
+        raise NotFound(f"Generation {target} is not kept.") from error

@@ -12,6 +12,7 @@ given is known.
 
 import asyncio
 import json
+import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from ragdesk.support.replicas.done_requests import (
     RequestDeed,
     enter_deed,
 )
+from ragdesk.support.replicas.request_digests import RequestDigests
 from ragdesk.web.shared_responses import (
     LARGEST_RESPONSE,
     ResponseRecipe,
@@ -53,9 +55,13 @@ KeyHeader = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=LONGEST_KEY,
-        description="Sent again with the same body, the request gets the first one's answer, or, "
-        "where its words may have changed, what became of it; with another body it is a 422. The "
-        "last 1,000 are remembered.",
+        description="Drawn by who asks, for this request alone. Sent again with the same key and "
+        "body, it is done once: it gets the first one's answer, or, where its words may have "
+        "changed since, what became of it; a stream is made anew under the id of the first. With "
+        "another body it is a 422. A 409 says that it was done, and that its reply is not shown "
+        "again (a token, say) or not known: look it up in the list. A 503 `outcome_unknown` says "
+        "that the database failed within it. The last 1,000 are remembered; with PostgreSQL by "
+        "every server, for a day.",
     ),
 ]
 
@@ -70,11 +76,17 @@ NOTE: Final = "note"  # the basis of what is kept in place of a reply
 SECRET_SECONDS = 60.0  # that a secret is kept for a retry; a client that waits longer has given up
 
 
+def make_own_digests() -> RequestDigests:
+    """Return digests that nobody else makes: of a server that keeps none."""
+    return RequestDigests({"own": secrets.token_bytes(32)})
+
+
 @dataclass(frozen=True, slots=True)
 class IdempotencyCache:
     """Responses by asker, route and idempotency key. shared: those of all servers; None: alone.
 
-    deeds: what was done by a key, as its database says; None: nobody notes it.
+    deeds: what was done by a key, as its database says; None: nobody notes it. digests: of bodies,
+    as a database may keep them.
     An entry without a task is of a secret that was given, and is kept no more.
     """
 
@@ -82,6 +94,7 @@ class IdempotencyCache:
     shared: SharedResponses | None = None
     deeds: DoneRequests | None = None
     secret_seconds: float = SECRET_SECONDS
+    digests: RequestDigests = field(default_factory=make_own_digests)
 
     async def get_or_make(  # noqa: PLR0913, one parameter a part of what is made
         self,
@@ -113,8 +126,9 @@ class IdempotencyCache:
             return await make()
         request_key = (who.name, request.method, request.url.path, request.url.query, key)
         shared_words = "" if self.shared is None else shared_basis()
+        requests = self.digests.digest(digest)
         recipe = describe_recipe(
-            request_key, who, digest, basis=shared_words, is_secret=is_secret, deed=deed
+            request_key, who, requests, basis=shared_words, is_secret=is_secret, deed=deed
         )
         own_task: asyncio.Task[Response] | None = None
         while True:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -39,6 +40,7 @@ from ragdesk.web.idempotency import IDEMPOTENT
 from ragdesk.web.learning_access import (
     find_asked_turn,
     find_draft,
+    find_replied_turn,
     limit_readers,
     make_answer_filter,
     may_see_draft,
@@ -190,10 +192,10 @@ async def list_drafts(  # noqa: PLR0913, one parameter a part of the request
     dependencies=IDEMPOTENT,
 )
 async def add_draft(body: learning_schemas.DraftNew, request: Request, who: Agent) -> Response:
-    """Propose an FAQ entry: written anew, or what an agent wrote to a customer (``turn``)."""
+    """Propose an FAQ entry: written anew, or what an agent replied to a customer (``turn``)."""
     state = server_state(request)
     authorize(who, "agent", body.collection)
-    turn, answer = await find_asked_turn(state, body.turn, who) if body.turn else (None, {})
+    turn, answer = await find_replied_turn(state, body.turn, who) if body.turn else (None, {})
     reply = AgentReply(
         turn=turn.id if turn else "",
         collection=turn.collection if turn else body.collection,
@@ -247,14 +249,18 @@ async def approve_draft(
         raise WrongState("This entry is for groups that are not yours: their editors approve it.")
     review = DraftReview(person=who.person, personal_checked=body.personal_checked)
 
+    async def take_in(entry: Draft) -> str | None:
+        if entry.state != "approved":
+            return None
+        return await asyncio.to_thread(_submit_entry, state, entry, who)
+
     async def approve() -> tuple[Draft, str | None]:
+        audit_with_deed(request, who, "draft.approve", "draft")
         approved = await run_in_thread(state.learning.approve, draft, review)
         await audit_request(request, who, "draft.approve", draft)
-        if approved.state != "approved":
-            return approved, None
-        return approved, await asyncio.to_thread(_submit_entry, state, approved, who)
+        return approved, await take_in(approved)
 
-    return await respond_with_draft(request, who, approve)
+    return await respond_with_draft(request, who, approve, finish=take_in)
 
 
 @router.post(
@@ -272,6 +278,7 @@ async def reject_draft(
     reason = state.recorder.redact(body.reason)
 
     async def reject() -> tuple[Draft, None]:
+        audit_with_deed(request, who, "draft.reject", "draft")
         rejected = await run_in_thread(state.learning.drafts.reject, draft, reason)
         await audit_request(request, who, "draft.reject", draft)
         return rejected, None
@@ -327,26 +334,38 @@ async def import_tickets(
     count = len(read.tickets)
     if count > MOST_TICKETS:
         raise Invalid(f"At most {MOST_TICKETS:,} tickets at a time; these are {count:,}.")
+    left_out = dict(read.left_out)
+    counts = {"tickets": count + sum(left_out.values()), "left_out": left_out}
 
     def make_drafts(opened: OpenCollection) -> list[str]:
         learning = state.learning
         drafts = learning.import_tickets(
             read.tickets, collection, who.person, _make_embed(state, opened)
         )
-        return [learning.drafts.add(limit_readers(draft, None, who)).id for draft in drafts]
+        entries = [limit_readers(draft, None, who) for draft in drafts]
+        return learning.drafts.add_all(entries, {"id": _name_import(entries, collection), **counts})
 
     async def keep_drafts() -> Response:
+        audit_with_deed(request, who, "draft.create", "draft")
         # A lease of its own: it may outlast its request, for others that wait for the same drafts.
         async with state.open_collections.use_collection(collection) as opened:
             names = await asyncio.to_thread(make_drafts, opened)
-        target = f"{len(names)} of tickets in {collection}"
-        await audit_request(request, who, "draft.create", target)
-        left_out = dict(read.left_out)
-        body = {"drafts": names, "tickets": count + sum(left_out.values()), "left_out": left_out}
-        return JSONResponse(body, 201)
+        await audit_request(request, who, "draft.create", _name_import(names, collection))
+        return JSONResponse({"drafts": names, **counts}, 201)
+
+    async def show_again(former: bytes) -> Response:
+        note = json.loads(former)
+        return JSONResponse({name: note[name] for name in ("drafts", *counts)}, 201)
 
     digest = hashlib.sha256(media_type.encode() + b"\0" + data).digest()
-    return await state.idempotency.get_or_make(request, who, digest, keep_drafts)
+    return await state.idempotency.get_or_make(
+        request, who, digest, keep_drafts, remake=show_again, deed="draft"
+    )
+
+
+def _name_import(drafts: Sequence[object], collection: str) -> str:
+    """Name the drafts of an import as the audit log does."""
+    return f"{len(drafts)} of tickets in {collection}"
 
 
 async def _read_export(request: Request, state: ServerState) -> bytes:

@@ -2,9 +2,9 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Hashable, Mapping
+from collections.abc import AsyncIterator, Collection, Hashable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from indexes.errors import IndexesError
 from indexes.index import Index
@@ -12,7 +12,11 @@ from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound, WrongState
 from ragdesk.support.access import Principal
-from ragdesk.support.conversations.conversation import HANDED_OVER_STATES, ConversationTurn
+from ragdesk.support.conversations.conversation import (
+    HANDED_OVER_STATES,
+    ConversationTurn,
+    TurnAuthor,
+)
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.kept_answer import has_readable_sources
 from ragdesk.support.learning.draft import Draft
@@ -23,6 +27,9 @@ from ragdesk.web.document_access import is_visible
 from ragdesk.web.server_state import ServerState
 
 NO_TURN = "No such answer in a conversation."
+QUESTION_AUTHORS: Final[tuple[TurnAuthor, ...]] = ("customer",)
+REPLY_AUTHORS: Final[tuple[TurnAuthor, ...]] = ("customer", "agent")
+TURNS_BACK = 50  # among which a reply answers the last question
 log = logging.getLogger("ragdesk.web")
 
 
@@ -115,12 +122,16 @@ async def find_draft(state: ServerState, name: str, who: Principal) -> Draft:
 
 
 async def find_asked_turn(
-    state: ServerState, name: str, who: Principal
+    state: ServerState,
+    name: str,
+    who: Principal,
+    *,
+    authors: Collection[TurnAuthor] = QUESTION_AUTHORS,
 ) -> tuple[ConversationTurn, Mapping[str, Any]]:
     """Find a question that somebody may speak of, and its answer as they may see it.
 
     One of their own, or of a conversation that was handed over; editors see those of the report of
-    gaps, too. Raises NotFound.
+    gaps, too. authors: of the turns that are looked among. Raises NotFound.
     """
     turn = await run_in_thread(state.conversations.get_turn, name)
     conversation = await run_in_thread(state.conversations.get, turn.conversation)
@@ -129,13 +140,34 @@ async def find_asked_turn(
     if not is_theirs and "edit" in who.scopes:
         is_theirs = await run_in_thread(is_gap_turn, state.database, turn.id)
     is_elsewhere = who.collections and turn.collection not in who.collections
-    if is_elsewhere or not is_theirs or turn.author != "customer":
+    if is_elsewhere or not is_theirs or turn.author not in authors:
         raise NotFound(NO_TURN)
     async with use_answer_view(state, turn.collection, who) as view:
         answer = turn.answer or {}
         if not is_own and not has_readable_sources(answer, view.may_read, view.index):
             raise NotFound(NO_TURN)
         return turn, await run_in_thread(view.show, turn) or {}
+
+
+async def find_replied_turn(
+    state: ServerState, name: str, who: Principal
+) -> tuple[ConversationTurn, Mapping[str, Any]]:
+    """Find the question that an agent's reply answers, and the reply as somebody may see it.
+
+    name: of the reply, or of the question: then the desk's own answer to it stands for the reply.
+    A reply that no question comes before stands for itself. Raises NotFound.
+    """
+    turn, words = await find_asked_turn(state, name, who, authors=REPLY_AUTHORS)
+    if turn.author == "customer":
+        return turn, words
+    before = turn.number - 1
+    turns = await run_in_thread(
+        lambda: state.conversations.list_turns(
+            turn.conversation, after=max(0, before - TURNS_BACK), limit=min(before, TURNS_BACK)
+        )
+    )
+    questions = [other for other in turns if other.author == "customer" and other.question]
+    return (questions[-1] if questions else turn), words
 
 
 def limit_readers(draft: Draft, index: Index | None, who: Principal) -> Draft:

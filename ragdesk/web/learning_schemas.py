@@ -100,7 +100,9 @@ class DraftEdit(StrictModel):
 class DraftNew(DraftEdit):
     collection: Collection = "default"
     turn: ShortText | None = Field(
-        default=None, description="Of a conversation: the question that an agent answered."
+        default=None,
+        description="Of a conversation: an agent's reply, whose citations are the sources of the "
+        "entry, or the question that it answers.",
     )
 
 

@@ -8,7 +8,6 @@ retry more than a claim can.
 """
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -64,17 +63,20 @@ class ResponseRecipe:
 def describe_recipe(  # noqa: PLR0913, one parameter a part of the recipe
     request_key: Sequence[str],
     who: Principal,
-    digest: bytes,
+    requests: tuple[str, ...],
     *,
     basis: str,
     is_secret: bool,
     deed: DeedPart | None = None,
 ) -> ResponseRecipe:
-    """Describe a request, so that every server calls it by the same name."""
+    """Describe a request, so that every server calls it by the same name.
+
+    requests: digests of its body, as ``RequestDigests`` makes them.
+    """
     key = ResponseKey(
         name="\0".join(request_key),
         person=who.person or who.name,
-        request=hashlib.sha256(digest).hexdigest(),
+        requests=requests,
         basis=basis,
     )
     return ResponseRecipe(key=key, is_secret=is_secret, deed=deed)

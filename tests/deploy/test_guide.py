@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import ragdesk
 from ragdesk.metrics import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,14 @@ def test_each_block_says_what_it_is():
         "install", "upgrade", "upgrade-from-0.1.0", "back-up", "restore", "scale", "rotate-keys",
         "watch",
     }  # fmt: skip
+
+
+def test_no_page_needs_a_tag_and_each_names_the_version_that_it_is_of():
+    for page in PAGES:
+        commands = "\n".join(read_blocks(page, "sh") + read_blocks(page, "console"))
+        assert not re.findall(r"git (?:checkout|clone|switch).*", commands), page.name
+        versions = re.findall(r"(?:ragdesk:|image\.tag=)(\d[\w.]*)", commands)
+        assert set(versions) <= {ragdesk.__version__}, page.name
 
 
 def test_the_readme_links_every_page():

@@ -12,6 +12,9 @@ from web_home import REFUNDS, publish
 pytestmark = pytest.mark.real
 
 QUESTION = "When does a refund reach my bank account?"
+MANUAL = "{0}说明书\n{0}{1}。\n{0}的保修期为{2}年。\n{0}的重量为{3}公斤。\n"
+KETTLE = MANUAL.format("峡湾烧水壶", "每月用白醋除垢", "三", "一")
+GRINDER = MANUAL.format("北光咖啡机", "每周用清水冲洗", "两", "九")
 
 
 @pytest.fixture
@@ -25,9 +28,10 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def page(browser: Browser, home: Path) -> Iterator[Page]:
+def page(browser: Browser, home: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    locale = getattr(request, "param", "en-US")
     with served(home) as (port, _):
-        context = browser.new_context(locale="en-US", viewport={"width": 1280, "height": 800})
+        context = browser.new_context(locale=locale, viewport={"width": 1280, "height": 800})
         page = context.new_page()
         wrong: list[str] = []
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -60,6 +64,48 @@ def test_a_reload_loses_nothing_and_the_address_opens_it_again(page):
     page.locator("#fresh").click()
     expect(page.locator(".turn")).to_have_count(0)
     assert "#c=" not in page.url
+
+
+@pytest.mark.parametrize("page", ["zh-CN"], indirect=True)
+def test_a_chinese_conversation_with_a_follow_up_stands_after_a_reload_and_a_return(page, home):
+    publish(home, "manuals", {"烧水壶.md": KETTLE, "咖啡机.md": GRINDER})
+    origin = page.url.partition("#")[0]
+    alone = {"question": "那它的保修期呢？", "collection": "manuals"}
+    for _ in range(100):
+        if (answer := page.request.post(f"{origin}v1/answers", data=alone)).ok:
+            break
+        page.wait_for_timeout(50)
+    assert answer.json()["outcome"] == "clarify"  # of which, nobody can tell
+    page.reload()
+    page.locator("#collection").select_option("manuals")
+    ask(page, "峡湾烧水壶怎么除垢？")
+    first = read_turns(page)
+
+    page.reload()
+    expect(page.locator(".turn")).to_have_count(1)
+    assert read_turns(page) == first
+    ask(page, alone["question"])  # inherits what was said before the reload
+    expect(page.locator(".turn:last-child .words")).to_contain_text("峡湾烧水壶的保修期为三年。")
+    whole, talk = read_turns(page), page.url
+    page.reload()
+    expect(page.locator(".turn")).to_have_count(2)
+    assert read_turns(page) == whole
+    assert whole[:1] == first
+
+    page.locator("#fresh").click()
+    expect(page.locator(".turn")).to_have_count(0)
+    page.locator("#past-open").click()
+    page.locator(".past-row .past-open", has_text="峡湾烧水壶怎么除垢").click()
+    expect(page.locator(".turn .asked")).to_have_text(["峡湾烧水壶怎么除垢？", alone["question"]])
+    assert (page.url, read_turns(page)) == (talk, whole)
+    page.locator(".turn:last-child .reply .mark").first.click()
+    expect(page.locator("mark.main")).to_have_text("峡湾烧水壶的保修期为三年。")
+
+
+def read_turns(page: Page) -> list[list[str]]:
+    """Return the words of each turn: its question, its answer with the numbers of its citations."""
+    turns = page.locator(".turn").all()
+    return [turn.locator(".asked, .reply .words, .under .chip").all_inner_texts() for turn in turns]
 
 
 def test_conversations_are_listed_searched_renamed_and_deleted(page):

@@ -1,18 +1,12 @@
 """A customer asks for a person on the page, and is answered from the inbox, in Chromium."""
 
 import contextlib
-import importlib.resources
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    Page,
-    Route,
-    expect,
-)
+from inbox_windows import check_with_axe, inbox, window
+from playwright.sync_api import Route, expect
 from server_process import served
 from web_home import publish
 
@@ -71,51 +65,6 @@ def tokens(home: Path) -> dict[str, str]:
 def port(home: Path, tokens: dict[str, str]) -> Iterator[int]:
     with served(home) as (port, _):
         yield port
-
-
-@contextlib.contextmanager
-def window(  # noqa: PLR0913, as a browser is opened
-    browser: Browser,
-    port: int,
-    path: str,
-    *,
-    locale: str = "en-US",
-    key: str = "",
-    width: int = 1280,
-) -> Iterator[Page]:
-    """Open a page in a browser of its own, and hold its script to no error."""
-    context: BrowserContext = browser.new_context(
-        locale=locale, viewport={"width": width, "height": 800}
-    )
-    page = context.new_page()
-    wrong: list[str] = []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda line: wrong.append(line.text) if line.type == "error" else None)
-    if key:
-        page.add_init_script(f"sessionStorage.setItem('ragdesk.key', {key!r})")
-    page.goto(f"http://127.0.0.1:{port}{path}")
-    yield page
-    context.close()
-    expected = ("401", "409")  # the browser's own words for what tests provoke
-    assert [line for line in wrong if not any(word in line for word in expected)] == []
-
-
-@contextlib.contextmanager
-def inbox(browser: Browser, port: int, token: str, **more: object) -> Iterator[Page]:
-    with window(browser, port, "/inbox", **more) as page:  # type: ignore[arg-type]
-        page.locator("#key-value").fill(token)
-        page.keyboard.press("Enter")
-        expect(page.locator("#key")).to_be_hidden()
-        yield page
-
-
-def check_with_axe(page: Page, part: str = "html") -> None:
-    """Have axe look at a page as it is now: nothing above minor."""
-    axe = importlib.resources.files("axe_playwright_python").joinpath("axe.min.js").read_text()
-    page.evaluate(f"() => {{ {axe} }}")
-    issues = page.evaluate("(part) => axe.run(part).then((result) => result.violations)", part)
-    grave = [(one["id"], one["nodes"][0]["html"]) for one in issues if one["impact"] != "minor"]
-    assert grave == []
 
 
 def test_a_customer_is_answered_from_the_inbox_without_reloading_and_rates_it(

@@ -55,3 +55,17 @@ def test_one_step_brings_the_sentence_that_answers_nearer(cache):
     assert losses[-1] < losses[0]
     after = trainer.read_matrices()
     assert any(np.abs(after[name] - before[name]).max() > 0 for name in before)
+
+
+def test_a_file_is_cut_to_a_share_of_its_changes_and_to_a_rank(tmp_path):
+    pytest.importorskip("torch")
+    from indexes.embedding.model_adapter import read_adapter, write_adapter
+    from tests.lab.quality.sentence_training import cut_adapter
+
+    before = {"layer": np.zeros((4, 4), np.float32)}
+    after = {"layer": np.diag(np.array([4, 3, 2, 1], np.float32))}
+    write_adapter(tmp_path / "whole", before, after, base="model", rank=4, card={"minutes": 1})
+    cut_adapter(tmp_path / "whole", tmp_path / "half", share=0.5, rank=2)
+    half = read_adapter(tmp_path / "half")
+    assert np.allclose(half.changes["layer"], np.diag([2, 1.5, 0, 0]), atol=1e-3)
+    assert (half.base, half.card) == ("model", {"minutes": 1, "share": 0.5})

@@ -10,6 +10,7 @@ one too many, as are a 5xx, an undeclared event of a stream, and the path of the
 
 import argparse
 import contextlib
+import itertools
 import json
 import logging
 import os
@@ -31,6 +32,7 @@ import uvicorn
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.access import ROLE_SCOPES
+from ragdesk.support.chat_channels.chat_options import ChatOptions
 from ragdesk.support.conversations.conversation import ConversationTurn
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.sign_in.publishable_keys import PublishableKeyStore
@@ -41,6 +43,18 @@ from tests.resilience.kills import ROOT
 
 sys.path.append(str(ROOT / "tests"))
 
+from chat_systems import (
+    APP,
+    APP_SECRET,
+    BOT_TOKEN,
+    CORP,
+    ENCRYPT_KEY,
+    SLACK_SECRET,
+    TEAMS_KEY,
+    VERIFICATION,
+    WECOM_KEY,
+    WECOM_TOKEN,
+)
 from web_home import CANARY, SECRET, TEXTS, HashEmbedder, publish
 
 PHASES: Final = ("examples", "coverage", "fuzzing", "stateful")
@@ -63,6 +77,22 @@ NO_LIMITS: Final = LimitOptions(
     session_per_minute=0,
     key_per_minute=0,
 )
+# Nobody signs what is sent to them: they show what a channel says to strangers.
+CHANNELS: Final = {
+    "slack": ChatOptions(kind="slack", secret=SLACK_SECRET, token=BOT_TOKEN),
+    "feishu": ChatOptions(
+        kind="feishu", secret=ENCRYPT_KEY, verification=VERIFICATION, app=APP, token=APP_SECRET
+    ),
+    "wecom": ChatOptions(
+        kind="wecom",
+        secret=WECOM_KEY,
+        verification=WECOM_TOKEN,
+        app=CORP,
+        agent=218,
+        token=APP_SECRET,
+    ),
+    "teams": ChatOptions(kind="teams", secret=TEAMS_KEY),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +108,7 @@ class Role:
 def run_server(home: Path, keys: KeyStore) -> Iterator[tuple[str, Any]]:
     """Serve a home from a thread; gives its address and its app."""
     serve = ServeOptions(poll_seconds=0.2, max_in_flight=64)
-    chosen = replace(Settings(), serve=serve, limits=NO_LIMITS)
+    chosen = replace(Settings(), serve=serve, limits=NO_LIMITS, channels=CHANNELS)
     app = api.build_app(Workspace(home, chosen, HashEmbedder()), keys)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=2)
@@ -109,8 +139,12 @@ def make_roles(address: str, app: Any, keys: KeyStore) -> list[Role]:
     )
     shown |= {"visitor": {**visit, "X-Visitor": made["secret"]}}
     roles = [
-        Role(name=name, headers=headers, places=_furnish(address, app, headers, shown["admin"]))
-        for name, headers in shown.items()
+        Role(
+            name=name,
+            headers=headers,
+            places=_furnish(address, app, headers, shown["admin"]) | {"channel": channel},
+        )
+        for (name, headers), channel in zip(shown.items(), itertools.cycle(CHANNELS), strict=False)
     ]
     return [*roles, Role(name="nobody", headers={}, places=roles[0].places)]
 

@@ -4,6 +4,7 @@ import pytest
 
 from ragdesk.errors import EncryptionKeyMissing, SettingsError
 from ragdesk.support.encryption import TextCipher, read_encryption_keys
+from ragdesk.support.replicas.request_digests import is_same_body, make_request_digests
 
 OLD, NEW = bytes(32), bytes(range(32))
 
@@ -46,6 +47,16 @@ def test_words_are_hashed_by_key():
     assert plain.hash_word("refund") != old.hash_word("refund")
     expected = {cipher.hash_word("refund") for cipher in (plain, old, rotated)}
     assert set(rotated.list_word_hashes("refund")) == expected
+
+
+def test_requests_are_told_apart_by_a_secret_that_no_database_holds():
+    first, rotated = TextCipher([OLD]), TextCipher([NEW, OLD])
+    before = make_request_digests(first, b"in the database").digest(b"body")[0]
+    now = make_request_digests(rotated, b"in the database")
+    assert before not in make_request_digests(TextCipher(), b"in the database").digest(b"body")
+    assert now.digest(b"body")[0] != before
+    assert is_same_body(before, now.digest(b"body"))
+    assert not is_same_body(before, now.digest(b"other"))
 
 
 def test_keys_are_read_from_the_setting_or_from_a_file(tmp_path):

@@ -18,7 +18,7 @@ from ragdesk.support.replicas.response_store import KeptResponse, ResponseKey, R
 from ragdesk.support.text_rotation import rotate_texts
 
 CIPHER = TextCipher([bytes(32)])
-KEY = ResponseKey(name="key:a POST /v1/answers k", person="key:a", request="r", basis="b")
+KEY = ResponseKey(name="key:a POST /v1/answers k", person="key:a", requests=("r",), basis="b")
 MADE = KeptResponse(claim=None, status=200, headers={"a": "b"}, body='{"text": "退款"}')
 
 
@@ -97,7 +97,7 @@ def test_of_two_servers_one_makes_a_response_and_both_give_it(pair):
     assert (waiting.claim, waiting.is_lost, waiting.body) == (claim, False, None)
     first.keep(KEY, claim, MADE)
     assert second.find(KEY) == MADE
-    assert not second.find(replace(KEY, request="other")).is_same_request
+    assert not second.find(replace(KEY, requests=("other",))).is_same_request
     assert not second.find(replace(KEY, basis="other")).is_same_basis
     with pair[0].database.read() as connection:
         rows = str(connection.execute(select(KEPT_RESPONSES)).all())

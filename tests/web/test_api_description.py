@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 from event_checks import find_undeclared_events
 from route_access import ROUTE_ACCESS
+from starlette.routing import Route
 from starlette.testclient import TestClient
 from web_home import TEXTS, publish, serving
 
@@ -22,6 +23,19 @@ NOT_WALKED = {
     ("GET", "/v1/conversations/{conversation}/events"),
     ("DELETE", "/v1/collections/{collection}"),
     ("DELETE", "/v1/conversations/{conversation}"),
+}
+# What is served and not described, by the reason.
+NOT_DESCRIBED = {
+    "GET /": "a page",
+    "GET /admin": "a page",
+    "GET /inbox": "a page",
+    "GET /docs": "a page",
+    "GET /widget": "a page: the widget's frame",
+    "GET /widget.js": "a script of other websites",
+    "GET /page/{name}": "files of the pages",
+    "GET /page/logo": "a picture of the pages",
+    "POST /mcp": "the Model Context Protocol, whose clients ask it what there is",
+    "GET /openapi.json": "the description itself",
 }
 
 
@@ -52,6 +66,22 @@ def test_the_description_is_encoded_once_and_not_sent_to_who_has_it(server):
         reply = server.get("/openapi.json", headers={"If-None-Match": known})
         assert (reply.status_code, reply.headers["etag"]) == (status, tag)
         assert (reply.content == b"") == (status == 304)
+
+
+def list_served(routes):
+    """List the routes of an app as it serves them, those of its routers too."""
+    for route in routes:
+        if isinstance(route, Route):
+            yield from (f"{method} {route.path_format}" for method in route.methods - {"HEAD"})
+        else:
+            yield from list_served(route.original_router.routes)
+
+
+def test_every_route_that_is_served_is_described_or_says_why_not(server, description):
+    described = {f"{method} {path}" for method, path, _ in list_operations(description)}
+    served = set(list_served(server.app.routes))
+    assert served - described == NOT_DESCRIBED.keys()
+    assert described <= served
 
 
 def list_operations(description):

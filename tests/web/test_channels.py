@@ -28,6 +28,7 @@ from chat_systems import (
     teams_activity,
 )
 from engines import running
+from event_checks import is_declared_reply
 from outside_systems import running_system
 from starlette.testclient import TestClient
 from web_home import HOSTILE, TEXTS, publish, serving
@@ -51,13 +52,18 @@ CANARY_QUESTION = "What is the canary password of the cellar?"
 
 
 def post(client: TestClient, channel: str, request: ChatRequest, **headers: str) -> Any:
-    return client.request(
+    """Send what a chat system sends; its reply is one that ``/openapi.json`` declares."""
+    reply = client.request(
         request.method,
         f"/v1/channels/{channel}",
         content=request.body,
         params=dict(request.query),
         headers={**request.headers, **headers},
     )
+    place = "/v1/channels/{channel}"
+    facts = reply.status_code, reply.headers.get("content-type"), reply.text
+    assert is_declared_reply(client.app.openapi(), request.method, place, reply), facts
+    return reply
 
 
 def slack_request(event: str = "Ev1", **fields: Any) -> ChatRequest:
@@ -87,7 +93,7 @@ def channels(home, keys, **options: ChatOptions) -> Iterator[TestClient]:
 def test_slack_asks_in_a_thread_and_goes_on_in_it(home, keys, slack):
     with channels(home, keys, chat=slack.options) as client:
         reply = post(client, "chat", slack_request())
-        assert (reply.status_code, reply.text) == (200, "")
+        assert (reply.status_code, reply.json()) == (200, {})
         wait_for(lambda: slack.messages)
         (message,) = slack.messages
         assert message["channel"] == "C123ABC456"

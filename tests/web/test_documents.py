@@ -234,6 +234,13 @@ def test_originals_are_sent_to_be_saved_never_shown(client):
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
+def test_an_original_says_no_encoding_that_nobody_knows(client):
+    text = "# 退款\n\n退款会在三个工作日内到账。".encode("gb18030")
+    done(client, client.put(f"{BASE}/old.md", content=text))
+    response = client.get(f"{BASE}/old.md/original")
+    assert (response.content, response.headers["content-type"]) == (text, "text/markdown")
+
+
 def test_links_are_given_by_the_offsets_of_the_text_scripts_never(client, home, keys):
     text = "Ask Ann, or read this page. 🙂 Form\n"
     record, chunks = document("help/form.md", text)

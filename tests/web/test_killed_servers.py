@@ -1,10 +1,13 @@
 """A server that is killed between a deed and its reply: a retry by the same key does it once."""
 
 import contextlib
+import hashlib
+import hmac
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,8 @@ import pytest
 from killed_server import ORDER
 from postgresql_process import new_database
 from server_process import served
-from sqlalchemy import update
-from web_home import serving
+from sqlalchemy import select, update
+from web_home import publish, serving
 
 from ragdesk.errors import WrongState
 from ragdesk.support.conversations.conversation_store import ConversationStore
@@ -29,7 +32,9 @@ from ragdesk.support.replicas.done_requests import (
     enter_deed,
 )
 from ragdesk.support.replicas.replica_tables import DONE_REQUESTS, REPLICAS
+from ragdesk.support.replicas.request_digests import DESK_SECRET
 from ragdesk.support.replicas.response_store import ResponseKey
+from ragdesk.web.generation_routes import CHANGED_MESSAGE
 
 ASK = {"question": "When does a refund reach my bank account?"}
 CALL = {"question": "I want to talk to a human being, please."}
@@ -53,15 +58,27 @@ class Desk:
         """Start another one."""
         raise NotImplementedError
 
-    def do_twice(self, deed: str, path: str, body: Any) -> Any:
-        """Do something, lose the server behind it, and send it again; gives the second reply."""
+    def do_twice(
+        self, deed: str, path: str, body: Any, between: Callable[[], None] = lambda: None
+    ) -> Any:
+        """Do something, lose the server behind it, and send it again; gives the second reply.
+
+        body: bytes are a document, or an export of tickets. between: what others do meanwhile.
+        """
         self.sent += 1
         headers = {**self.headers, "Idempotency-Key": str(self.sent)}
+        method = "PUT" if "/documents/" in path else "POST"
+        content = {"content": body} if isinstance(body, bytes) else {"json": body}
+
+        def send() -> Any:
+            return self.client.request(method, path, headers=headers, **content)
+
         self.lose_behind(deed)
         with contextlib.suppress(httpx.TransportError):
-            self.client.post(path, json=body, headers=headers)
+            send()
         self.come_again()
-        return self.client.post(path, json=body, headers=headers)
+        between()
+        return send()
 
     def read(self, path: str) -> Any:
         return self.client.get(path, headers=self.headers).json()
@@ -135,6 +152,20 @@ def begin(desk: Desk) -> str:
     return str(reply.json()["id"])
 
 
+def ask_in(desk: Desk, talk: str) -> str:
+    body = {**ASK, "conversation": talk}
+    name = str(desk.client.post("/v1/answers", json=body, headers=desk.headers).json()["id"])
+    desk.read("/v1/conversations")  # waits for the turn
+    return name
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 def list_audited(desk: Desk, action: str) -> list[str]:
     entries = desk.read("/v1/audit")["entries"]
     return [entry["target"] for entry in entries if entry["action"] == action]
@@ -194,6 +225,92 @@ def test_a_draft_and_a_key_are_made_once(desk):
     assert list_audited(desk, "key.create") == [made]
 
 
+def test_a_judgement_is_kept_once_and_a_conversation_shared_once(desk):
+    talk = begin(desk)
+    judgement = {"answer": ask_in(desk, talk), "verdict": "up"}
+    opposite = {**judgement, "verdict": "down"}
+
+    def dislike() -> None:
+        desk.client.post("/v1/feedback", json=opposite, headers=desk.headers)
+
+    reply = desk.do_twice("feedback", "/v1/feedback", judgement, dislike)
+    assert (reply.status_code, reply.json()["verdict"]) == (200, "down")  # what was said since
+
+    reply = desk.do_twice("share", f"/v1/conversations/{talk}/share", None)
+    assert (reply.status_code, reply.json()["detail"]) == (409, DONE_MESSAGE)
+    assert list_audited(desk, "conversation.share") == [talk]
+
+
+def test_drafts_of_tickets_are_made_once_and_reviewed_once(desk):
+    rows = (
+        "Do you ship parcels to Malta?,Yes: they arrive there within five working days.",
+        "Is there a shop that I can visit?,Yes: it is open from nine to five in the old town.",
+    )
+    reply = desk.do_twice("drafts", "/v1/tickets", "\n".join(("question,answer", *rows)).encode())
+    assert (reply.status_code, reply.json()["tickets"], reply.json()["left_out"]) == (201, 2, {})
+    drafts = {draft["id"] for draft in desk.read("/v1/drafts")["drafts"]}
+    assert drafts == set(reply.json()["drafts"])
+    assert list_audited(desk, "draft.create") == ["2 of tickets in default"]
+
+    other, entry = reply.json()["drafts"]
+    reply = desk.do_twice("rejection", f"/v1/drafts/{other}/reject", {"reason": "old"})
+    assert (reply.status_code, reply.json()["state"]) == (200, "rejected")
+    assert list_audited(desk, "draft.reject") == [other]
+
+    reply = desk.do_twice("approval", f"/v1/drafts/{entry}/approve", {})
+    assert reply.status_code == 200
+    wait_until(lambda: desk.read("/v1/drafts?state=published")["drafts"])
+    assert list_audited(desk, "draft.approve") == [entry]
+
+
+@pytest.mark.parametrize("deed", ["case", "case note"])
+def test_a_case_is_kept_once(desk, deed):
+    path = "/v1/collections/default/cases"
+    reply = desk.do_twice(deed, path, {**ASK, "reference": "5 working days"})
+    assert reply.status_code == 201
+    assert [case["id"] for case in desk.read(path)["cases"]] == [reply.json()["id"]]
+    assert list_audited(desk, "case.create") == [f"default/{reply.json()['id']}"]
+
+
+@pytest.mark.parametrize("deed", ["rollback plan", "rollback", "rollback note"])
+def test_a_collection_goes_back_one_generation(desk, home, deed):
+    for text in ("One.\n", "Two.\n", "Three.\n"):
+        publish(home, "third", {"a.md": text})
+    path = "/v1/collections/third/rollback"
+    reply = desk.do_twice(deed, path, {"confirm": "third"})
+    assert (reply.status_code, reply.json()["content_of"]) == (200, 2)
+    text = "/v1/collections/third/documents/a.md/text"
+    assert desk.client.get(text, headers=desk.headers).text == "Two.\n"
+    assert list_audited(desk, "generation.rollback") == ["third/2"]
+
+
+def test_a_collection_does_not_go_back_over_what_others_published_meanwhile(desk, home):
+    for text in ("One.\n", "Two.\n"):
+        publish(home, "third", {"a.md": text})
+    path = "/v1/collections/third/rollback"
+    publish_three = partial(publish, home, "third", {"a.md": "Three.\n"})
+    reply = desk.do_twice("rollback plan", path, {"confirm": "third"}, publish_three)
+    if isinstance(desk, RestartedDesk):  # it was done, before that
+        assert reply.json() == {"collection": "third", "generation": 1, "content_of": 1}
+    else:
+        assert (reply.status_code, reply.json()["detail"]) == (409, CHANGED_MESSAGE)
+    assert desk.read("/v1/collections/third/generations")["generations"][0]["current"]
+
+
+def test_a_document_that_is_put_again_is_there_once(desk):
+    path = "/v1/collections/default/documents/tea.md"
+    job = desk.do_twice("document", path, b"Tea is served at four.")
+    assert job.status_code == 202
+    wait_until(lambda: desk.read(f"/v1/jobs/{job.json()['id']}")["finished"])
+    report = desk.read(f"/v1/jobs/{job.json()['id']}")
+    if report["state"] == "failed":  # with PostgreSQL its first job is known, and whose it was
+        assert report["error"]["code"] == "server_lost"
+    else:
+        assert report["report"]["unchanged"] == 1  # nothing is published anew
+    documents = desk.read("/v1/collections/default/documents")["documents"]
+    assert [document["uri"] for document in documents].count("tea.md") == 1
+
+
 def test_the_key_of_a_deed_goes_with_one_body(home, keys):
     with contextlib.ExitStack() as ending:
         desk = RestartedDesk(home, keys, ending)
@@ -204,6 +321,31 @@ def test_the_key_of_a_deed_goes_with_one_body(home, keys):
         assert other.status_code == 422
         again = desk.client.post("/v1/conversations", json={}, headers=headers)
         assert again.json() == begun.json()
+
+
+def test_no_row_confirms_what_was_asked_and_a_retry_is_known_all_the_same(home, keys):
+    with contextlib.ExitStack() as ending:
+        desk = RestartedDesk(home, keys, ending)
+        headers = {**desk.headers, "Idempotency-Key": "k"}
+
+        def send(title: str) -> Any:
+            body = {"title": title}
+            return desk.client.post("/v1/conversations", json=body, headers=headers)
+
+        first = send("a")
+        body = hashlib.sha256(first.request.content).digest()
+        plain = hashlib.sha256(body).hexdigest()  # as rows of before have it
+        with keys.database.read() as connection:
+            digest = connection.execute(select(DONE_REQUESTS.c.request)).scalar_one()
+        secret = keys.get_secret(DESK_SECRET)
+        assert digest == f"{DESK_SECRET}:{hmac.digest(secret, body, 'sha256').hex()}"
+        for former, status in ((digest, 422), (plain, 422), ("gone:1f", 201)):
+            with keys.database.write() as connection:
+                connection.execute(update(DONE_REQUESTS).values(request=former))
+            desk.come_again()
+            assert send("a").json() == first.json()
+            desk.come_again()
+            assert send("b").status_code == status
 
 
 def test_a_label_and_a_site_are_shown_as_they_stand(home, keys):
@@ -227,7 +369,7 @@ def test_a_label_and_a_site_are_shown_as_they_stand(home, keys):
         assert [one["id"] for one in desk.read("/v1/sites")["sites"]] == [site.json()["id"]]
 
 
-KEY = ResponseKey(name="a POST /v1/conversations k", person="ann", request="r", basis="")
+KEY = ResponseKey(name="a POST /v1/conversations k", person="ann", requests=("r",), basis="")
 
 
 def test_a_deed_that_is_done_already_is_taken_back_until_its_note_is_too_old(keys):

@@ -4,12 +4,18 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 
+import httpx
 import pytest
+from engines import running
+from fakes import HashEmbedder
 from postgresql_process import find_programs, new_database, run_postgresql
 from starlette.datastructures import Headers
 
+from ragdesk.assemble import Workspace
 from ragdesk.errors import RateLimited
+from ragdesk.settings import Settings
 from ragdesk.support.access import LOCAL_PRINCIPAL, make_principal, make_visitor_principal
 from ragdesk.support.database import Database
 from ragdesk.support.key_store import KeyStore
@@ -17,6 +23,7 @@ from ragdesk.support.sign_in.identity import Identity, open_identities
 from ragdesk.support.sign_in.publishable_keys import PublishableKeyStore
 from ragdesk.support.sign_in.request_counts import RequestCounts
 from ragdesk.support.sign_in.sign_in_options import SignInOptions
+from ragdesk.web import api
 from ragdesk.web.auth import Authenticator
 from ragdesk.web.limit_options import LimitOptions
 from ragdesk.web.limits import RequestLimits
@@ -110,6 +117,55 @@ def test_what_is_under_way_counts_until_it_ends(database, site, threads):
         (await limits.admit(visitor(site, "a"), HOME)).end()
 
     asyncio.run(use())
+
+
+def test_of_one_key_so_many_requests_are_under_way_at_a_time(database, threads):
+    """Those of another key, and the limit of none, are counted apart."""
+    keys = KeyStore(database.home, database)
+    page, server = (
+        Identity(who=make_principal(keys.create(name)[0]), label=name)
+        for name in ("page", "server")
+    )
+    limits = RequestLimits(LimitOptions(key_concurrent=2), RequestCounts(database), threads)
+
+    async def use() -> None:
+        running = [await limits.admit(page, HOME) for _ in range(2)]
+        with pytest.raises(RateLimited, match=r"under way \(key\)") as caught:
+            await limits.admit(page, OTHER)
+        assert (caught.value.kind, caught.value.retry_after) == ("key", 1)
+        (await limits.admit(server, HOME)).end()
+        running[0].end()
+        (await limits.admit(page, HOME)).end()
+        without = RequestLimits(LimitOptions(), RequestCounts(database), threads)
+        for _ in range(50):
+            await without.admit(page, HOME)
+
+    asyncio.run(use())
+
+
+def test_an_answer_over_the_limit_of_a_key_is_refused_until_another_request_has_ended(home, keys):
+    ours, others = (
+        {"Authorization": f"Bearer {keys.create(name)[1]}"} for name in ("ours", "others")
+    )
+    settings = replace(Settings(), limits=LimitOptions(key_concurrent=1))
+    app = api.build_app(Workspace(home, settings, HashEmbedder()), keys)
+    asked = {"question": "When does a refund reach a bank account?"}
+    with running(app) as address, httpx.Client(base_url=address, timeout=20) as client:
+
+        def ask(headers: dict[str, str]) -> httpx.Response:
+            return client.post("/answers", json=asked, headers=headers)
+
+        talk = client.post("/conversations", json={}, headers=ours).json()["id"]
+        with client.stream("GET", f"/conversations/{talk}/events", headers=ours) as held:
+            next(held.iter_lines())
+            refused = ask(ours)
+            assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+            assert refused.headers["Retry-After"] == "1"
+            assert ask(others).status_code == 200
+        until = time.monotonic() + 20  # the server hears a moment later that the stream was left
+        while (answer := ask(ours)).status_code == 429 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert answer.json()["outcome"] == "answered"
 
 
 def test_answers_by_the_model_are_counted_by_the_day_and_outlast_a_restart(database, site, threads):

@@ -76,7 +76,7 @@ def test_a_retry_gets_the_first_answer_and_after_a_publish_keeps_no_second_turn(
         assert b.post("/v1/answers", json=ask).content == first.content
         publish(home, "default", {"refunds.md": REFUNDS.replace("5 working", "7 working")})
         for client in (b, a):
-            until = time.monotonic() + 20
+            until = time.monotonic() + 60
             while "7 working" not in (again := client.post("/v1/answers", json=ask)).text:
                 assert time.monotonic() < until
                 time.sleep(0.1)
@@ -169,19 +169,20 @@ def test_a_connection_that_is_lost_before_the_deed_is_noted_has_it_done_once(hom
 
 def test_what_may_have_been_done_is_told_at_every_server(home, postgresql):
     with two_servers(home, postgresql) as (a, b, database):
+        talk = a.post("/v1/conversations", json={}).json()["id"]
+        case = a.post("/v1/handoffs", json={"conversation": talk}).json()["id"]
+        path = f"/v1/handoffs/{case}/resend"
         with database.write() as connection:
             audit = CUT.replace("UPDATE ON kept_responses", "INSERT ON audit")
             connection.exec_driver_sql(audit)
-        table = b"question,answer\nDo you ship to Malta?,Yes: within five working days.\n"
-        lost = a.post("/v1/tickets", content=table)  # they are kept, and the log of it is not
+        lost = a.post(path)  # it is done, and the log of it is not written
         assert (lost.status_code, lost.json()["code"]) == (503, "outcome_unknown")
         with database.write() as connection:
             connection.exec_driver_sql("DROP TRIGGER cut ON audit")
         for client in (a, b):
-            refused = client.post("/v1/tickets", content=table)
+            refused = client.post(path)
             assert (refused.status_code, refused.json()["code"]) == (409, "wrong_state")
             assert "Look whether it was done" in refused.json()["detail"]
-        assert len(a.get("/v1/drafts").json()["drafts"]) == 1
 
 
 def test_what_was_done_and_noted_with_the_deed_is_shown_at_every_server(home, postgresql):

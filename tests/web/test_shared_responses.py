@@ -20,7 +20,8 @@ WHO = Principal(name="a", scopes=frozenset({"admin"}), groups=None)
 
 
 def recipe(basis="one", *, is_secret=False):
-    return describe_recipe(("a", "POST", "/", "", "k"), WHO, b"", basis=basis, is_secret=is_secret)
+    name = ("a", "POST", "/", "", "k")
+    return describe_recipe(name, WHO, ("r",), basis=basis, is_secret=is_secret)
 
 
 class Desk:

@@ -43,7 +43,7 @@ class ChatMessage:
 class Hearing:
     """What became of a request: its response, and the question that it brought, if any."""
 
-    body: str = ""
+    body: str = "{}"
     media_type: str = "application/json"
     message: ChatMessage | None = None
 

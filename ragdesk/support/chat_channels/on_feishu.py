@@ -95,22 +95,21 @@ class FeishuSystem:
 
     def _read(self, header: Mapping[str, Any], event: Mapping[str, Any]) -> Hearing:
         if header["event_type"] != "im.message.receive_v1":
-            return Hearing(body="{}")
+            return Hearing()
         message, sender = event["message"], event["sender"]
         is_direct = message["chat_type"] == "p2p"
         mentions = message.get("mentions") or []
         is_question = message["message_type"] == "text" and (is_direct or mentions)
         if sender["sender_type"] != "user" or not is_question:
-            return Hearing(body="{}")
+            return Hearing()
         text = str(json.loads(message["content"])["text"])
         for mention in mentions:
             text = text.replace(str(mention["key"]), " ")
         text = clean_chat_text(text)
         if not text:
-            return Hearing(body="{}")
+            return Hearing()
         root = str(message.get("root_id") or ("" if is_direct else message["message_id"]))
         return Hearing(
-            body="{}",
             message=ChatMessage(
                 event=str(header["event_id"]),
                 thread=f"{message['chat_id']}/{root}",

@@ -68,11 +68,11 @@ class TeamsSystem:
         check_moment(str(int(moment)), now)
         sender = body["from"]
         if body["type"] != "message" or sender.get("role") == "bot":
-            return Hearing(body="{}")
+            return Hearing()
         words = TEAMS_TAG.sub(" ", TEAMS_MENTION.sub(" ", str(body.get("text") or "")))
         text = clean_chat_text(html.unescape(words))
         if not text:
-            return Hearing(body="{}")
+            return Hearing()
         message = ChatMessage(
             event=str(body["id"]),
             thread=str(body["conversation"]["id"]),
@@ -80,7 +80,7 @@ class TeamsSystem:
             text=text,
             address={},
         )
-        return Hearing(body="{}", message=message)
+        return Hearing(message=message)
 
 
 def format_teams_text(reply: ChatReply) -> str:

@@ -56,7 +56,7 @@ class WecomSystem:
         fields = _read_fields(self._open(request, outer.get("Encrypt", ""), now))
         text = clean_chat_text(fields.get("Content", ""))
         if fields.get("MsgType") != "text" or not text:
-            return Hearing(media_type="text/plain")
+            return Hearing(body="", media_type="text/plain")
         try:
             user = fields["FromUserName"]
             message = ChatMessage(
@@ -69,7 +69,7 @@ class WecomSystem:
             )
         except KeyError as error:
             raise Invalid("This is no message of WeCom.") from error
-        return Hearing(media_type="text/plain", message=message)
+        return Hearing(body="", media_type="text/plain", message=message)
 
     def send(self, address: Mapping[str, str], reply: ChatReply, _name: str) -> None:
         """Send a reply to who asked."""

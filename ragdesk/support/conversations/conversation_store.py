@@ -166,6 +166,7 @@ class ConversationStore:
         """
         token = secrets.token_urlsafe(24)
         with self.database.write() as connection:
+            note_deed(connection, "share", {"id": name})
             self._update(connection, name, share_digest=_share_digest(token))
         return token
 

@@ -10,6 +10,7 @@ from ragdesk.support.conversations.conversation import Feedback, make_row_id
 from ragdesk.support.conversations.conversation_tables import FEEDBACK, TURNS
 from ragdesk.support.database import Database
 from ragdesk.support.encryption import TextCipher
+from ragdesk.support.replicas.done_requests import note_deed
 
 
 class FeedbackStore:
@@ -28,6 +29,7 @@ class FeedbackStore:
         comment = None if dated.comment is None else self.cipher.seal(dated.comment)
         row |= {"reasons": list(dated.reasons), "comment": comment}
         with self.database.write() as connection:
+            note_deed(connection, "feedback", {"id": dated.turn})
             # The row of the turn is locked: two clicks at once are one after the other.
             connection.execute(select(TURNS.c.id).where(TURNS.c.id == dated.turn).with_for_update())
             former = connection.execute(select(FEEDBACK.c.id).where(same)).scalar()

@@ -3,7 +3,7 @@
 import json
 import secrets
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, Final
 
@@ -30,18 +30,32 @@ class DraftStore:
 
     def add(self, draft: Draft) -> Draft:
         """Store a new draft; gives it with its id. Raises Invalid for texts that are no entry."""
-        check_draft_texts(draft.question, draft.answer, draft.similar)
-        now = int(time.time())
-        new = replace(draft, id=secrets.token_hex(8), created=now, updated=now)
+        new = _make_new(draft)
         with self._database.write() as connection:
             note_deed(connection, "draft", {"id": new.id, "job": None})
-            connection.execute(insert(DRAFTS).values(self._to_row(new)))
-            turns = sorted({source.turn for source in new.sources if source.turn})
-            if turns:
-                persons = _read_persons(connection, turns)
-                rows = [{"draft": new.id, "turn": t, "person": persons.get(t)} for t in turns]
-                connection.execute(insert(DRAFT_TURNS), rows)
+            self._insert(connection, new)
         return new
+
+    def add_all(self, drafts: Sequence[Draft], note: Mapping[str, Any]) -> list[str]:
+        """Store new drafts, all or none; gives their ids. Raises Invalid as ``add`` does.
+
+        note: what a retry is answered by, beside the ids: ``drafts``.
+        """
+        new = [_make_new(draft) for draft in drafts]
+        names = [draft.id for draft in new]
+        with self._database.write() as connection:
+            note_deed(connection, "draft", {**note, "drafts": names})
+            for draft in new:
+                self._insert(connection, draft)
+        return names
+
+    def _insert(self, connection: Connection, draft: Draft) -> None:
+        connection.execute(insert(DRAFTS).values(self._to_row(draft)))
+        turns = sorted({source.turn for source in draft.sources if source.turn})
+        if turns:
+            persons = _read_persons(connection, turns)
+            rows = [{"draft": draft.id, "turn": t, "person": persons.get(t)} for t in turns]
+            connection.execute(insert(DRAFT_TURNS), rows)
 
     def find(self, name: str) -> Draft:
         """Find a draft by its id. Raises NotFound."""
@@ -118,6 +132,7 @@ class DraftStore:
                 )
             if needed > 1 and person == draft.author:
                 raise WrongState("Somebody else than its author has to approve this draft.")
+            note_deed(connection, "draft", {"id": name, "job": None})
             approvals = tuple(dict.fromkeys((*draft.approvals, person)))
             state: DraftState = "approved" if len(approvals) >= needed else "open"
             changed = replace(draft, approvals=approvals, state=state, updated=int(time.time()))
@@ -128,6 +143,7 @@ class DraftStore:
         with self._database.write() as connection:
             draft = self._find(connection, name, locked=True)
             _check_open(draft)
+            note_deed(connection, "draft", {"id": name, "job": None})
             changed = replace(draft, state="rejected", reason=reason, updated=int(time.time()))
             return self._save(connection, changed)
 
@@ -187,6 +203,13 @@ class DraftStore:
                 "groups": frozenset(fields["groups"]),
             }
         )
+
+
+def _make_new(draft: Draft) -> Draft:
+    """Return a draft as a new one. Raises Invalid for texts that are no entry."""
+    check_draft_texts(draft.question, draft.answer, draft.similar)
+    now = int(time.time())
+    return replace(draft, id=secrets.token_hex(8), created=now, updated=now)
 
 
 def _read_persons(connection: Connection, turns: Collection[str]) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 A server that is killed behind a deed, before it could keep its reply, leaves the note: whoever
 sends the request again is told what was done, by this server or another, and nothing is done twice.
-The request is found by a context variable, so that stores need no further parameter; without one,
-as in jobs and on the command line, nothing is noted.
+What is done to files stands in no transaction: there the plan is noted before it, and that it was
+done behind it (``plan_deed``, ``note_file_deed``); in between the files themselves say how far it
+is. The request is found by a context variable, so that stores need no further parameter; without
+one, as in jobs and on the command line, nothing is noted.
 """
 
 import contextvars
@@ -19,9 +21,22 @@ from sqlalchemy import Connection, delete, select
 from ragdesk.errors import Invalid, WrongState
 from ragdesk.support.database import Database, upsert
 from ragdesk.support.replicas.replica_tables import DONE_REQUESTS
+from ragdesk.support.replicas.request_digests import is_same_body
 from ragdesk.support.replicas.response_store import ResponseKey, digest_key, make_key_data
 
-DeedPart = Literal["conversation", "turn", "handoff", "label", "draft", "key"]
+DeedPart = Literal[
+    "conversation",
+    "turn",
+    "handoff",
+    "label",
+    "draft",
+    "key",
+    "feedback",
+    "share",
+    "case",
+    "rollback",
+    "plan",
+]
 """What a deed wrote: a request may write several, each of them once."""
 WriteEntry = Callable[[Connection, str], None]
 DONE_SECONDS: Final = 86_400.0
@@ -76,16 +91,55 @@ def note_deed(connection: Connection, part: DeedPart, note: Mapping[str, Any]) -
     deed = _CURRENT.get()
     if deed is None:
         return
-    now, name = time.time(), digest_key(deed.key.name)
+    if not _insert_note(connection, deed.key, part, {**note, **deed.facts}):
+        raise WrongState(DONE_MESSAGE)
+    if part in deed.audit:
+        action, write_entry = deed.audit[part]
+        write_entry(connection, str(note["id"]))
+        deed.audited.add(action)
+
+
+def note_file_deed(database: Database, part: DeedPart, note: Mapping[str, Any]) -> None:
+    """Note that the current request did something to files, and audit it. It blocks."""
+    if _CURRENT.get() is not None:
+        with database.write() as connection:
+            note_deed(connection, part, note)
+
+
+def plan_deed(database: Database, make_plan: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Note what the current request is about to do to files; a retry is given the first plan.
+
+    make_plan: of ids and numbers alone, asked where there is none yet. By the plan a retry sees
+    whether the files are as they were, or what was planned is done. It blocks. Raises Invalid for a
+    plan of another body.
+    """
+    deed = _CURRENT.get()
+    if deed is None:
+        return make_plan()
+    note = DoneRequests(database).find_note(deed.key, "plan")
+    if note is not None:
+        return dict(json.loads(note))
+    plan = make_plan()
+    with database.write() as connection:
+        if not _insert_note(connection, deed.key, "plan", plan):
+            raise WrongState(DONE_MESSAGE)
+    return plan
+
+
+def _insert_note(
+    connection: Connection, key: ResponseKey, part: DeedPart, note: Mapping[str, Any]
+) -> bool:
+    """Insert the note of a part of a request; False where there is one already."""
+    now, name = time.time(), digest_key(key.name)
     is_old = DONE_REQUESTS.c.created < now - DONE_SECONDS
     connection.execute(delete(DONE_REQUESTS).where(DONE_REQUESTS.c.name == name, is_old))
     row = {
         "name": name,
         "part": part,
-        "person": digest_key(deed.key.person),
-        "request": deed.key.request,
+        "person": digest_key(key.person),
+        "request": key.requests[0],
         "created": now,
-        "note": json.dumps({**note, **deed.facts}),
+        "note": json.dumps(dict(note)),
     }
     made = connection.execute(
         upsert(connection, DONE_REQUESTS)
@@ -93,12 +147,7 @@ def note_deed(connection: Connection, part: DeedPart, note: Mapping[str, Any]) -
         .on_conflict_do_nothing(index_elements=["name", "part"])
         .returning(DONE_REQUESTS.c.name)
     )
-    if made.first() is None:
-        raise WrongState(DONE_MESSAGE)
-    if part in deed.audit:
-        action, write_entry = deed.audit[part]
-        write_entry(connection, str(note["id"]))
-        deed.audited.add(action)
+    return made.first() is not None
 
 
 class DoneRequests:
@@ -120,7 +169,7 @@ class DoneRequests:
             row = connection.execute(query).first()
         if row is None:
             return None
-        if row.request != key.request:
+        if not is_same_body(row.request, key.requests):
             raise Invalid(OTHER_BODY_MESSAGE)
         return str(row.note).encode()
 

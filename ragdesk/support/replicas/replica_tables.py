@@ -29,7 +29,7 @@ KEPT_RESPONSES: Final = Table(
     METADATA,
     Column("name", Text, primary_key=True),  # SHA-256 of asker, route and key
     Column("person", Text, nullable=False),  # SHA-256 of who asked, to be erased by
-    Column("request", Text, nullable=False),  # SHA-256 of the body
+    Column("request", Text, nullable=False),  # keyed digest of the body
     Column("basis", Text, nullable=False),  # SHA-256 of what the response rests on
     Column("replica", Text, nullable=False),  # the server that makes it
     Column("claim", Text, nullable=False),  # drawn for each time that it is made
@@ -47,7 +47,7 @@ DONE_REQUESTS: Final = Table(
     Column("name", Text, primary_key=True),  # SHA-256 of asker, route and key
     Column("part", Text, primary_key=True),  # what was written: a DeedPart
     Column("person", Text, nullable=False),  # SHA-256 of who asked, to be erased by
-    Column("request", Text, nullable=False),  # SHA-256 of the body
+    Column("request", Text, nullable=False),  # keyed digest of the body
     Column("created", Float, nullable=False),
     Column("note", Text, nullable=False),  # JSON: ids and codes of what was done
     Index("done_requests_by_person", "person"),

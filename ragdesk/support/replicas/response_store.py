@@ -19,6 +19,7 @@ from ragdesk.support.encryption import TextCipher
 from ragdesk.support.personal_data_source import PersonalDataSource
 from ragdesk.support.replicas.replica_registry import ReplicaRegistry
 from ragdesk.support.replicas.replica_tables import KEPT_RESPONSES
+from ragdesk.support.replicas.request_digests import is_same_body
 
 RESPONSE_SECONDS: Final = 86_400.0
 MOST_RESPONSES: Final = 2_000
@@ -29,14 +30,15 @@ MADE_STATUS: Final = 200  # of a response that is known again: it is made anew, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseKey:
-    """What a response is asked for by. person: who asked; request: digest of the body.
+    """What a response is asked for by. person: who asked; requests: digests of the body.
 
-    basis: digest of what the response rests on.
+    The first of ``requests`` is kept; the others are of former secrets. basis: digest of what the
+    response rests on.
     """
 
     name: str
     person: str
-    request: str
+    requests: tuple[str, ...]
     basis: str
 
 
@@ -142,7 +144,7 @@ class ResponseStore:
         return {
             "name": digest_key(key.name),
             "person": digest_key(key.person),
-            "request": key.request,
+            "request": key.requests[0],
             "basis": key.basis,
             "replica": self._registry.id,
             "claim": claim or draw_claim(),
@@ -153,7 +155,7 @@ class ResponseStore:
         pending = row.status is None
         return KeptResponse(
             claim=row.claim if pending else None,
-            is_same_request=row.request == key.request,
+            is_same_request=is_same_body(row.request, key.requests),
             is_same_basis=row.basis == key.basis,
             is_lost=pending and not self._registry.is_alive(row.replica),
             status=row.status or 0,

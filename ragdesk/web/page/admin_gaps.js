@@ -22,7 +22,7 @@ export async function draw(place, desk) {
   const showGaps = () => fill(gaps, desk, Number(period.value), showAll);
   async function showAll(draft) {
     await Promise.all([showGaps(), showDrafts()]);
-    if (draft) waiting.querySelector(`[data-draft="${draft}"] input`)?.focus();
+    if (draft) waiting.querySelector(`[data-draft="${CSS.escape(draft)}"] input`)?.focus();
   }
   period.addEventListener("change", showGaps);
   place.append(
@@ -38,7 +38,7 @@ export async function draw(place, desk) {
     el("h2", {}, say("tickets")),
     tickets(desk, showAll),
   );
-  await showAll();
+  await showAll(desk.rest); // the draft that the address names
 }
 
 async function fill(list, desk, days, again) {

@@ -118,17 +118,18 @@ async function attempt(work) {
 function rename(one, node) {
   const field = label(el("input", { type: "text", maxlength: "120", value: one.title }), "pastTitle");
   const form = el("form", { class: "past-rename" }, field, spoken("button", { type: "submit", class: "chip" }, "save"));
+  const place = el("li", { class: "past-row" }, form);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const title = field.value.trim();
     if (!title) return;
     attempt(async () => {
       const renamed = row(await wire.renameConversation(one.id, title));
-      form.replaceWith(renamed);
+      place.replaceWith(renamed);
       renamed.querySelector("button").focus();
     });
   });
-  node.replaceWith(form);
+  node.replaceWith(place);
   field.focus();
   field.select();
 }

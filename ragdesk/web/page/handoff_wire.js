@@ -4,8 +4,11 @@ import { call, events } from "./wire.js";
 
 const json = async (response) => (await response).json();
 
-function post(path, body = {}) {
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random()) };
+export const newKey = () => crypto.randomUUID?.() ?? String(Math.random());
+
+// key: the same one for what is sent again.
+function post(path, body = {}, key = newKey()) {
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
   return json(call(path, { method: "POST", headers, body: JSON.stringify(body) }));
 }
 
@@ -37,6 +40,8 @@ export const act = (id, action, body = {}) => post(`/v1/handoffs/${id}/${action}
 export const intents = async () => (await json(call("/v1/intents"))).intents.map((one) => one.name);
 export const labelIntent = (turn, intent) => post(`/v1/turns/${encodeURIComponent(turn)}/intent`, { intent });
 export const removeIntent = (turn) => call(`/v1/turns/${encodeURIComponent(turn)}/intent`, { method: "DELETE" });
+export const correct = (body, key) => post("/v1/corrections", body, key);
+export const makeEntry = (body, key) => post("/v1/drafts", body, key);
 export const request = (body) => post("/v1/handoffs", body);
 
 const PAUSE = 1500; // milliseconds before a stream that broke is opened again

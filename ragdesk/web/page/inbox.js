@@ -13,6 +13,7 @@ const which = byId("which");
 let chosen = null; // id of the hand-off that is shown
 let timer = null;
 let pages = 1; // of the queue that are shown
+let edits = false; // whether the agent is an editor
 
 speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
 dress(localStorage.getItem("ragdesk.theme"));
@@ -39,6 +40,7 @@ async function enter() {
 function welcome(who) {
   byId("who").textContent = who.name;
   byId("leave").hidden = who.kind !== "staff";
+  edits = who.scopes.includes("edit");
   look();
 }
 
@@ -107,7 +109,7 @@ function entry(one) {
 async function choose(id) {
   chosen = id;
   document.body.classList.add("chosen");
-  await showCase(id, { look });
+  await showCase(id, { look, edits });
   byId("cases").dataset.drawn = "";
   byId("case").focus({ preventScroll: true });
   look();

@@ -3,6 +3,7 @@
 import { byId, el } from "./dom.js";
 import { tell } from "./handoff_words.js";
 import { hearLabels, intentChoice, learnNames } from "./inbox_intents.js";
+import { teaching } from "./inbox_learning.js";
 import * as sources from "./sources.js";
 import * as wire from "./handoff_wire.js";
 import { turns as readTurns } from "./wire.js";
@@ -12,10 +13,11 @@ let current = null; // the hand-off that is shown
 let stream = null;
 let draft = null; // the last draft that was asked for
 let form = null; // "transfer" while its form is open
-let again = () => {}; // looks at the queue
+let asked = ""; // the last question of those that are shown
+let desk = { look: () => {}, edits: false }; // looks at the queue; whether the agent is an editor
 
-export async function showCase(id, { look }) {
-  again = look;
+export async function showCase(id, inbox) {
+  desk = inbox;
   stream?.abort();
   stream = new AbortController();
   draft = form = null;
@@ -25,6 +27,7 @@ export async function showCase(id, { look }) {
   await learnNames();
   if (mine !== stream) return;
   current = handoff;
+  asked = handoff.text || handoff.question || "";
   byId("choose").hidden = true;
   byId("turns").replaceChildren(...turns.map(said));
   drawCase();
@@ -34,8 +37,9 @@ export async function showCase(id, { look }) {
 
 function hear(name, data) {
   if (name === "turn") {
+    const writes = byId("turns").querySelector("form :focus"); // what one is writing is not scrolled away
     byId("turns").append(said(data));
-    byId("turns").scrollTop = byId("turns").scrollHeight;
+    if (!writes) byId("turns").scrollTop = byId("turns").scrollHeight;
   } else if (name === "labels") hearLabels(data.labels);
   else if (name === "state" && data.state !== current?.state) refresh();
 }
@@ -46,11 +50,11 @@ async function refresh() {
   if (current?.id !== id) return;
   current = handoff;
   drawCase();
-  again();
+  desk.look();
 }
 
 export function redrawCase() {
-  if (current) showCase(current.id, { look: again });
+  if (current) showCase(current.id, desk);
 }
 
 export function drawCase() {
@@ -72,8 +76,8 @@ function head(one) {
   const contact = [one.contact.name, one.contact.email, one.contact.phone].filter(Boolean).join(" · ");
   const facts = [
     [tell("contact"), contact],
-    [tell("language"), one.language],
-    [tell("mood"), one.sentiment],
+    [tell("language"), tell(`language_${one.language}`) ?? one.language],
+    [tell("mood"), tell(`mood_${one.sentiment}`) ?? one.sentiment],
   ].filter(([, value]) => value);
   const marks = [tell(one.reason), tell(one.state), one.agent_name, one.reopened ? tell("reopened", one.reopened) : null, one.rating ? tell("rated", one.rating) : null, one.comment].filter(Boolean);
   return [
@@ -206,11 +210,14 @@ async function act(action, body = {}, then = () => {}) {
 // One turn: a question with the desk's answer, or a reply. Marks open the cited words.
 function said(turn) {
   const parts = [];
-  if (turn.question) parts.push(speech("customer", tell("customer"), [turn.question]), intentChoice(turn));
+  if (turn.question) {
+    asked = turn.question;
+    parts.push(speech("customer", tell("customer"), [turn.question]), intentChoice(turn));
+  }
   if (turn.hidden) parts.push(speech("desk", tell("desk"), [el("em", {}, tell("hidden"))]));
   else if (turn.answer?.text) {
     const who = turn.author === "agent" ? turn.answer.agent_name || tell("agent") : tell("desk");
-    parts.push(speech(turn.author === "agent" ? "agent" : "desk", who, marked(turn.answer)));
+    parts.push(speech(turn.author === "agent" ? "agent" : "desk", who, marked(turn.answer)), teaching(turn, { asked, collection: current.collection, edits: desk.edits }));
   }
   return el("div", { class: "said", "data-turn": turn.number }, ...parts);
 }

@@ -67,6 +67,20 @@ def test_a_missing_or_dangling_current_is_survived(collection):
     assert answering(collection) == (4, ())
 
 
+def test_whether_a_rollback_was_done_is_told_by_what_was_published_since(collection):
+    assert rollback.find_rolled_back(collection, 2, 3) is None
+    publish(collection, document("state.md", "state 4"))
+    assert rollback.find_rolled_back(collection, 2, 3) is None  # it stands on the former one
+    rollback.roll_back(collection, 2)
+    assert rollback.find_rolled_back(collection, 2, 4) == 2
+    assert rollback.find_rolled_back(collection, 3, 4) is None
+    publish(collection, document("state.md", "state 5"))
+    assert generations.read_current_number(collection) == 5
+    assert rollback.find_rolled_back(collection, 2, 4) == 2
+    shutil.rmtree(folder(collection, 2))
+    assert rollback.find_rolled_back(collection, 2, 4) is None
+
+
 def test_a_changed_digit_in_current_does_not_pass_for_an_older_generation(collection):
     file = collection / "CURRENT"
     file.write_text("2" + file.read_text()[1:])

@@ -1,13 +1,13 @@
 """Measure how often the answer cache takes one question for another, on pairs of questions.
 
-    python -m tests.lab.quality.cache_pairs FILE.jsonl … [--list] [--vectors]
+    python -m tests.lab.quality.cache_pairs FILE.jsonl … [--list] [--vectors] [--write]
 
 FILE: pairs, one a line, {"a", "b", "same", "lang", "kind"}; same: whether one answer is right for
 both. Prints by language and kind how many of the same are taken for the same (hits), and how many
 of the others (false hits), with intervals, as the setting ``rewordings`` has it and as without
 it; and what the comparison costs. ``--list`` prints the false hits. ``--vectors`` says what
 the cosine of the packaged model would do in its place: the hits at the floor that has no more false
-hits, and the false hits at .95.
+hits, and the false hits at .95. ``--write`` writes "Answer cache: pairs" of RESULTS.md.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from ragdesk.answering.answer_cache.cache_rules import normalise_question
 from ragdesk.answering.answer_cache.near_question import reduce_question
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
+from tests.lab.results import write_section
 
 HIGH_COSINE = 0.95
 
@@ -74,6 +75,25 @@ def print_shares(pairs: Sequence[QuestionPair], takes: Callable[[str, str], bool
         print(f"  {lang} {name:10} {kind:24} {sum(taken):5} of {len(taken):5}: {share}")
 
 
+def write_shares(pairs: Sequence[QuestionPair], files: Sequence[Path]) -> None:
+    """Write the shares of each language and way of comparing down."""
+    rows = [
+        "| questions taken for one | language | hits, of the same | false hits, of the others |"
+    ]
+    rows.append("| --- | --- | --- | --- |")
+    for name, takes in (("exact (default)", is_exact), ("rewordings", is_rewording)):
+        for lang in sorted({pair.lang for pair in pairs}):
+            cells = []
+            for same in (True, False):
+                taken = [takes(p.a, p.b) for p in pairs if p.lang == lang and p.same == same]
+                share = estimate_proportion([float(taken_one) for taken_one in taken])
+                cells.append(f"{sum(taken)} of {len(taken)}: {share}")
+            rows.append(f"| {name} | {lang} | {cells[0]} | {cells[1]} |")
+    about = f"{len(pairs)} pairs by fresh eyes ({', '.join(file.stem for file in files)})."
+    command = "python -m tests.lab.quality.cache_pairs FILE… --write"
+    write_section("Answer cache: pairs", command, "\n".join([about, "", *rows]))
+
+
 def print_vectors(pairs: Sequence[QuestionPair]) -> None:
     """Print what cosines of the packaged model would do."""
     with tempfile.TemporaryDirectory() as home:
@@ -109,12 +129,15 @@ def main() -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--vectors", action="store_true")
+    parser.add_argument("--write", action="store_true", help="write the shares to RESULTS.md")
     given = parser.parse_args()
     pairs = read_pairs(given.files)
     for name, takes in (("exact", is_exact), ("rewordings", is_rewording)):
         print(name)
         print_shares(pairs, takes)
     print_cost(pairs)
+    if given.write:
+        write_shares(pairs, given.files)
     if given.vectors:
         print_vectors(pairs)
     if given.list:

@@ -2,13 +2,15 @@
 
     python -m tests.lab.quality.sentence_training --language en --out FILE [--minutes 30]
     python -m tests.lab.quality.sentence_training --language en --look FILE
+    python -m tests.lab.quality.sentence_training --language en --cut FILE --share 0.7 --rank 48 --out FILE
 
 Learns from the help texts of tests/lab/help_texts: a question stays nearer to the sentence that
 answers than to the others of its document, of the other questions in its batch, and than a bound
 that is learnt with them; a question that nothing answers stays below the bound. Writes a
 share of the changes of the model's matrices (between what it knew and what it learnt, Wortsman et
 al. 2022, arXiv:2109.01903), cut to a rank, with a card. ``--look`` measures a file as the desk runs it,
-in int8, on the documents held out. Half an hour on two cores; extra ``tune``.
+in int8, on the documents held out; ``--cut`` makes a smaller one of it. Half an hour on two cores;
+extra ``tune``.
 """
 
 import argparse
@@ -30,7 +32,7 @@ from torch.nn import functional
 from eval.abstention_metrics import compute_auroc
 from indexes.embedding.adapted_encoder import open_adapted_encoder
 from indexes.embedding.embedder import EmbedOptions, open_embedder
-from indexes.embedding.model_adapter import write_adapter
+from indexes.embedding.model_adapter import ModelAdapter, read_adapter, write_adapter
 from indexes.embedding.model_files import ModelFiles, find_model
 from indexes.embedding.on_torch import build_bert, pad_ids
 from indexes.embedding.quantised_weights import QuantisedWeights
@@ -95,6 +97,12 @@ class SentenceTrainer:
             {"params": [self._null], "weight_decay": 0.0},
         ]
         self._optimizer = torch.optim.AdamW(groups, weight_decay=0.01)
+
+    def start_from(self, adapter: ModelAdapter) -> None:
+        """Go on from what was learnt before."""
+        state = self.bert.state_dict()
+        for name, change in adapter.changes.items():
+            state[name] += torch.from_numpy(change)  # in place: the layers' own tensors
 
     def read_matrices(self) -> dict[str, NDArray[np.float32]]:
         """Return the weights of all layers, by the names that BERT's have."""
@@ -242,6 +250,15 @@ def _measure_file(language: str, file: Path | None, texts: HelpTexts) -> dict[st
         return look_at_held_out(embed, texts)
 
 
+def cut_adapter(file: Path, out: Path, *, share: float, rank: int) -> None:
+    """Write a share of an adapter's changes, cut to a rank."""
+    adapter = read_adapter(file)
+    kept = {name: np.float32(share) * change for name, change in adapter.changes.items()}
+    nothing = {name: np.zeros_like(change) for name, change in kept.items()}
+    card = {**adapter.card, "share": share}
+    write_adapter(out, nothing, kept, base=adapter.base, rank=rank, card=card)
+
+
 def _describe(language: str, learnt: int, minutes: float) -> dict[str, Any]:
     return {
         "language": language,
@@ -261,6 +278,8 @@ def main() -> None:
     parser.add_argument("--language", choices=sorted(OPTIONS), required=True)
     parser.add_argument("--out", type=Path, help="file of the weights")
     parser.add_argument("--look", type=Path, help="measure this file, and train nothing")
+    parser.add_argument("--start", type=Path, help="go on from this file")
+    parser.add_argument("--cut", type=Path, help="make --out of this file, and train nothing")
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rank", type=int, default=96, help="of each matrix's change")
     parser.add_argument("--share", type=float, default=0.7, help="of the change that is kept")
@@ -272,10 +291,16 @@ def main() -> None:
         return
     if not asked.out:
         parser.error("--out FILE or --look FILE")
+    if asked.cut:
+        cut_adapter(asked.cut, asked.out, share=asked.share, rank=asked.rank)
+        print("with the file", _measure_file(asked.language, asked.out, texts))
+        return
     with tempfile.TemporaryDirectory() as folder:
         model = find_model(SENTENCE_MODELS[asked.language], Path(folder))
         options = OPTIONS[asked.language]
         trainer = SentenceTrainer(model, options)
+        if asked.start:
+            trainer.start_from(read_adapter(asked.start))
         start = time.monotonic()
         learnt = train_sentences(trainer, texts, options, asked.minutes)
         card = _describe(asked.language, learnt, (time.monotonic() - start) / 60)

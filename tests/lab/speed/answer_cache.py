@@ -1,11 +1,12 @@
 """Measure what an answer costs that is given again, beside one that is made.
 
-    python -m tests.lab.speed.answer_cache [--questions 200]
+    python -m tests.lab.speed.answer_cache [--questions 200] [--write]
 
 The questions about the sample company are asked twice, one after the other, with every answer kept
 (``use = always``). Printed: milliseconds of a whole request to the app in this process; of the
 cache alone, with 20,000 answers of others in it (the key, the look-up, the answer as it goes out),
-in time and in processor time; of keeping an answer; and what an answer takes in memory.
+in time and in processor time; of keeping an answer; and what an answer takes in memory. ``--write``
+writes "Answer cache: cost" of RESULTS.md.
 """
 
 import argparse
@@ -30,16 +31,17 @@ from ragdesk.web import api
 from ragdesk.web.answer_caching import open_ticket
 from ragdesk.web.server_state import ServerState
 from tests.lab.quality.handbook import HANDBOOK, cases
+from tests.lab.results import write_section
 
 OTHERS = 20_000
 ALWAYS = AnswerCacheOptions(use="always", rewordings=True, megabytes=4_000)
 
 
-def print_times(name: str, seconds: Sequence[float]) -> None:
-    """Print the median and the 99th percentile, in milliseconds."""
+def make_row(name: str, seconds: Sequence[float]) -> str:
+    """Return a row of the table: the median and the 99th percentile, in milliseconds."""
     ordered = sorted(seconds)
     late = ordered[int(0.99 * (len(ordered) - 1))]
-    print(f"{name:34} {1e3 * statistics.median(ordered):8.3f} {1e3 * late:8.3f}")
+    return f"| {name} | {1e3 * statistics.median(ordered):.3f} | {1e3 * late:.3f} |"
 
 
 def fill_cache(cache: AnswerCache, key: CacheKey, answer: Answer) -> None:
@@ -74,8 +76,8 @@ async def time_storing(state: ServerState, answers: Sequence[Answer]) -> list[fl
     return times
 
 
-def measure(client: TestClient, questions: Sequence[str]) -> None:
-    """Ask all questions twice, and print what it took."""
+def measure(client: TestClient, questions: Sequence[str]) -> str:
+    """Ask all questions twice, and return what it took as a table."""
     state: ServerState = client.app.state.desk  # type: ignore[attr-defined]
     cache, portal = state.answer_cache, client.portal
     if cache is None or portal is None:
@@ -97,19 +99,25 @@ def measure(client: TestClient, questions: Sequence[str]) -> None:
     fill_cache(cache, *entries[0])
     hits = portal.call(time_hits, state, kept)
     stores = portal.call(time_storing, state, [answer for _, answer in entries])
-    print(f"{len(questions)} questions, {len(kept)} given again, {size:,} bytes an answer")
-    print(f"{'milliseconds':34} {'p50':>8} {'p99':>8}")
-    print_times("a request, its answer made", made)
-    print_times("a request, its answer given again", given)
-    print_times("the cache alone, a hit", [took for took, _ in hits])
-    print_times("the same, of a processor", [worked for _, worked in hits])
-    print_times("an answer kept, of a processor", stores)
+    about = f"{len(questions)} questions, {len(kept)} given again, {size:,} bytes an answer. "
+    about += f"{OTHERS:,} answers of others in the cache. Milliseconds."
+    rows = [
+        "| | p50 | p99 |",
+        "| --- | --- | --- |",
+        make_row("a request, its answer made", made),
+        make_row("a request, its answer given again", given),
+        make_row("the cache alone, a hit", [took for took, _ in hits]),
+        make_row("the same, of a processor", [worked for _, worked in hits]),
+        make_row("an answer kept, of a processor", stores),
+    ]
+    return "\n".join([about, "", *rows])
 
 
 def main() -> None:
     """Read the command line, and measure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--questions", type=int, default=200)
+    parser.add_argument("--write", action="store_true", help="write the table to RESULTS.md")
     chosen = parser.parse_args()
     questions = [case.question for case in cases() if not case.history][: chosen.questions]
     with tempfile.TemporaryDirectory() as folder, closing(KeyStore(Path(folder))) as keys:
@@ -117,7 +125,11 @@ def main() -> None:
         workspace.make_job("default").run([HANDBOOK / "documents"])
         app = api.build_app(workspace, keys)
         with TestClient(app, base_url="http://localhost:8080") as client:
-            measure(client, questions)
+            table = measure(client, questions)
+    print(table)
+    if chosen.write:
+        command = "python -m tests.lab.speed.answer_cache --write"
+        write_section("Answer cache: cost", command, table)
 
 
 if __name__ == "__main__":

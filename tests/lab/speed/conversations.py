@@ -302,7 +302,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not args.dry:
         given = " ".join(sys.argv[1:] if arguments is None else arguments)
         command = f"python -m tests.lab.speed.conversations {given}"
-        write_section("Kept conversations", command.strip(), body)
+        heading = "Kept conversations, encrypted" if args.encrypt else "Kept conversations"
+        write_section(heading, command.strip(), body)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,16 @@
 
 Runs ``ragdesk bench serve --model`` against ``ragdesk serve`` on the sample company, with the paced
 writer (``tests.lab.speed.paced_server``) as its model's server. That writer never tires: what is
-late here is late for the desk's sake. Against a real model's server the same command measures both
-together: ``ragdesk bench serve --model --questions FILE``. Writes "Goodput" of RESULTS.md.
+late here is late for the desk's sake. Writes "Goodput" of RESULTS.md.
+
+    python -m tests.lab.speed.goodput --served http://127.0.0.1:8000/v1 [--tokenizer FILE]
+
+Against a model's server that runs already both are measured together, and the words are the model's own:
+writes "Goodput of a real model".
 """
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
@@ -22,15 +27,59 @@ from tests.lab.speed.paced_server import paced
 from tests.lab.speed.serve import serving
 
 ASKED = (1.0, 2.0, 4.0, 8.0)  # questions a second
+SERVED = """
+[generate]
+urls = ["{url}"]
+max_tokens = 256
+first_seconds = 60
+total_seconds = 120
+[ground]
+context = 4096
+{tokenizer}
+[decide]
+floor = 0.0
+[advanced.clarify]
+floor = 1.1
+"""
 
 
-def bench(base: str, questions: Path, asked: list[float], seconds: float, send: str) -> str:
+def bench(base: str, questions: Path, send: str, options: argparse.Namespace) -> str:
     """Run the command as a user does, and return its table."""
     command = [sys.executable, "-m", "ragdesk", "bench", "serve", "--model", "--url", base]
-    command += ["--questions", str(questions), "--seconds", str(seconds), "--send", send]
-    for rate in asked:
+    command += ["--questions", str(questions), "--seconds", str(options.seconds), "--send", send]
+    if options.tokenizer:
+        command += ["--tokenizer", str(options.tokenizer)]
+    for rate in options.asked or ASKED:
         command += ["--rate", str(rate)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def measure(home: Path, questions: Path, options: argparse.Namespace) -> list[str]:
+    """Measure each way of sending sentences, and return a table of each."""
+    parts = []
+    with serving(home) as base:
+        for send in ("show", "hold"):
+            parts.append(f"Sentences sent: {send}.\n\n{bench(base, questions, send, options)}")
+            print(parts[-1], flush=True)
+    return parts
+
+
+def describe_load(options: argparse.Namespace) -> str:
+    """Say what wrote the answers, and how busy the machine was."""
+    load = (
+        f"GPU: not measured. {options.seconds:g} s of each load. Load average of the machine as it "
+        f"began: {os.getloadavg()[0]:.0f}."
+    )
+    if options.served:
+        return (
+            f"{options.model} on this machine's own cores, which the desk and the questions share, "
+            f"answers of at most 256 tokens. {load}"
+        )
+    return (
+        f"A paced writer, no real model: {options.rate:g} tokens a second of each stream, answers of "
+        f"about {options.tokens} tokens. Tokens are estimated from below, and the JSON around them "
+        f"is none. {load}"
+    )
 
 
 def main() -> None:
@@ -42,30 +91,36 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=200, help="of an answer, about")
     parser.add_argument("--asked", type=float, action="append", help="questions a second")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each load")
+    parser.add_argument("--served", default="", help="address of a model's server, with /v1")
+    parser.add_argument("--model", default="A real model", help="what is said of it")
+    parser.add_argument(
+        "--tokenizer", type=Path, help="file that the model's tokens are counted by"
+    )
     parser.add_argument("--dry", action="store_true", help="print, and leave RESULTS.md alone")
     options = parser.parse_args()
-    asked = options.asked or list(ASKED)
-    about = (
-        f"A paced writer, no real model: {options.rate:g} tokens a second of each stream, answers "
-        f"of about {options.tokens} tokens, {options.seconds:g} s of each load. Tokens are "
-        "estimated from below, and the JSON around them is none. GPU: not measured. "
-        f"Load average of the machine as it began: {os.getloadavg()[0]:.0f}."
-    )
-    parts = [about]
-    with tempfile.TemporaryDirectory() as scratch, paced(options.rate, options.tokens) as url:
+    parts = [describe_load(options)]
+    with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         home = Path(scratch) / "home"
         take_in(home).close()
-        (home / "ragdesk.toml").write_text(SETTINGS.format(url=url), encoding="utf-8")
+        if options.served:
+            named = f'tokenizer = "{options.tokenizer.resolve()}"' if options.tokenizer else ""
+            settings = SERVED.format(url=options.served, tokenizer=named)
+        else:
+            url = stack.enter_context(paced(options.rate, options.tokens))
+            settings = SETTINGS.format(url=url)
+        (home / "ragdesk.toml").write_text(settings, encoding="utf-8")
         questions = Path(scratch) / "questions.txt"
-        answerable = [case.question for case in cases() if case.answerable]
-        questions.write_text("\n".join(answerable), encoding="utf-8")
-        with serving(home) as base:
-            for send in ("show", "hold"):
-                table = bench(base, questions, asked, options.seconds, send)
-                parts.append(f"Sentences sent: {send}.\n\n{table}")
-                print(parts[-1], flush=True)
+        asked = [
+            case.question
+            for case in cases()
+            if case.answerable and (not options.served or case.lang == "en")
+        ]
+        questions.write_text("\n".join(asked), encoding="utf-8")
+        parts += measure(home, questions, options)
     if not options.dry:
-        write_section("Goodput", "python -m tests.lab.speed.goodput", "\n\n".join(parts))
+        name = "Goodput of a real model" if options.served else "Goodput"
+        served = " --served URL" if options.served else ""
+        write_section(name, f"python -m tests.lab.speed.goodput{served}", "\n\n".join(parts))
 
 
 if __name__ == "__main__":
