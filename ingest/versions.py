@@ -18,6 +18,7 @@ from indexes.embedding.tokenizer import identify_tokenizer
 from ingest import split
 from ingest.ocr_pages import OCR_VERSION, find_ocr_state
 from ingest.parse import parser_table
+from ingest.parse.office.recalculation_state import FORMULAS_VERSION
 
 UNNOTED = "no versions were noted with them (ragdesk 0.1.0)"
 
@@ -28,7 +29,7 @@ class ReadingVersions:
 
     options: the splitter's. tokenizer: names the file whose tokens it counts. split: version
     of the splitter. parsers: versions by media type. ocr: version of what reads scanned pages; 0
-    where nothing does.
+    where nothing does. formulas: the same of what LibreOffice is given of workbooks to compute.
     """
 
     options: Mapping[str, Any]
@@ -36,18 +37,32 @@ class ReadingVersions:
     split: int
     parsers: Mapping[str, int]
     ocr: int = 0
+    formulas: int = 0
 
     @classmethod
     def of_code(
-        cls, tokenizer: Path, options: Mapping[str, Any], *, ocr_wanted: bool = True
+        cls,
+        tokenizer: Path,
+        options: Mapping[str, Any],
+        *,
+        ocr_wanted: bool = True,
+        has_calc: bool = False,
     ) -> Self:
         """Return the versions of this program, with these settings of the splitter.
 
-        ocr_wanted: scanned pages are read, where what reads them is installed.
+        ocr_wanted: scanned pages are read, where what reads them is installed. has_calc:
+        LibreOffice computes formulas here.
         """
         identity = identify_tokenizer(tokenizer)
         ocr = OCR_VERSION if find_ocr_state(wanted=ocr_wanted) == "ready" else 0
-        return cls(options=dict(options), tokenizer=identity, ocr=ocr, **list_reading_versions())
+        formulas = FORMULAS_VERSION if has_calc else 0
+        return cls(
+            options=dict(options),
+            tokenizer=identity,
+            ocr=ocr,
+            formulas=formulas,
+            **list_reading_versions(),
+        )
 
     def to_facts(self) -> dict[str, Any]:
         """Return the versions as plain values, as a manifest keeps them."""
@@ -58,14 +73,21 @@ class ReadingVersions:
         options = json.dumps(dict(self.options), sort_keys=True)
         parser = self.parsers.get(media_type, 0)
         ocr = f"\x1focr {self.ocr}" if self.ocr and media_type in parser_table.OCR_TYPES else ""
-        return f"{options}\x1f{self.tokenizer}\x1f{self.split}\x1f{media_type}\x1f{parser}{ocr}"
+        has_formulas = self.formulas and media_type in parser_table.FORMULA_TYPES
+        beside = f"{ocr}\x1fformulas {self.formulas}" if has_formulas else ocr
+        return f"{options}\x1f{self.tokenizer}\x1f{self.split}\x1f{media_type}\x1f{parser}{beside}"
 
     def list_alike(self) -> "list[ReadingVersions]":
         """List these versions, and those by which what they read may stay as it is.
 
-        A machine without OCR leaves what another one read by it.
+        A machine without OCR, or LibreOffice, leaves what another one read by it.
         """
-        return [self] if self.ocr else [self, replace(self, ocr=OCR_VERSION)]
+        alike = [self]
+        if not self.ocr:
+            alike += [replace(reading, ocr=OCR_VERSION) for reading in alike]
+        if not self.formulas:
+            alike += [replace(reading, formulas=FORMULAS_VERSION) for reading in alike]
+        return alike
 
     def list_differences(self, facts: Mapping[str, Any], media_type: str) -> tuple[str, ...]:
         """Describe how documents of one media type were read otherwise, by a manifest's facts."""
@@ -83,6 +105,11 @@ class ReadingVersions:
         before = facts.get("ocr", 0)
         if self.ocr and media_type in parser_table.OCR_TYPES and before != self.ocr:
             differences.append(f"OCR version {before} is now {self.ocr}")
+        before = facts.get("formulas", 0)
+        if self.formulas and media_type in parser_table.FORMULA_TYPES and before != self.formulas:
+            differences.append(
+                f"LibreOffice for formulas, version {before}, is now {self.formulas}"
+            )
         return tuple(differences)
 
     def describe_newer(self, facts: Mapping[str, Any]) -> str | None:

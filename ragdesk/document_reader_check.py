@@ -22,7 +22,7 @@ def check_document_readers(guard: GuardOptions) -> Iterator[Finding]:
 
 
 def _check_libreoffice(choice: str) -> Finding:
-    """Look for what reads .doc, .odt, .ppt, .odp, and the whole of .rtf."""
+    """Look for what reads .doc, .odt, .ppt, .odp, and the whole of .rtf; and computes formulas."""
     what = "libreoffice"
     if choice == "none":
         return Finding(what=what, state="ok", found='not used: [guard] libreoffice = "none"')
@@ -31,14 +31,16 @@ def _check_libreoffice(choice: str) -> Finding:
         return Finding(what=what, state="bad", found=refusal, remedy=remedy)
     program = office_converter.find_libreoffice(choice)
     parts = office_converter.list_office_parts(program) if program else ()
-    missing = [part for part in ("writer", "impress") if part not in parts]
+    missing = [part for part in ("writer", "impress", "calc") if part not in parts]
     observed = f"{program} ({', '.join(parts) or 'no part of it'})" if program else "not installed"
-    remedy = (
-        ".doc, .odt, .ppt and .odp files are skipped without it. On Debian: apt-get install "
-        f"--no-install-recommends {' '.join(f'libreoffice-{part}-nogui' for part in missing)}"
-        if missing
-        else ""
-    )
+    lost = []
+    if set(missing) & {"writer", "impress"}:
+        lost.append(".doc, .odt, .ppt and .odp files are skipped without it.")
+    if "calc" in missing:
+        lost.append("Formulas that were stored without a value may stay blank without its Calc.")
+    packages = " ".join(f"libreoffice-{part}-nogui" for part in missing)
+    install = f"On Debian: apt-get install --no-install-recommends {packages}"
+    remedy = " ".join([*lost, install]) if missing else ""
     return Finding(what=what, state="note" if missing else "ok", found=observed, remedy=remedy)
 
 

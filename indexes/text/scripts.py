@@ -31,6 +31,8 @@ def detect_language(text: str) -> Language:
     'und'
     """
     letters = sum(map(str.isalpha, text))
+    if text.isascii():
+        return "en" if letters else "und"
     han, kana = _count_script_letters(HAN_RUN, text), _count_script_letters(_KANA, text)
     if han > 0.3 * letters and kana < 0.1 * han:
         return "zh"
@@ -43,6 +45,8 @@ def reads_without_cjk(text: str) -> bool:
     >>> reads_without_cjk("order 42"), reads_without_cjk("订单"), reads_without_cjk("42")
     (True, False, True)
     """
+    if text.isascii():
+        return True
     return _count_script_letters(_CJK, text) <= 0.3 * sum(map(str.isalpha, text))
 
 

@@ -56,7 +56,7 @@ PARSER_TABLE: dict[str, ParserRow] = {
     "application/vnd.ms-powerpoint": _convert_to(_SLIDES, ".ppt", ".pps"),
     "application/vnd.oasis.opendocument.presentation": _convert_to(_SLIDES, ".odp"),
     f"{_OFFICE}spreadsheetml.sheet": ParserRow(
-        "office.xlsx", 4, frozenset({".xlsx", ".xlsm", ".xltx"}), takes_options=True
+        "office.xlsx", 5, frozenset({".xlsx", ".xlsm", ".xltx"}), takes_options=True
     ),
     "application/vnd.ms-excel": ParserRow(
         "office.old_sheets", 1, frozenset({".xls"}), takes_options=True
@@ -80,6 +80,7 @@ CONTAINER_TYPES = CONTEXT_TYPES | {"application/mbox"}
 
 
 OCR_TYPES = frozenset({"application/pdf"})  # whose pages OCR may read
+FORMULA_TYPES = frozenset({f"{_OFFICE}spreadsheetml.sheet"})  # in which LibreOffice may compute
 
 
 def list_parser_versions() -> dict[str, int]:

@@ -15,8 +15,9 @@ from typing import Any
 from ingest.document import Document
 from ingest.errors import Unreadable
 from ingest.parse import media_types
+from ingest.parse.office.recalculation_state import Recalculation
 from ingest.parse.parse_options import ParseOptions
-from ingest.parse.parser_table import OCR_TYPES, PARSER_TABLE
+from ingest.parse.parser_table import FORMULA_TYPES, OCR_TYPES, PARSER_TABLE
 
 
 def _run_parser(module: str, body: bytes, uri: str, **reading: Any) -> Document:
@@ -79,12 +80,14 @@ def parse_document(  # noqa: PLR0913 - how it is read, by format
     options: ParseOptions = _USUAL_OPTIONS,
     known_type: str = "",
     ocr: Mapping[str, Any] | None = None,
+    recalculation: Recalculation | None = None,
 ) -> Document:
     """Read a document of any type known here. Raises Unreadable with a reason for people.
 
     prepared: types that may be read in this process; for others it raises ParserNotPrepared.
     known_type: its media type, where its container knows it; else it is found by the content.
-    ocr: of documents whose pages OCR may read, how (``pdf.reader.parse``).
+    ocr: of documents whose pages OCR may read, how (``pdf.reader.parse``). recalculation: of
+    workbooks, how formulas are computed that are not computed here (``office.xlsx.parse``).
     """
     kind = known_type if known_type in PARSERS else read_media_type(body, uri)
     parser = PARSERS.get(kind)
@@ -97,6 +100,8 @@ def parse_document(  # noqa: PLR0913 - how it is read, by format
     settings: dict[str, Any] = {"options": options} if PARSER_TABLE[kind].takes_options else {}
     if kind in OCR_TYPES:
         settings |= ocr or {}
+    if kind in FORMULA_TYPES and recalculation is not None:
+        settings["recalculation"] = recalculation
     try:
         return parser(body, uri, **settings)
     except RecursionError as error:

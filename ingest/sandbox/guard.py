@@ -21,9 +21,14 @@ from ingest.ocr_pages import find_ocr_state
 from ingest.parse.office.conversions import CONVERSIONS
 from ingest.sandbox.child import Child, ParseFailure
 from ingest.sandbox.child_protocol import unpack_document, unpack_members, unpack_notes
-from ingest.sandbox.office_converter import ConversionFailed, OfficeConverter
+from ingest.sandbox.office_converter import (
+    ConversionFailed,
+    OfficeConverter,
+    find_formula_state,
+)
 from ingest.sandbox.page_reader import PageReader
 from ingest.sandbox.page_reading import ASK, PLAN
+from ingest.versions import ReadingVersions
 
 _MOST_AHEAD = 32  # documents per child that may be parsed before they are asked for
 _MOST_WAITING_BYTES = 48 << 20  # bytes of finished answers that may wait; then parsing pauses
@@ -43,8 +48,9 @@ class GuardOptions:
     wall: seconds after which reading one document is given up, computing or not.
     file_size: largest file in MiB; a larger one is skipped unread.
     output: text and positions in MiB that one document may yield.
-    libreoffice: program that reads .doc, .odt, .ppt, .odp and .rtf: auto looks for it (Linux only),
-        none leaves these files out, else its path (soffice.bin).
+    libreoffice: program that reads .doc, .odt, .ppt, .odp and .rtf, and computes formulas stored
+        without a value: auto looks for it (Linux only), none does without, else its path
+        (soffice.bin).
     ocr: read scanned pages of PDFs by OCR, where ``ragdesk[ocr]`` is installed: 3 to 10 s a page.
     ocr_memory: memory in MiB that reading one page may take.
     ocr_seconds: computing time that one page may take, in seconds.
@@ -68,6 +74,14 @@ _Answer = Future[tuple[ParseOutcome, int]]  # and the bytes it holds
 def count_workers(options: GuardOptions) -> int:
     """Count the children that options ask for."""
     return options.workers or min(2, _count_child_cores())
+
+
+def find_reading_versions(
+    options: GuardOptions, tokenizer: Path, split: Mapping[str, Any]
+) -> ReadingVersions:
+    """Return all that decides how documents are read here, with what options leave in use."""
+    has_calc = find_formula_state(options.libreoffice) == "ask"
+    return ReadingVersions.of_code(tokenizer, split, ocr_wanted=options.ocr, has_calc=has_calc)
 
 
 def _collect_suffixes(names: Collection[str]) -> frozenset[str] | None:
@@ -110,6 +124,7 @@ class Guard:
         self._lock = threading.Lock()
         self._closed = False
         self._converter = OfficeConverter(options.libreoffice)
+        self._formula_state = find_formula_state(options.libreoffice)
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="guard")
         self._ocr_state = find_ocr_state(wanted=options.ocr)
         self._page_reader = PageReader(
@@ -182,6 +197,8 @@ class Guard:
             answer = self._parse_conversion(raw, answer[0]["convert"])
         if not isinstance(answer, ParseFailure) and "ocr" in answer[0]:
             answer = self._read_scanned_pages(raw, answer[0]["ocr"])
+        if not isinstance(answer, ParseFailure) and "recalculate" in answer[0]:
+            answer = self._parse_recalculated(raw, answer[1])
         if isinstance(answer, ParseFailure):
             return Skipped(uri=raw.uri, reason=answer.reason), 0
         header, parts = answer
@@ -228,6 +245,19 @@ class Guard:
         except ConversionFailed as error:
             return self._ask_child(raw, {**request, "reason": str(error)})
 
+    def _parse_recalculated(self, raw: Raw, parts: Any) -> tuple[Any, Any] | ParseFailure:
+        """Have LibreOffice compute the formulas that a child asks for, and parse again."""
+        if len(parts) != 1:
+            return ParseFailure("crashed the parser (its answer makes no sense)")
+        try:
+            with self._converter.compute_workbook(parts[0]) as file:
+                if file.stat().st_size <= self._options.file_size * _MIB:
+                    return self._ask_child(raw, {"computed": str(file)})
+            reason = f"larger than {self._options.file_size} MiB, once computed"
+        except ConversionFailed as error:
+            reason = str(error)
+        return self._ask_child(raw, {"not_computed": reason})
+
     def _ask_child(
         self, raw: Raw, more: Mapping[str, Any] | None = None
     ) -> tuple[Any, Any] | ParseFailure:
@@ -265,6 +295,7 @@ class Guard:
             "seconds": options.seconds,
             "ocr": "",
             "ocr_state": self._ocr_state,
+            "formulas": self._formula_state,
             **more,
         }
         return child.request_parse(request, wall=options.wall)

@@ -1,4 +1,4 @@
-"""Convert older office documents with LibreOffice, each in a process and a profile of its own.
+"""Have LibreOffice convert documents and compute workbooks, in a process and a profile for each.
 
 What comes out is as little believed as what went in: a limited child parses it like any other.
 """
@@ -12,11 +12,13 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from ingest.document import Raw
-from ingest.parse.office.conversions import Conversion
+from ingest.parse.office.conversions import WORKBOOK_COPY, Conversion
+from ingest.parse.office.recalculation_state import RecalculationState
 from ingest.safe_open import open_regular_file
 from ingest.sandbox.office_launcher import MOST_SECONDS, NO_ISOLATION
 
@@ -26,7 +28,8 @@ _PROGRAM_FOLDERS = ("/usr/lib/libreoffice/program", "/usr/lib64/libreoffice/prog
 _PROGRAM_PATTERN = "libreoffice*/program"  # below /opt
 _STEP = 1 << 20  # bytes
 _DAMAGED = "LibreOffice cannot read it: damaged, in another format, or it asks for a password"
-# No macros, no links that fetch anything when a document is opened.
+_NOT_COMPUTED = "LibreOffice ended without a result"
+# No macros, no links that fetch anything when a document is opened; all formulas computed anew.
 _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <oor:items xmlns:oor="http://openoffice.org/2001/registry">
 <item oor:path="/org.openoffice.Office.Common/Security/Scripting">
@@ -35,6 +38,10 @@ _PROFILE = """<?xml version="1.0" encoding="UTF-8"?>
 <prop oor:name="BlockUntrustedRefererLinks" oor:op="fuse"><value>true</value></prop></item>
 <item oor:path="/org.openoffice.Office.Writer/Content/Update">
 <prop oor:name="Link" oor:op="fuse"><value>2</value></prop></item>
+<item oor:path="/org.openoffice.Office.Calc/Content/Update">
+<prop oor:name="Link" oor:op="fuse"><value>2</value></prop></item>
+<item oor:path="/org.openoffice.Office.Calc/Formula/Load">
+<prop oor:name="OOXMLRecalcMode" oor:op="fuse"><value>0</value></prop></item>
 </oor:items>
 """
 
@@ -71,9 +78,17 @@ def explain_choice(choice: str) -> str:
 
 
 def list_office_parts(program: Path) -> tuple[str, ...]:
-    """Return which parts of LibreOffice are installed beside its program: writer, impress."""
-    libraries = {"writer": "libswlo.so", "impress": "libsdlo.so"}
+    """Return which parts of LibreOffice are installed beside its program, by their names."""
+    libraries = {"writer": "libswlo.so", "impress": "libsdlo.so", "calc": "libsclo.so"}
     return tuple(part for part, name in libraries.items() if (program.parent / name).exists())
+
+
+def find_formula_state(choice: str) -> RecalculationState:
+    """Tell whether LibreOffice computes formulas here. choice: as in ``find_libreoffice``."""
+    if choice == "none" or sys.platform != "linux":
+        return "unwanted"
+    program = find_libreoffice(choice)
+    return "ask" if program and "calc" in list_office_parts(program) else "missing"
 
 
 class OfficeConverter:
@@ -92,6 +107,20 @@ class OfficeConverter:
     @contextlib.contextmanager
     def convert_file(self, raw: Raw, conversion: Conversion) -> Iterator[Path]:
         """Convert a document; its new file is gone after the block. Raises ConversionFailed."""
+        with self._convert(lambda source: _copy_file(raw, source), conversion, _DAMAGED) as file:
+            yield file
+
+    @contextlib.contextmanager
+    def compute_workbook(self, workbook: bytes) -> Iterator[Path]:
+        """Have the formulas of a workbook computed: as ``convert_file``, with the same limits."""
+        write_source = partial(Path.write_bytes, data=workbook)
+        with self._convert(write_source, WORKBOOK_COPY, _NOT_COMPUTED) as file:
+            yield file
+
+    @contextlib.contextmanager
+    def _convert(
+        self, write_source: Callable[[Path], object], conversion: Conversion, failure: str
+    ) -> Iterator[Path]:
         if refusal := explain_choice(self._choice):
             raise ConversionFailed(refusal)
         program = find_libreoffice(self._choice)
@@ -102,7 +131,7 @@ class OfficeConverter:
         ) as name:
             folder = Path(name)
             source = folder / f"source{conversion.suffix}"
-            _copy_file(raw, source)
+            write_source(source)
             settings = folder / "profile/user/registrymodifications.xcu"
             settings.parent.mkdir(parents=True)
             settings.write_text(_PROFILE, encoding="utf-8")
@@ -110,7 +139,7 @@ class OfficeConverter:
                 self._run_twice(program, folder, source.name, conversion.target)
             result = folder / "out" / f"source.{conversion.target}"
             if result.is_symlink() or not result.is_file():
-                raise ConversionFailed(_DAMAGED)
+                raise ConversionFailed(failure)
             yield result
 
     def stop(self) -> None:

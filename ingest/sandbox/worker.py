@@ -16,6 +16,7 @@ from ingest.document import Document, drop_member_number, place_in_context
 from ingest.errors import Unreadable
 from ingest.ocr_pages import OcrNeeded
 from ingest.parse.office.conversions import ConversionNeeded
+from ingest.parse.office.recalculation_state import Recalculation, RecalculationNeeded
 from ingest.parse.parse_options import ParseOptions
 from ingest.parse.parser_table import CONVERTED_MODULE
 from ingest.parse.registry import ParserNotPrepared, parse_document, prepare_parsers
@@ -98,6 +99,7 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
                 options=parse,
                 known_type=request.get("media_type", ""),
                 ocr=choose_page_reading(request),
+                recalculation=_choose_recalculation(request),
             )
         if context := request.get("context", ""):
             document = place_in_context(drop_member_number(document, request["uri"]), context)
@@ -114,6 +116,8 @@ def answer_request(  # noqa: PLR0913 - the setting of the child, and one request
         frame = pack_document(document, chunks)
     except ParserNotPrepared:
         raise
+    except RecalculationNeeded as error:
+        return pack_frame({"recalculate": True}, error.workbook)
     except BaseException as error:  # noqa: BLE001 - a panic of a native library is no Exception
         return pack_frame(_explain_error(error))
     if sum(map(len, frame[: 2 + CONTENT_PARTS])) > output:
@@ -135,6 +139,15 @@ def _parse_conversion(
         else converted.parse_converted(body, uri, kind, options=options)
     )
     return document
+
+
+def _choose_recalculation(request: dict[str, Any]) -> Recalculation:
+    """Return how formulas without a value are computed, as the request says."""
+    if file := request.get("computed"):
+        return Recalculation(state="done", copy=read_body(Path(file), real=False))
+    if reason := request.get("not_computed"):
+        return Recalculation(state="failed", reason=reason)
+    return Recalculation(state=request.get("formulas", "unwanted"))
 
 
 def _explain_error(error: BaseException) -> dict[str, Any]:

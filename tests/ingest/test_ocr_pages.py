@@ -16,9 +16,11 @@ from ingest.ocr_pages import (
     read_ocr_page,
     write_ocr_page,
 )
+from ingest.parse.office.recalculation_state import FORMULAS_VERSION
 from ingest.versions import ReadingVersions
 
 PDF = "application/pdf"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PAGE = OcrPage(lines=(OcrLine("营业时间 9 to 5", (1.0, 2.0, 9.0, 2.0, 9.0, 4.0, 1.0, 4.0), 0.97),))
 PLAIN = ReadingVersions(options={}, tokenizer="t", split=1, parsers={PDF: 2})
 WITH_OCR = replace(PLAIN, ocr=OCR_VERSION)
@@ -65,8 +67,23 @@ def test_documents_are_read_again_once_ocr_is_there_and_stay_where_it_goes():
     assert WITH_OCR.list_differences(PLAIN.to_facts(), PDF) == ("OCR version 0 is now 1",)
     assert WITH_OCR.list_differences(PLAIN.to_facts(), "text/html") == ()
     assert PLAIN.list_differences(WITH_OCR.to_facts(), PDF) == ()
-    assert [reading.name_for(PDF) for reading in PLAIN.list_alike()] == [
-        PLAIN.name_for(PDF),
-        WITH_OCR.name_for(PDF),
-    ]
-    assert WITH_OCR.list_alike() == [WITH_OCR]
+    alike = {reading.name_for(PDF) for reading in PLAIN.list_alike()}
+    assert alike == {PLAIN.name_for(PDF), WITH_OCR.name_for(PDF)}
+    assert {reading.name_for(PDF) for reading in WITH_OCR.list_alike()} == {WITH_OCR.name_for(PDF)}
+
+
+def test_workbooks_are_read_again_once_libreoffice_is_there_and_stay_where_it_goes():
+    plain = replace(PLAIN, parsers={XLSX: 5})
+    with_calc = replace(plain, formulas=FORMULAS_VERSION)
+    assert with_calc.name_for(XLSX) != plain.name_for(XLSX)
+    assert with_calc.name_for(PDF) == plain.name_for(PDF)
+    assert with_calc.list_differences(plain.to_facts(), XLSX) == (
+        "LibreOffice for formulas, version 0, is now 1",
+    )
+    assert with_calc.list_differences({**plain.to_facts(), "parsers": {PDF: 2}}, PDF) == (
+        "parser of application/pdf version 2 is now 0",
+    )
+    assert plain.list_differences(with_calc.to_facts(), XLSX) == ()
+    for reading in (plain, replace(plain, ocr=OCR_VERSION)):
+        alike = {other.name_for(XLSX) for other in reading.list_alike()}
+        assert alike == {plain.name_for(XLSX), with_calc.name_for(XLSX)}

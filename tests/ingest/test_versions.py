@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from fakes import CARD, HashEmbedder
 from folder_files import write
+from openpyxl import Workbook
 
 from indexes.errors import ProgramOutdated, WordsOutdated
 from indexes.index import Index
@@ -22,7 +23,7 @@ from indexes.upkeep import backup, restore, verify
 from ingest import split
 from ingest.job import IngestJob
 from ingest.parse.parser_table import PARSER_TABLE
-from ingest.sandbox import child
+from ingest.sandbox import child, guard
 from ingest.sandbox.guard import GuardOptions
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +107,21 @@ def test_a_newer_parser_reads_the_documents_of_its_type_again_wherever_they_are(
     }
     again = job.run([kb, second])
     assert (again.changed, again.unchanged, again.reread) == (0, 6, None)
+
+
+def test_workbooks_alone_are_read_again_when_libreoffice_computes_formulas(
+    fresh_job, kb, monkeypatch
+):
+    """A machine without it leaves them as they are."""
+    fees, book = kb / "fees.xlsx", Workbook()
+    book.active.append(["Item", "Fee"])
+    book.save(fees)
+    for state, reread in (("missing", 0), ("ask", 1), ("ask", 0), ("missing", 0)):
+        monkeypatch.setattr(guard, "find_formula_state", lambda _, state=state: state)
+        planned, report = fresh_job.plan([kb]), fresh_job.run([kb])
+        for outcome in (planned, report):
+            assert (outcome.reread.count if outcome.reread else 0) == reread
+    assert report.unchanged == len(published(fresh_job))
 
 
 @pytest.mark.parametrize(

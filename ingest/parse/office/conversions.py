@@ -32,6 +32,10 @@ CONVERSIONS = {
 }
 
 
+WORKBOOK_COPY = Conversion(".xlsx", "xlsx", "a workbook of formulas")
+"""What computes formulas: LibreOffice does it to all that it opens."""
+
+
 class ConversionNeeded(Unreadable):
     """A document that a parser cannot read before it is converted."""
 

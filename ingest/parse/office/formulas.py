@@ -18,6 +18,7 @@ from ingest.parse.office.formula_functions import (
     read_as_number,
     read_as_truth,
 )
+from ingest.parse.office.formula_references import CellArea
 from ingest.parse.office.sheet_cells import CellStyles, SheetCell, number_column
 
 LONGEST_FORMULA = 8_192  # characters; Excel's own limit
@@ -57,14 +58,16 @@ class _Node(NamedTuple):
     parts: tuple["_Node", ...] = ()
 
 
-class _Area(NamedTuple):
-    """A range of cells on a sheet."""
+class OpenFormula(NamedTuple):
+    """A formula that has no value yet.
 
-    sheet: str
-    top: int
-    left: int
-    bottom: int
-    right: int
+    moved: rows and columns between the cell that its text was written for and its own. array: the
+    cells that it fills, if it computes with whole ranges.
+    """
+
+    text: str
+    moved: tuple[int, int] = (0, 0)
+    array: str = ""
 
 
 class FormulaBook:
@@ -115,7 +118,8 @@ class FormulaBook:
             if not waiting:
                 return value
 
-    def _load_sheet(self, name: str) -> dict[tuple[int, int], SheetCell]:
+    def load_sheet(self, name: str) -> dict[tuple[int, int], SheetCell]:
+        """Return the cells of a sheet, by its name in small letters. Raises FormulaLeft."""
         if name not in self._sheets:
             self._sheets[name] = None
             rows = self._open_sheet(name)
@@ -139,13 +143,13 @@ class FormulaBook:
         self._steps += 1
         if self._steps > MOST_FORMULA_STEPS:
             raise FormulaLeft
-        cell = self._load_sheet(sheet).get((row, column))
+        cell = self.load_sheet(sheet).get((row, column))
         if cell is None:
             return None
-        stale = self._stale and cell.value == "0"
-        if cell.formula is None or not (stale or (cell.value is None and cell.kind != "str")):
-            return self._read_stored(cell)
         place = (sheet, row, column)
+        formula = self.open_formula(place, cell)
+        if formula is None:
+            return self._read_stored(cell)
         if place in self._pending:
             raise FormulaLeft  # it needs itself
         if place not in self._values:
@@ -153,7 +157,7 @@ class FormulaBook:
                 raise _TooDeep(place)
             self._pending.add(place)
             try:
-                self._values[place] = self._compute(sheet, row, cell)
+                self._values[place] = self._compute(sheet, formula)
             except _TooDeep:
                 raise
             except _NO_VALUE:
@@ -176,16 +180,23 @@ class FormulaBook:
             raise FormulaLeft
         return float(cell.value)
 
-    def _compute(self, sheet: str, row: int, cell: SheetCell) -> Value:
-        formula = cell.formula or ""
-        moved = (0, 0)
-        if cell.shared and not formula:
-            first_row, first_column, formula = self._shared.get((sheet, cell.shared), (0, 0, ""))
-            moved = (row - first_row, cell.column - first_column)
-        if not formula or len(formula) > LONGEST_FORMULA:
+    def open_formula(self, place: tuple[str, int, int], cell: SheetCell) -> OpenFormula | None:
+        """Return the formula of a cell that has no value; None for a cell that needs none."""
+        stale = self._stale and cell.value == "0"
+        if cell.formula is None or not (stale or (cell.value is None and cell.kind != "str")):
+            return None
+        if cell.formula or not cell.shared:
+            return OpenFormula(cell.formula, array=cell.array)
+        sheet, row, column = place
+        first_row, first_column, text = self._shared.get((sheet, cell.shared), (0, 0, ""))
+        return OpenFormula(text, (row - first_row, column - first_column))
+
+    def _compute(self, sheet: str, formula: OpenFormula) -> Value:
+        text = formula.text
+        if not text or len(text) > LONGEST_FORMULA:
             raise FormulaLeft
-        self._steps += len(formula) // _CHARACTERS_A_STEP  # one that is shared is read in each cell
-        node = _FormulaParser(formula, sheet, moved).parse()
+        self._steps += len(text) // _CHARACTERS_A_STEP  # one that is shared is read in each cell
+        node = _FormulaParser(text, sheet, formula.moved).parse()
         value = self._evaluate(node)
         if isinstance(value, str) and len(value) > LONGEST_RESULT:
             raise FormulaLeft
@@ -212,9 +223,9 @@ class FormulaBook:
         if node.kind != "area":
             return [self._evaluate(node)]
         area = node.value
-        if not isinstance(area, _Area):
+        if not isinstance(area, CellArea):
             raise FormulaLeft
-        grid = self._load_sheet(area.sheet)
+        grid = self.load_sheet(area.sheet)
         size = (area.bottom - area.top + 1) * (area.right - area.left + 1)
         if size > len(grid):  # whole columns: only what is in them
             self._steps += len(grid)
@@ -253,7 +264,7 @@ class FormulaBook:
 
     def _look_up(self, parts: Sequence[_Node]) -> Value:
         """Look a value up in the first column of a range; only the exact one."""
-        if len(parts) != 4 or not isinstance(parts[1].value, _Area):  # noqa: PLR2004
+        if len(parts) != 4 or not isinstance(parts[1].value, CellArea):  # noqa: PLR2004
             raise FormulaLeft
         if read_as_truth(self._evaluate(parts[3])):
             raise FormulaLeft
@@ -303,14 +314,14 @@ class _FormulaParser:
             else:
                 yield _Node("value", match["text"].replace('""', '"'))
 
-    def _read_area(self, match: re.Match[str]) -> _Area:
+    def _read_area(self, match: re.Match[str]) -> CellArea:
         sheet = (match["sheet"] or "").removesuffix("!")
         if sheet.startswith("'"):
             sheet = sheet[1:-1].replace("''", "'")
         first = self._read_place(match["first"])
         last = self._read_place(match["last"] or match["first"])
         rows, columns = sorted((first[0], last[0])), sorted((first[1], last[1]))
-        return _Area(sheet.lower() or self._sheet, rows[0], columns[0], rows[1], columns[1])
+        return CellArea(sheet.lower() or self._sheet, rows[0], columns[0], rows[1], columns[1])
 
     def _read_place(self, reference: str) -> tuple[int, int]:
         match = _PLACE.fullmatch(reference)

@@ -33,7 +33,8 @@ Merge = tuple[int, int, int, int]
 class SheetCell(NamedTuple):
     """A cell as its file has it. kind: its ``t``. value: its ``v``. formula: its ``f``.
 
-    shared: the number of the formula that several cells share, if it does.
+    shared: the number of the formula that several cells share, if it does. array: the cells that it
+    fills, if it computes with whole ranges.
     """
 
     column: int
@@ -42,6 +43,7 @@ class SheetCell(NamedTuple):
     value: str | None
     formula: str | None
     shared: str = ""
+    array: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,9 @@ class SheetLosses:
     hidden_sheets: int = 0
     cut_cells: int = 0
     formulas: int = 0
+    formulas_by_office: int = 0
+    formulas_for_office: int = 0
+    office_failure: str = ""
     unread: UnreadParts = field(default_factory=UnreadParts)
     others: list[str] = field(default_factory=list)
 
@@ -108,12 +113,32 @@ class SheetLosses:
             for count, name, fate in counts
             if count
         ]
+        notes += self._list_formula_notes()
+        return (*notes, *self.unread.list_notes(), *self.others)
+
+    def _list_formula_notes(self) -> Iterator[str]:
+        if count := self.formulas_by_office:
+            were = (
+                "formulas without a stored value were"
+                if count > 1
+                else ("formula without a stored value was")
+            )
+            yield f"{count:,} {were} computed by LibreOffice"
         if self.formulas:
             plural = "s" if self.formulas > 1 else ""
-            notes.append(
+            remedy = self._describe_formula_remedy()
+            yield (
                 f"{self.formulas:,} formula{plural} had no stored value and could not be computed"
+                f"{remedy}"
             )
-        return (*notes, *self.unread.list_notes(), *self.others)
+
+    def _describe_formula_remedy(self) -> str:
+        if self.office_failure:
+            return f" ({self.office_failure})"
+        if count := self.formulas_for_office:
+            which = "it" if self.formulas == 1 else f"{count:,} of them"
+            return f": install LibreOffice Calc to have {which} computed"
+        return ""
 
 
 Compute = Callable[[int, SheetCell], SheetCell]
@@ -143,8 +168,7 @@ class CellReading:
     def print_cell(self, row: int, cell: SheetCell) -> str:
         """Print a cell; what no reader sees, or what has no value, is counted instead."""
         if cell.formula is not None and self._lacks_value(cell):
-            cell = self.compute(row, cell)
-            self.losses.formulas += cell.value is None
+            cell = self.compute(row, cell._replace(value=None))
         if cell.value is None:
             return ""
         if cell.column > MOST_SHEET_COLUMNS:
@@ -257,6 +281,19 @@ def number_column(letters: str) -> int:
     return number
 
 
+def name_column(number: int) -> str:
+    """Return the letters of a column, the first being 1.
+
+    >>> name_column(1), name_column(28), name_column(702)
+    ('A', 'AB', 'ZZ')
+    """
+    letters = ""
+    while number > 0:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
 def split_reference(reference: str) -> tuple[int, int] | None:
     """Return the row and the column that a reference names; None for anything else.
 
@@ -305,7 +342,7 @@ def _read_cells(row: Element) -> list[SheetCell]:
         reference = node.get("r", "").rstrip("0123456789")
         column = number_column(reference) if reference else column + 1
         value = formula = None
-        shared = ""
+        shared = array = ""
         for part in node:
             name = str(part.tag).rpartition("}")[2]
             if name == "v":
@@ -313,6 +350,7 @@ def _read_cells(row: Element) -> list[SheetCell]:
             elif name == "f":
                 formula = part.text or ""
                 shared = str(part.get("si", "")) if part.get("t") == "shared" else ""
+                array = str(part.get("ref", "")) if part.get("t") == "array" else ""
             elif name == "is":
                 value = _read_inline(part)
         style = node.get("s", "0")
@@ -324,6 +362,7 @@ def _read_cells(row: Element) -> list[SheetCell]:
                 value=value,
                 formula=formula,
                 shared=shared,
+                array=array,
             )
         )
     return cells

@@ -19,9 +19,13 @@ from ingest.document import Document, describe_hidden_words
 from ingest.errors import Unreadable
 from ingest.parse.document_builder import DocumentBuilder
 from ingest.parse.media_types import XLSX
+from ingest.parse.office.formula_extract import FormulaExtract, Place
+from ingest.parse.office.formula_references import read_names
 from ingest.parse.office.formulas import FormulaBook
 from ingest.parse.office.package import Package
 from ingest.parse.office.paragraph_text import WHITE_CODES
+from ingest.parse.office.recalculation import FormulaValues, collect_computed
+from ingest.parse.office.recalculation_state import Recalculation
 from ingest.parse.office.sheet_cells import (
     CellReading,
     CellStyles,
@@ -41,6 +45,7 @@ WORKBOOK_TYPE = XLSX
 
 _WHITE_INDEXES = {1, 9, 65}  # of the old palette; 65 is the window's ground
 _USUAL_OPTIONS = ParseOptions()
+_NO_RECALCULATION = Recalculation()
 _FIRST_OWN_FORMAT = 164  # numbers below are the formats that every program knows
 _WORKBOOK_ERRORS = (
     ArithmeticError,
@@ -56,16 +61,33 @@ _WORKBOOK_ERRORS = (
 )
 
 
-def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> Document:
-    """Read a workbook's visible sheets. Raises Unreadable: damaged, a bomb, or without text."""
+def parse(
+    body: bytes,
+    uri: str,
+    *,
+    options: ParseOptions = _USUAL_OPTIONS,
+    recalculation: Recalculation = _NO_RECALCULATION,
+) -> Document:
+    """Read a workbook's visible sheets. Raises Unreadable: damaged, a bomb, or without text.
+
+    recalculation: how formulas are computed that are not computed here; where LibreOffice must be
+    asked for them first, it raises RecalculationNeeded.
+    """
     package = Package(body)
     builder = DocumentBuilder()
     losses = SheetLosses()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl tells of features that hold no text
-            book = load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
-            _write_sheets(book, package, builder, losses, hidden=options.hidden_cells)
+            book = _open_book(body)
+            _write_sheets(
+                book,
+                package,
+                builder,
+                losses,
+                hidden=options.hidden_cells,
+                recalculation=recalculation,
+            )
             book.close()
     except _WORKBOOK_ERRORS as error:
         raise Unreadable("damaged: its sheets cannot be read") from error
@@ -75,8 +97,14 @@ def parse(body: bytes, uri: str, *, options: ParseOptions = _USUAL_OPTIONS) -> D
     return replace(document, notes=notes)
 
 
-def _write_sheets(
-    book: Any, package: Package, builder: DocumentBuilder, losses: SheetLosses, *, hidden: bool
+def _write_sheets(  # noqa: PLR0913 - a workbook, and all that is known of it
+    book: Any,
+    package: Package,
+    builder: DocumentBuilder,
+    losses: SheetLosses,
+    *,
+    hidden: bool,
+    recalculation: Recalculation,
 ) -> None:
     archive = cast("zipfile.ZipFile", book._archive)  # noqa: SLF001 - no public name
     # No program lists a sheet's part twice; listed by thousands, a small file fills a disk.
@@ -85,14 +113,9 @@ def _write_sheets(
         part: sheet for part, sheet in sheets.items() if hidden or sheet.sheet_state == "visible"
     }
     losses.hidden_sheets = len(sheets) - len(visible)
-    parts = {sheet.title.lower(): part for part, sheet in sheets.items()}
     styles = _read_styles(book)
-    stale = bool(book.calculation and book.calculation.fullCalcOnLoad)
-
-    def open_sheet(name: str) -> Iterator[tuple[int, list[SheetCell]]] | None:
-        return iterate_cells(_open_part(archive, parts[name])) if name in parts else None
-
-    formulas = FormulaBook(open_sheet, styles, stale=stale)
+    stale = _is_stale(book)
+    formulas = _open_formulas(book, styles, losses, recalculation)
     sections = SheetSections(builder, count=len(visible))
     drawings = SheetDrawings(package, losses.unread)
     for part, sheet in visible.items():
@@ -114,6 +137,61 @@ def _write_sheets(
         )
         sections.write_sheet(sheet.title, rows, remarks)
     drawings.count_chart_sheets()
+    formulas.ask_for_rest()
+
+
+def _is_stale(book: Any) -> bool:
+    return bool(book.calculation and book.calculation.fullCalcOnLoad)
+
+
+def _open_formulas(
+    book: Any, styles: CellStyles, losses: SheetLosses, recalculation: Recalculation
+) -> FormulaValues:
+    """Prepare to give the formulas of a workbook their values."""
+    archive = cast("zipfile.ZipFile", book._archive)  # noqa: SLF001 - no public name
+    parts = {sheet.title.lower(): _find_part(sheet) for sheet in book.worksheets}
+
+    def open_sheet(name: str) -> Iterator[tuple[int, list[SheetCell]]] | None:
+        return iterate_cells(_open_part(archive, parts[name])) if name in parts else None
+
+    formulas = FormulaBook(open_sheet, styles, stale=_is_stale(book))
+    scopes = (book.defined_names, *(sheet.defined_names for sheet in book.worksheets))
+    names = read_names(
+        [(name, str(item.value)) for scope in scopes for name, item in scope.items()]
+    )
+    titles = {sheet.title.lower(): sheet.title for sheet in book.worksheets}
+    extract = FormulaExtract(formulas, styles, titles=titles, names=names)
+    computed: Mapping[Place, SheetCell] = {}
+    if recalculation.state == "done":
+        try:
+            computed = _read_computed(recalculation.copy, from_1904=styles.from_1904)
+        except (*_WORKBOOK_ERRORS, Unreadable):
+            losses.office_failure = "LibreOffice made no workbook of them"
+    losses.office_failure = losses.office_failure or recalculation.reason
+    return FormulaValues(formulas, extract, computed, losses, state=recalculation.state)
+
+
+def _read_computed(copy: bytes, *, from_1904: bool) -> dict[Place, SheetCell]:
+    """Read what LibreOffice computed; it is believed as little as the document."""
+    Package(copy)
+    book = _open_book(copy)
+    styles = _read_styles(book)
+    if styles.from_1904 != from_1904:
+        raise ValueError("the days of the copy are counted from another one")
+    computed = {
+        (sheet.title.lower(), row, column): cell
+        for sheet in book.worksheets
+        for row, column, cell in collect_computed(
+            iterate_cells(_open_part(book._archive, _find_part(sheet))),  # noqa: SLF001
+            styles,
+        )
+    }
+    book.close()
+    return computed
+
+
+def _open_book(body: bytes) -> Any:
+    return load_workbook(io.BytesIO(body), read_only=True, data_only=True, keep_links=False)
 
 
 def _make_link_noter(

