@@ -66,24 +66,24 @@ def roll_back(collection: Path, generation: int, *, old_groups: bool = False) ->
         return generations.publish_generation(collection, plan, regrouped, base=table)
 
 
-def find_rolled_back(collection: Path, target: int, former: int | None) -> int | None:
+def find_rolled_back(collection: Path, target: int, newest: int) -> int | None:
     """Return the generation that a rollback to another one made current, if it was done.
 
-    former: the generation that was current before it. What was published since stands on the target
-    and not on the former one. None where it was not done, or the generations in between are gone.
-    Raises IndexDamaged for one of them that cannot be read.
+    newest: the highest number of all generations before it. What a rollback publishes, and whatever
+    stands on its target since, has a higher one. None where it was not done, or the generations in
+    between are gone. Raises IndexDamaged for one of them that cannot be read.
     """
     number = generations.read_current_number(collection)
     numbers = set(generations.list_generations(collection))
     if target not in numbers:
         return None
-    while number in numbers and number != former:
-        if number == target:
-            return target
+    while number in numbers and number != target:
+        if number <= newest:
+            return None
         newer, number = number, _read_parent(collection, number)
         if number == target and _has_same_content(collection, newer, target):
             return newer  # it has the groups of now
-    return None
+    return target if number == target else None
 
 
 def _read_parent(collection: Path, number: int) -> int | None:
@@ -92,8 +92,9 @@ def _read_parent(collection: Path, number: int) -> int | None:
 
 
 def _has_same_content(collection: Path, number: int, other: int) -> bool:
-    pair = [generations.read_generation(collection, each) for each in (number, other)]
-    return pair[0].segments == pair[1].segments and pair[0].dead == pair[1].dead
+    first = generations.read_generation(collection, number)
+    second = generations.read_generation(collection, other)
+    return first.segments == second.segments and first.dead == second.dead
 
 
 def collect_regrouped(

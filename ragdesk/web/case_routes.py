@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -76,8 +77,13 @@ async def keep(
     state = server_state(request)
     opened = await leases.lease_collection(collection)
 
+    def make_plan() -> Mapping[str, str]:
+        name = f"kept-{secrets.token_hex(4)}"
+        _make_case(opened.index, ask, name)  # what is refused is not planned: its key stays free
+        return {"case": name}
+
     def keep_once() -> Case:
-        plan = plan_deed(state.database, lambda: {"case": f"kept-{secrets.token_hex(4)}"})
+        plan = plan_deed(state.database, make_plan)
         case = _find_case(opened.folder, plan["case"])
         if case is None:
             case = _make_case(opened.index, ask, plan["case"])

@@ -27,7 +27,7 @@ from ragdesk.assemble import EXTRA_FILES
 from ragdesk.errors import Invalid, NotFound, WrongState, error_status, public_words
 from ragdesk.support.access import Principal
 from ragdesk.support.database import Database
-from ragdesk.support.replicas.done_requests import note_file_deed, plan_deed
+from ragdesk.support.replicas.done_requests import drop_plan, note_file_deed, plan_deed
 from ragdesk.web import admin_schemas, cursors
 from ragdesk.web.audit_routes import audit_request, audit_with_deed
 from ragdesk.web.auth import require_scope
@@ -255,27 +255,35 @@ async def roll_back_collection(
     )
 
 
-def _roll_back_once(database: Database, folder: Path, wished: int | None) -> tuple[int, int]:
+def _roll_back_once(database: Database, folder: Path, chosen: int | None) -> tuple[int, int]:
     """Go back to a generation, or see that this request did it before its server was lost.
 
-    Returns the generation that answers, and the one whose content it has. wished: None for the one
+    Returns the generation that answers, and the one whose content it has. chosen: None for the one
     before. Raises Invalid, NotFound; WrongState where others published since it was planned.
     """
 
     def make_plan() -> Mapping[str, int | None]:
-        target = wished or history.find_previous_generation(folder)
+        target = chosen or history.find_previous_generation(folder)
         if target is None:
             raise Invalid("No generation stands before this one. Name one: to.")
-        return {"target": target, "former": history.find_current_generation(folder)}
+        numbers = [status.generation for status in history.list_history(folder)]
+        if target not in numbers:
+            raise NotFound(f"Generation {target} is not kept.")
+        current = history.find_current_generation(folder)
+        return {"target": target, "former": current, "newest": max(numbers)}
 
     plan = plan_deed(database, make_plan)
-    target, former = plan["target"], plan["former"]
+    target, former, newest = plan["target"], plan["former"], plan["newest"]
     if history.find_current_generation(folder) != former:
-        number = find_rolled_back(folder, target, former)
+        number = find_rolled_back(folder, target, newest)
         if number is None:
             raise WrongState(CHANGED_MESSAGE)
         return number, target
     try:
         return roll_back(folder, target), target
-    except IndexNotFound as error:
-        raise NotFound(f"Generation {target} is not kept.") from error
+    except IndexesError as error:
+        if history.find_current_generation(folder) == former:
+            drop_plan(database)  # nothing was done: a retry begins anew
+        if isinstance(error, IndexNotFound):
+            raise NotFound(f"Generation {target} is not kept.") from error
+        raise

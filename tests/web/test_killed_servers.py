@@ -19,6 +19,8 @@ from server_process import served
 from sqlalchemy import select, update
 from web_home import publish, serving
 
+from indexes.store import locks
+from indexes.upkeep import rollback
 from ragdesk.errors import WrongState
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.database import Database
@@ -34,6 +36,7 @@ from ragdesk.support.replicas.done_requests import (
 from ragdesk.support.replicas.replica_tables import DONE_REQUESTS, REPLICAS
 from ragdesk.support.replicas.request_digests import DESK_SECRET
 from ragdesk.support.replicas.response_store import ResponseKey
+from ragdesk.web import generation_routes
 from ragdesk.web.generation_routes import CHANGED_MESSAGE
 
 ASK = {"question": "When does a refund reach my bank account?"}
@@ -295,6 +298,49 @@ def test_a_collection_does_not_go_back_over_what_others_published_meanwhile(desk
     else:
         assert (reply.status_code, reply.json()["detail"]) == (409, CHANGED_MESSAGE)
     assert desk.read("/v1/collections/third/generations")["generations"][0]["current"]
+
+
+def test_a_rollback_that_was_not_done_is_not_taken_for_done(home, keys, monkeypatch):
+    for text in ("One.\n", "Two.\n", "Three.\n"):
+        publish(home, "third", {"a.md": text})
+    path = "/v1/collections/third/rollback"
+    with contextlib.ExitStack() as ending:
+        desk = RestartedDesk(home, keys, ending)
+
+        def go_back_to_two() -> None:
+            monkeypatch.undo()
+            rollback.roll_back(home / "collections" / "third", 2)
+
+        def die(*_: object) -> None:
+            raise httpx.TransportError("the server is lost")
+
+        monkeypatch.setattr(generation_routes, "roll_back", die)
+        asked = {"confirm": "third", "to": 1}
+        reply = desk.do_twice("rollback plan", path, asked, go_back_to_two)
+        assert (reply.status_code, reply.json()["detail"]) == (409, CHANGED_MESSAGE)
+        text = "/v1/collections/third/documents/a.md/text"
+        assert desk.client.get(text, headers=desk.headers).text == "Two.\n"
+        assert list_audited(desk, "generation.rollback") == []
+
+
+def test_what_is_refused_leaves_its_key_free(home, keys):
+    for text in ("One.\n", "Two.\n"):
+        publish(home, "third", {"a.md": text})
+    with contextlib.ExitStack() as ending:
+        desk = RestartedDesk(home, keys, ending)
+
+        def send(path: str, key: str, body: Any) -> Any:
+            headers = {**desk.headers, "Idempotency-Key": key}
+            return desk.client.post(f"/v1/collections/third/{path}", json=body, headers=headers)
+
+        assert send("cases", "a", ASK).status_code == 422
+        assert send("cases", "a", {**ASK, "reference": "5 working days"}).status_code == 201
+        assert send("rollback", "b", {"confirm": "third", "to": 77}).status_code == 404
+        lock = locks.lock_collection(home / "collections" / "third")
+        with lock:
+            assert send("rollback", "b", {"confirm": "third", "to": 1}).status_code == 409
+        publish(home, "third", {"a.md": "Three.\n"})
+        assert send("rollback", "b", {"confirm": "third", "to": 1}).status_code == 200
 
 
 def test_a_document_that_is_put_again_is_there_once(desk):

@@ -126,6 +126,16 @@ def plan_deed(database: Database, make_plan: Callable[[], Mapping[str, Any]]) ->
     return plan
 
 
+def drop_plan(database: Database) -> None:
+    """Forget the plan of the current request, of which nothing was done. It blocks."""
+    deed = _CURRENT.get()
+    if deed is None:
+        return
+    is_plan = (DONE_REQUESTS.c.name == digest_key(deed.key.name)) & (DONE_REQUESTS.c.part == "plan")
+    with database.write() as connection:
+        connection.execute(delete(DONE_REQUESTS).where(is_plan))
+
+
 def _insert_note(
     connection: Connection, key: ResponseKey, part: DeedPart, note: Mapping[str, Any]
 ) -> bool:

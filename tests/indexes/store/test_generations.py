@@ -81,6 +81,14 @@ def test_whether_a_rollback_was_done_is_told_by_what_was_published_since(collect
     assert rollback.find_rolled_back(collection, 2, 4) is None
 
 
+def test_going_back_to_a_generation_in_between_is_no_rollback_to_an_older_one(collection):
+    rollback.roll_back(collection, 2)
+    assert rollback.find_rolled_back(collection, 1, 3) is None
+    publish(collection, document("state.md", "state 4"))
+    assert rollback.find_rolled_back(collection, 1, 3) is None
+    assert rollback.find_rolled_back(collection, 2, 3) == 2
+
+
 def test_a_changed_digit_in_current_does_not_pass_for_an_older_generation(collection):
     file = collection / "CURRENT"
     file.write_text("2" + file.read_text()[1:])
