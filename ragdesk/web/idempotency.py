@@ -58,10 +58,11 @@ KeyHeader = Annotated[
         description="Drawn by who asks, for this request alone. Sent again with the same key and "
         "body, it is done once: it gets the first one's answer, or, where its words may have "
         "changed since, what became of it; a stream is made anew under the id of the first. With "
-        "another body it is a 422. A 409 says that it was done, and that its reply is not shown "
-        "again (a token, say) or not known: look it up in the list. A 503 `outcome_unknown` says "
-        "that the database failed within it. The last 1,000 are remembered; with PostgreSQL by "
-        "every server, for a day.",
+        "another body it is a 422. A 409 `wrong_state` says in `detail` whether it was done: done, "
+        "and its reply is not shown again (a token, say); not known, look it up in the list; or "
+        "not done, for something else changed meanwhile. A 503 `outcome_unknown` says that the "
+        "database failed within it. The last 1,000 replies are remembered, with PostgreSQL by "
+        "every server for a day; what changed the database is noted with the change for a day.",
     ),
 ]
 

@@ -155,7 +155,8 @@ async def find_replied_turn(
     """Find the question that an agent's reply answers, and the reply as somebody may see it.
 
     name: of the reply, or of the question: then the desk's own answer to it stands for the reply.
-    A reply that no question comes before stands for itself. Raises NotFound.
+    A reply that no question comes before, or one whose answer they may not see, stands for itself.
+    Raises NotFound.
     """
     turn, words = await find_asked_turn(state, name, who, authors=REPLY_AUTHORS)
     if turn.author == "customer":
@@ -167,7 +168,12 @@ async def find_replied_turn(
         )
     )
     questions = [other for other in turns if other.author == "customer" and other.question]
-    return (questions[-1] if questions else turn), words
+    if not questions:
+        return turn, words
+    question = questions[-1]
+    async with use_answer_view(state, question.collection, who) as view:
+        is_readable = has_readable_sources(question.answer or {}, view.may_read, view.index)
+    return (question if is_readable else turn), words
 
 
 def limit_readers(draft: Draft, index: Index | None, who: Principal) -> Draft:

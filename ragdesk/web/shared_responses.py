@@ -125,7 +125,7 @@ class SharedResponses:
         is_made = kept.claim is None
         if is_made and kept.status == UNKNOWN_OUTCOME.status:
             raise WrongState(UNKNOWN_MESSAGE)
-        if recipe.is_secret and (kept.is_lost or is_made):
+        if recipe.is_secret and (is_made or (kept.is_lost and recipe.deed is None)):
             raise WrongState(DONE_MESSAGE)
         if kept.is_lost or (is_made and not (kept.is_same_basis and kept.body is not None)):
             take_over = partial(self._store.take_over, recipe.key, kept.claim, drawn)

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from web_home import publish
 
 ASKED = "When does a refund reach a bank account?"
 REPLY = "A refund reaches a bank account within 5 working days. [1] Else call Ann at 212-555-0123."
@@ -90,6 +91,34 @@ def test_a_reply_without_a_question_before_it_stands_for_itself(ann, agent):
     body = {"turn": reply["id"], "question": ASKED, "answer": "Five days."}
     draft = agent.post("/v1/drafts", **body).json()
     assert draft["sources"] == [{"uri": "", "title": "", "quote": "", "turn": reply["id"]}]
+
+
+def test_a_reply_stands_for_itself_where_its_question_was_answered_out_of_others_documents(
+    client, keys, home
+):
+    publish(
+        home,
+        "default",
+        {"pay.md": "Wages reach a bank account within 3 working days."},
+        pay=frozenset({"hr"}),
+    )
+    client.app.state.desk.open_collections.refresh_all()
+    pat = Asker(client, keys, "Pat", groups=["hr"])
+    sales = Asker(client, keys, "Sam", scopes=["ask", "agent"], groups=["sales"])
+    talk = pat.post("/v1/conversations").json()["id"]
+    asked = pat.post(
+        "/v1/answers", conversation=talk, question="When do wages reach a bank account?"
+    ).json()
+    assert asked["citations"][0]["uri"] == "pay.md"
+    handoff = pat.post("/v1/handoffs", conversation=talk, text="Tell me.").json()["id"]
+    sales.post(f"/v1/handoffs/{handoff}/take")
+    sales.post(f"/v1/handoffs/{handoff}/reply", text="On the 25th.", role="agent")
+    turns = sales.get(f"/v1/conversations/{talk}/turns").json()["turns"]
+    entry = {"question": "When do wages reach a bank account?", "answer": "Soon."}
+    question, reply = turns[0]["id"], turns[-1]["id"]
+    assert sales.post("/v1/drafts", turn=question, **entry).status_code == 404
+    draft = sales.post("/v1/drafts", turn=reply, **entry).json()
+    assert {source["turn"] for source in draft["sources"]} == {reply}
 
 
 def test_nobody_makes_an_entry_of_a_reply_that_they_may_not_read(client, keys, ann, agent):
