@@ -95,7 +95,7 @@ def test_a_web_page_opens_at_its_citation_with_the_quote_marked(
             "寄往挪威" if is_chinese else "Parcels to Norway"
         )
         words = page.locator("#side .paper").inner_text()
-        assert not {"<b>", "&amp;", "stolen", "color: red"} & set(words.split())
+        assert not [mark for mark in ("<b>", "&amp;", "stolen", "color: red") if mark in words]
         assert page.evaluate("window.stolen") is None
         page.wait_for_timeout(250)
         page.screenshot(path=tmp_path / f"html-{name}.png")

@@ -125,7 +125,7 @@ def test_an_agent_corrects_an_answer_and_an_editor_has_it_answered_so(desk, aske
         form.get_by_label("What is right").fill(RIGHT)
         form.get_by_role("button", name="Send to the editors").click()
         told = anna.locator(".teaching [role=status]")
-        expect(told).to_have_text("Sent. It waits for an editor's approval.")
+        expect(told).to_have_text("Sent to the editors: it answers once one of them approved it.")
         expect(told.locator("a")).to_have_count(0)  # nothing that an agent may open
         expect(anna.get_by_role("button", name="Say what is right")).to_be_focused()
         expect(form).to_have_count(0)
@@ -175,7 +175,7 @@ def test_an_entry_of_a_reply_shows_its_sources_and_personal_data_to_its_editor(d
 
 def test_what_is_written_stays_until_it_is_sent_and_a_failure_is_named(desk, asker):
     hand_over(asker, "Two things.", ASKED)
-    with desk.inbox("anna") as anna:
+    with desk.inbox("anna", expected=("404", "409")) as anna:
         open_case(anna, "Two things.")
         form = open_form(anna, "Say what is right")
         anna.keyboard.type("Half a thought")
@@ -209,9 +209,71 @@ def test_what_is_written_stays_until_it_is_sent_and_a_failure_is_named(desk, ask
         expect(form.get_by_role("alert")).to_contain_text("您无权查看的文档")
         anna.unroute("**/v1/corrections")
         form.get_by_role("button", name="提交给编辑").click()
-        expect(anna.locator(".teaching [role=status]")).to_have_text("已提交，等待编辑批准。")
+        expect(anna.locator(".teaching [role=status]")).to_have_text(
+            "已提交给编辑，批准后即用于回答。"
+        )
         anna.locator("#language").click()
-        expect(anna.locator(".teaching [role=status]")).to_contain_text("waits for an editor")
+        expect(anna.locator(".teaching [role=status]")).to_contain_text("Sent to the editors")
+
+
+@pytest.mark.parametrize("leave", ["escape", "other conversation"])
+def test_what_is_under_way_is_told_of_after_its_form_was_left_and_sent_once(desk, asker, leave):
+    about, other = f"Left by {leave}.", f"Beside {leave}."
+    for name in (about, other):
+        hand_over(asker, name, ASKED)
+    with desk.inbox("anna") as anna:
+        requests: list[Any] = []
+
+        def hold(route: Any) -> None:
+            requests.append(route)
+
+        anna.route("**/v1/corrections", hold)
+        open_case(anna, about)
+        words = f"{RIGHT} ({leave})"
+        form = open_form(anna, "Say what is right")
+        form.get_by_label("What is right").fill(words)
+        form.get_by_role("button", name="Send to the editors").click()
+        if leave == "escape":
+            form.get_by_label("What is right").press("Escape")
+        else:
+            open_case(anna, other)
+            open_case(anna, about)
+        while not requests:
+            anna.wait_for_timeout(20)
+        requests[0].continue_()
+        anna.unroute("**/v1/corrections")
+        told = anna.locator(".teaching [role=status]")
+        expect(told).to_contain_text("Sent to the editors")
+        expect(form).to_have_count(0)
+        expect(anna.locator("#question, #case-foot button").first).to_be_visible()
+        form = open_form(anna, "Say what is right")
+        form.get_by_label("What is right").fill(words)
+        form.get_by_role("button", name="Send to the editors").click()
+        expect(told).to_contain_text("Sent to the editors")
+    with desk.window("eve", "/admin#gaps") as eve:
+        expect(eve.locator(".draft").first).to_be_visible()
+        texts = eve.locator(".draft textarea").evaluate_all("nodes => nodes.map((n) => n.value)")
+        assert texts.count(words) == 1
+
+
+def test_another_agent_finds_nothing_of_what_the_one_before_wrote(desk, asker):
+    hand_over(asker, "Half done.", ASKED)
+    with desk.inbox("anna", expected=("401",)) as anna:
+        open_case(anna, "Half done.")
+        form = open_form(anna, "Say what is right")
+        form.get_by_label("What is right").fill("Of Anna alone")
+        anna.context.clear_cookies()
+        expect(anna.locator("#key")).to_be_visible()
+        anna.locator("#key-value").fill(desk.tokens["eve"])
+        anna.keyboard.press("Enter")
+        expect(anna.locator("#key")).to_be_hidden()
+        expect(form).to_have_count(0)
+        form = open_form(anna, "Say what is right")
+        expect(form.get_by_label("What is right")).to_have_value("")
+        form.get_by_label("What is right").fill(f"{RIGHT} (Eve)")
+        form.get_by_role("button", name="Send to the editors").click()
+        told = anna.locator(".teaching [role=status]")
+        expect(told.get_by_role("link", name="Open the drafts")).to_be_visible()
 
 
 def test_what_asks_nothing_of_the_documents_is_not_corrected(desk, asker):

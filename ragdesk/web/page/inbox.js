@@ -4,6 +4,7 @@ import { byId, el } from "./dom.js";
 import { language, say, speak } from "./words.js";
 import { tell, tellAll } from "./handoff_words.js";
 import { redrawCase, showCase } from "./inbox_case.js";
+import { forgetDrafts } from "./inbox_learning.js";
 import * as sources from "./sources.js";
 import * as session from "./session.js";
 import * as wire from "./handoff_wire.js";
@@ -13,7 +14,7 @@ const which = byId("which");
 let chosen = null; // id of the hand-off that is shown
 let timer = null;
 let pages = 1; // of the queue that are shown
-let edits = false; // whether the agent is an editor
+let agent = null; // who is signed in
 
 speak(localStorage.getItem("ragdesk.language") ?? navigator.language);
 dress(localStorage.getItem("ragdesk.theme"));
@@ -40,7 +41,8 @@ async function enter() {
 function welcome(who) {
   byId("who").textContent = who.name;
   byId("leave").hidden = who.kind !== "staff";
-  edits = who.scopes.includes("edit");
+  if (agent && agent.name !== who.name) forgetDrafts();
+  agent = who;
   look();
 }
 
@@ -109,7 +111,7 @@ function entry(one) {
 async function choose(id) {
   chosen = id;
   document.body.classList.add("chosen");
-  await showCase(id, { look, edits });
+  await showCase(id, { look, isEditor: () => agent.scopes.includes("edit") });
   byId("cases").dataset.drawn = "";
   byId("case").focus({ preventScroll: true });
   look();

@@ -13,8 +13,8 @@ let current = null; // the hand-off that is shown
 let stream = null;
 let draft = null; // the last draft that was asked for
 let form = null; // "transfer" while its form is open
-let asked = ""; // the last question of those that are shown
-let desk = { look: () => {}, edits: false }; // looks at the queue; whether the agent is an editor
+let question = ""; // the last one of those that are shown
+let desk = { look: () => {}, isEditor: () => false }; // looks at the queue; tells whether the agent is an editor
 
 export async function showCase(id, inbox) {
   desk = inbox;
@@ -27,7 +27,7 @@ export async function showCase(id, inbox) {
   await learnNames();
   if (mine !== stream) return;
   current = handoff;
-  asked = handoff.text || handoff.question || "";
+  question = handoff.text || handoff.question || "";
   byId("choose").hidden = true;
   byId("turns").replaceChildren(...turns.map(said));
   drawCase();
@@ -211,13 +211,13 @@ async function act(action, body = {}, then = () => {}) {
 function said(turn) {
   const parts = [];
   if (turn.question) {
-    asked = turn.question;
+    question = turn.question;
     parts.push(speech("customer", tell("customer"), [turn.question]), intentChoice(turn));
   }
   if (turn.hidden) parts.push(speech("desk", tell("desk"), [el("em", {}, tell("hidden"))]));
   else if (turn.answer?.text) {
     const who = turn.author === "agent" ? turn.answer.agent_name || tell("agent") : tell("desk");
-    parts.push(speech(turn.author === "agent" ? "agent" : "desk", who, marked(turn.answer)), teaching(turn, { asked, collection: current.collection, edits: desk.edits }));
+    parts.push(speech(turn.author === "agent" ? "agent" : "desk", who, marked(turn.answer)), teaching(turn, { question, collection: current.collection, isEditor: desk.isEditor }));
   }
   return el("div", { class: "said", "data-turn": turn.number }, ...parts);
 }

@@ -10,58 +10,105 @@ const LONGEST_QUESTION = 1000; // characters, as the server takes them
 const LONGEST_ANSWER = 8000;
 const MARKS = /[ \t]*\[(\d{1,3})\]/g;
 const ASKS_NOTHING = ["greeting", "thanks", "goodbye", "wants_person"]; // of the documents: nothing is right in its place
-const unsent = new Map(); // what is written, by turn: it stays while other things are looked at
+const drafts = new Map(); // what is written, by turn: it stays while other things are looked at
+const requests = new Map(); // the last words sent, with their key, by turn: sent again they make no second draft
 const outcomes = new Map(); // drafts that were made, by turn
-let shown = null; // the one form that is open: {id: of its turn, close}
+const places = new Map(); // by turn: where the page shows now what came of a request
+let openForm = null; // the one form that is open: {id: of its turn, close}
+
+// Forget what somebody wrote: another agent is there.
+export function forgetDrafts() {
+  openForm?.close();
+  for (const kept of [drafts, requests, outcomes]) kept.clear();
+}
 
 // The button below an answer or reply, and the form that it opens; null for what teaches nothing.
-// asked: the question that a reply answers. collection: of the conversation. edits: whether the agent is an editor.
-export function teaching(turn, { asked, collection, edits }) {
+// question: that a reply answers. collection: of the conversation. isEditor: tells whether the agent is one now.
+export function teaching(turn, { question, collection, isEditor }) {
   if (!teaches(turn)) return null;
   const isReply = turn.author === "agent";
   const name = tellLearning(isReply ? "entry" : "correct");
-  const heard = el("p", { class: "hint", role: "status" });
+  const status = el("p", { class: "hint", role: "status" });
   const open = el("button", { type: "button", class: "chip", "aria-expanded": "false", "aria-label": tellLearning("ofMessage", name, turn.number) }, name);
   // Within the transcript, which is read out as it grows: what is written here is not, what came of it is.
-  const node = el("div", { class: isReply ? "teaching of-reply" : "teaching", "aria-live": "off" }, open, heard);
-  const first = isReply ? { question: asked, text: withoutMarks(turn.answer) } : { question: turn.question, text: "" };
-  const send = ({ question, text }, key) =>
-    isReply ? wire.makeEntry({ turn: turn.id, collection, question, answer: text }, key) : wire.correct({ answer: turn.id, question, text }, key);
+  const node = el("div", { class: isReply ? "teaching of-reply" : "teaching", "aria-live": "off" }, open, status);
+  const first = isReply ? { question, text: withoutMarks(turn.answer) } : { question: turn.question, text: "" };
+  const send = (words, key) =>
+    isReply
+      ? wire.makeEntry({ turn: turn.id, collection, question: words.question, answer: words.text }, key)
+      : wire.correct({ answer: turn.id, question: words.question, text: words.text }, key);
   let form = null;
-  const close = () => {
+  const entry = { id: turn.id, close };
+  function close() {
+    if (!form) return;
+    const isFocused = form.contains(document.activeElement);
     form.remove();
-    form = shown = null;
+    form = null;
+    if (openForm === entry) openForm = null;
     open.setAttribute("aria-expanded", "false");
-    open.focus();
-  };
+    if (isFocused) open.focus();
+  }
   const discard = () => {
-    unsent.delete(turn.id);
+    drafts.delete(turn.id);
     close();
   };
-  const done = (draft) => {
-    outcomes.set(turn.id, draft);
-    discard();
-    heard.replaceChildren(...outcome(draft, collection, edits));
-    node.scrollIntoView({ block: "nearest" });
-  };
-  const show = () => {
-    heard.replaceChildren();
+  const showForm = () => {
+    status.replaceChildren();
     outcomes.delete(turn.id);
-    form = makeForm(turn.id, isReply, unsent.get(turn.id) ?? first, { send, done, close, discard });
-    shown = { id: turn.id, close };
+    form = makeForm(turn.id, isReply, drafts.get(turn.id) ?? first, { send, close, discard });
+    openForm = entry;
     open.setAttribute("aria-expanded", "true");
     open.after(form);
   };
+  places.set(turn.id, {
+    showDraft(draft) {
+      if (form && !drafts.has(turn.id)) close(); // else something else is written by now
+      status.replaceChildren(...describe(draft, collection, isEditor()));
+      node.scrollIntoView({ block: "nearest" });
+    },
+    showProblem(words) {
+      if (form) return form.showProblem(words);
+      status.textContent = words;
+      node.scrollIntoView({ block: "nearest" });
+    },
+  });
   open.addEventListener("click", () => {
     if (form) return close();
-    shown?.close();
-    show();
+    openForm?.close();
+    showForm();
     form.querySelector('[name="text"]').focus();
     form.scrollIntoView({ block: "nearest" });
   });
-  if (shown?.id === turn.id) show(); // it is drawn anew, in another language for instance
-  if (outcomes.has(turn.id)) heard.append(...outcome(outcomes.get(turn.id), collection, edits));
+  if (openForm?.id === turn.id) showForm(); // it is drawn anew, in another language for instance
+  if (outcomes.has(turn.id)) status.append(...describe(outcomes.get(turn.id), collection, isEditor()));
   return node;
+}
+
+// Send words once; whatever is on the page by then shows what came of it.
+async function submitWords(id, words, send) {
+  const text = JSON.stringify(words);
+  if (requests.get(id)?.text !== text) requests.set(id, { text, key: wire.newKey() });
+  const request = requests.get(id);
+  let draft;
+  try {
+    draft = await send(words, request.key);
+  } catch (problem) {
+    places.get(id)?.showProblem(problem.code === "not_found" ? tellLearning("unseen") : problem.message || tellLearning("lost"));
+    return;
+  }
+  if (requests.get(id) !== request) return; // other words were sent meanwhile, or another agent is there
+  outcomes.set(id, draft);
+  if (sameWords(drafts.get(id) ?? words, words)) drafts.delete(id);
+  places.get(id)?.showDraft(draft);
+}
+
+function sameWords(first, second) {
+  const [one, other] = [first, second].map(({ question, text }) => JSON.stringify(trimWords(question, text)));
+  return one === other;
+}
+
+function trimWords(question, text) {
+  return { question: question.trim().replace(/\s+/g, " "), text: text.trim() };
 }
 
 // What was looked up for one customer is right for nobody else.
@@ -77,28 +124,18 @@ function withoutMarks({ text, citations = [] }) {
   return text.replace(MARKS, (mark, number) => (numbers.includes(Number(number)) ? "" : mark));
 }
 
-function makeForm(id, isReply, words, { send, done, close, discard }) {
+function makeForm(id, isReply, words, { send, close, discard }) {
   const question = field("question", LONGEST_QUESTION, 2, words.question);
   const text = field("text", LONGEST_ANSWER, 4, words.text);
   const wrong = el("p", { class: "note bad", role: "alert", hidden: true });
-  const read = () => ({ question: question.value.trim().replace(/\s+/g, " "), text: text.value.trim() });
-  let sending = null; // the words under way with their key: sent again, they make no second draft
   let busy = false;
   const submit = async (event) => {
     event.preventDefault();
     if (busy) return;
     busy = true;
     wrong.hidden = true;
-    const body = read();
-    if (sending?.words !== JSON.stringify(body)) sending = { words: JSON.stringify(body), key: wire.newKey() };
-    try {
-      done(await send(body, sending.key));
-    } catch (problem) {
-      wrong.textContent = problem.code === "not_found" ? tellLearning("unseen") : problem.message || tellLearning("lost");
-      wrong.hidden = false;
-    } finally {
-      busy = false;
-    }
+    await submitWords(id, trimWords(question.value, text.value), send);
+    busy = false;
   };
   const keydown = (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
@@ -108,13 +145,17 @@ function makeForm(id, isReply, words, { send, done, close, discard }) {
   };
   const form = el(
     "form",
-    { class: "request", on: { submit, keydown, input: () => unsent.set(id, { question: question.value, text: text.value }) } },
+    { class: "request", on: { submit, keydown, input: () => drafts.set(id, { question: question.value, text: text.value }) } },
     el("label", {}, el("span", {}, tellLearning("question")), question),
     el("label", {}, el("span", {}, tellLearning(isReply ? "answer" : "right")), text),
     el("p", { class: "hint" }, tellLearning("why")),
     wrong,
     el("div", { class: "row-of" }, el("button", { type: "submit", class: "primary" }, tellLearning("send")), el("button", { type: "button", class: "quiet", on: { click: discard } }, tellLearning("cancel"))),
   );
+  form.showProblem = (words) => {
+    wrong.textContent = words;
+    wrong.hidden = false;
+  };
   return form;
 }
 
@@ -125,10 +166,10 @@ function field(name, longest, rows, words) {
 }
 
 // What becomes of it; for editors, the way to it.
-function outcome(draft, collection, edits) {
+function describe(draft, collection, isEditor) {
   const kinds = draft.personal.map((kind) => tellLearning(kind) ?? kind).join(tellLearning("comma"));
   const words = tellLearning("waits") + (kinds && tellLearning("personal", kinds));
   const choose = () => localStorage.setItem("ragdesk.collection", collection);
-  const link = edits && el("a", { href: `${ROOT}/admin#gaps/${draft.id}`, on: { click: choose } }, tellLearning("drafts"));
+  const link = isEditor && el("a", { href: `${ROOT}/admin#gaps/${draft.id}`, on: { click: choose } }, tellLearning("drafts"));
   return link ? [words, " ", link] : [words];
 }
