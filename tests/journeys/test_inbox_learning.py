@@ -171,6 +171,9 @@ def test_an_entry_of_a_reply_shows_its_sources_and_personal_data_to_its_editor(d
         expect(draft).to_contain_text("refunds.md")
         expect(draft).to_contain_text("1 question of customers")
         check_with_axe(eve)
+        eve.locator("#language").click()
+        expect(eve.locator(".draft", has_text=ASKED)).to_contain_text("个人信息")
+        expect(eve.locator("#language")).to_be_focused()  # and no more the draft
 
 
 def test_what_is_written_stays_until_it_is_sent_and_a_failure_is_named(desk, asker):

@@ -38,6 +38,7 @@ export async function draw(place, desk) {
     el("h2", {}, say("tickets")),
     tickets(desk, showAll),
   );
+  if (desk.rest) history.replaceState(null, "", "#gaps"); // drawn again, it takes the focus no more
   await showAll(desk.rest); // the draft that the address names
 }
 

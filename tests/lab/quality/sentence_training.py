@@ -255,12 +255,17 @@ def cut_adapter(file: Path, out: Path, *, share: float, rank: int) -> None:
     adapter = read_adapter(file)
     kept = {name: np.float32(share) * change for name, change in adapter.changes.items()}
     nothing = {name: np.zeros_like(change) for name, change in kept.items()}
-    card = {**adapter.card, "share": share}
+    card = {**adapter.card, "share": round(share * float(adapter.card.get("share", 1)), 3)}
     write_adapter(out, nothing, kept, base=adapter.base, rank=rank, card=card)
 
 
-def _describe(language: str, learnt: int, minutes: float) -> dict[str, Any]:
+def _describe(
+    language: str, learnt: int, minutes: float, asked: argparse.Namespace
+) -> dict[str, Any]:
+    before = {"start": read_adapter(asked.start).card} if asked.start else {}
     return {
+        **before,
+        "share": asked.share,
         "language": language,
         "data": "help texts and questions of ragdesk's own (Apache-2.0)",
         "base": {"en": "all-MiniLM-L6-v2 (Apache-2.0)", "zh": "multilingual-e5-small (MIT)"}[
@@ -303,7 +308,7 @@ def main() -> None:
             trainer.start_from(read_adapter(asked.start))
         start = time.monotonic()
         learnt = train_sentences(trainer, texts, options, asked.minutes)
-        card = _describe(asked.language, learnt, (time.monotonic() - start) / 60)
+        card = _describe(asked.language, learnt, (time.monotonic() - start) / 60, asked)
         after = {
             name: trainer.before[name] + asked.share * (matrix - trainer.before[name])
             for name, matrix in trainer.read_matrices().items()

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tests.lab.quality.handbook import cases, take_in
 from tests.lab.results import write_section
@@ -67,14 +68,18 @@ def measure(home: Path, questions: Path, options: argparse.Namespace) -> list[st
 def describe_load(options: argparse.Namespace) -> str:
     """Say what wrote the answers, and how busy the machine was."""
     load = (
-        f"GPU: not measured. {options.seconds:g} s of each load. Load average of the machine as it "
-        f"began: {os.getloadavg()[0]:.0f}."
+        f"{options.seconds:g} s of each load. Load average of the machine as it began: "
+        f"{os.getloadavg()[0]:.0f}."
     )
     if options.served:
-        return (
-            f"{options.model} on this machine's own cores, which the desk and the questions share, "
-            f"answers of at most 256 tokens. {load}"
+        is_here = urlsplit(options.served).hostname in {"127.0.0.1", "localhost", "::1"}
+        place = (
+            "on this machine, which the desk and the questions share"
+            if is_here
+            else "on a machine of its own"
         )
+        return f"{options.model} {place}, answers of at most 256 tokens. {load}"
+    load = f"GPU: not measured. {load}"
     return (
         f"A paced writer, no real model: {options.rate:g} tokens a second of each stream, answers of "
         f"about {options.tokens} tokens. Tokens are estimated from below, and the JSON around them "
