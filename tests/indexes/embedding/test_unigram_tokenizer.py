@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
 
@@ -81,7 +81,10 @@ def test_a_file_goes_by_its_version_whatever_bytes_the_trie_has(pieces_file, tmp
 
 @pytest.fixture(scope="module")
 def library():
-    vocabulary = [*((name, 0.0) for name in SPECIAL), *zip(PIECES, SCORES, strict=True)]
+    kept = [
+        float(np.float32(score)) for score in SCORES
+    ]  # as models have them: equal sums are ties
+    vocabulary = [*((name, 0.0) for name in SPECIAL), *zip(PIECES, kept, strict=True)]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=3, byte_fallback=False))
     tokenizer.normalizer = normalizers.Sequence(
         [
@@ -106,6 +109,7 @@ def test_it_splits_as_the_library_does(text, pieces, library):
 
 @settings(max_examples=200)
 @given(text=st.text(alphabet="abe x退款Ａ\n\t", max_size=60))
+@example(text="bx款xa款xxx")
 def test_its_pieces_begin_where_the_library_says(text, pieces, library):
     offsets = library.encode(text, add_special_tokens=False).offsets
     skipped = [end - len(text[first:end].lstrip()) for first, end in offsets]
