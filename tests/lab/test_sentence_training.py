@@ -5,7 +5,12 @@ import random
 import numpy as np
 import pytest
 
-from tests.lab.quality.help_texts import CandidateChooser, read_help_texts
+from tests.lab.quality.help_texts import (
+    CandidateChooser,
+    DocumentBatches,
+    HelpBatch,
+    read_help_texts,
+)
 
 
 @pytest.fixture(scope="module", params=["en", "zh"])
@@ -39,17 +44,34 @@ def test_candidates_hold_what_answers_once_and_nothing_of_a_section_taken_away(t
     assert right not in units
 
 
+def test_a_batch_holds_each_question_and_hides_the_section_that_is_taken_away(texts):
+    batches, chance = DocumentBatches(texts, near=1.0, removed=0.5), random.Random(1)  # noqa: S311
+    numbers = batches.split(2, chance)
+    held = {question.document for question in texts.split_held_out()[1]}
+    assert not held & {number for pair in numbers for number in pair}
+    batch = batches.read(numbers[0], chance)
+    asked = [q for number in numbers[0] for q in texts.questions if q.document == number]
+    assert batch.questions == [q.text for q in asked]
+    is_hidden = batch.hidden.any(axis=1)
+    assert 0 < is_hidden.sum() < sum(bool(q.answers) for q in asked)
+    for row, question in enumerate(asked):
+        assert bool(batch.answers[row]) == (bool(question.answers) and not is_hidden[row])
+        own = texts.documents[question.document]
+        for place in batch.answers[row]:
+            assert any(batch.units[place].endswith(own[n].text) for n in question.answers)
+
+
 def test_one_step_brings_the_sentence_that_answers_nearer(cache):
     pytest.importorskip("torch")
     from indexes.embedding.model_files import find_model
     from tests.lab.quality.sentence_training import OPTIONS, SentenceTrainer
 
     trainer = SentenceTrainer(find_model("packaged-english", cache), OPTIONS["en"])
-    asked = [
-        ("no invoice", ["Bills. A copy lies in your account.", "Bills. We send them on Mondays."]),
-        ("it is late", ["Delays. Wait four days.", "Delays. Trains are late, too."]),
-    ]
-    batch = [(question, units, frozenset({0})) for question, units in asked]
+    units = ["Bills. A copy lies in your account.", "Bills. We send them on Mondays."]
+    units += ["Delays. Wait four days.", "Delays. Trains are late, too."]
+    questions = ["no invoice", "it is late", "do you sell socks"]
+    answers = [frozenset({0}), frozenset({2}), frozenset()]
+    batch = HelpBatch(units, questions, answers, np.zeros((3, 4), np.bool_))
     before = trainer.read_matrices()
     losses = [trainer.train_batch(batch, 0.5) for _ in range(3)]
     assert losses[-1] < losses[0]

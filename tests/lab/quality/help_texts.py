@@ -13,6 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from indexes.text.tokens import tokenize_text
 
 FOLDER = Path(__file__).parents[1] / "help_texts"
@@ -141,3 +144,66 @@ class CandidateChooser:
         chance.shuffle(picked)
         answers = frozenset(n for n, (_, answers) in enumerate(picked) if answers)
         return [unit for unit, _ in picked], answers
+
+
+@dataclass(frozen=True, slots=True)
+class HelpBatch:
+    """Units of some documents, and questions about them.
+
+    answers: of each question, the places of the units that answer it; none for no one. hidden: (questions,
+    units), true where a question is not compared with a unit.
+    """
+
+    units: Sequence[str]
+    questions: Sequence[str]
+    answers: Sequence[frozenset[int]]
+    hidden: NDArray[np.bool_]
+
+
+class DocumentBatches:
+    """Batches of whole documents to learn from: each question meets all units of all of them.
+
+    near: share of the questions without an answer that is asked. removed: share of the others that are
+    asked as though the section that answers them were not there.
+    """
+
+    def __init__(self, texts: HelpTexts, *, near: float, removed: float) -> None:
+        self._documents, self._near, self._removed = texts.documents, near, removed
+        self._questions: dict[int, list[HelpQuestion]] = {}
+        for question in texts.split_held_out()[0]:
+            self._questions.setdefault(question.document, []).append(question)
+
+    def split(self, size: int, chance: random.Random) -> list[list[int]]:
+        """Return the numbers of all documents to learn from, in batches, in an order by chance."""
+        numbers = sorted(self._questions)
+        chance.shuffle(numbers)
+        return [numbers[first : first + size] for first in range(0, len(numbers), size)]
+
+    def read(self, documents: Sequence[int], chance: random.Random) -> HelpBatch:
+        """Return the units of documents, at times without what is above them, and questions."""
+        units: list[str] = []
+        asked: list[tuple[str, frozenset[int], frozenset[int]]] = []
+        for number in documents:
+            first = len(units)
+            own = self._documents[number]
+            units += [_vary(unit, chance) for unit in own]
+            for question in self._questions[number]:
+                if not question.answers and chance.random() >= self._near:
+                    continue
+                answers = frozenset(first + place for place in question.answers)
+                gone: frozenset[int] = frozenset()
+                if answers and chance.random() < self._removed:
+                    same = (n for n, unit in enumerate(own) if unit.section == question.section)
+                    answers, gone = frozenset(), frozenset(first + n for n in same)
+                asked.append((question.text, answers, gone))
+        hidden = np.zeros((len(asked), len(units)), np.bool_)
+        for row, (_, _, gone) in enumerate(asked):
+            hidden[row, sorted(gone)] = True
+        return HelpBatch(
+            units, [text for text, _, _ in asked], [held for _, held, _ in asked], hidden
+        )
+
+
+def _vary(unit: HelpUnit, chance: random.Random) -> str:
+    """Write a unit as it may stand in other documents: at times without what is above it."""
+    return unit.read_text(with_faq=chance.random() < 0.7, with_heading=chance.random() >= 0.1)

@@ -4,9 +4,9 @@
     python -m tests.lab.quality.sentence_training --language en --look FILE
     python -m tests.lab.quality.sentence_training --language en --cut FILE --share 0.7 --rank 48 --out FILE
 
-Learns from the help texts of tests/lab/help_texts: a question stays nearer to the sentence that
-answers than to the others of its document, of the other questions in its batch, and than a bound
-that is learnt with them; a question that nothing answers stays below the bound. Writes a
+Learns from the help texts of tests/lab/help_texts, some documents at a time: a question stays nearer
+to the sentence that answers than to all others of these documents, and than a bound that is learnt
+with them; a question that nothing answers stays below the bound. Writes a
 share of the changes of the model's matrices (between what it knew and what it learnt, Wortsman et
 al. 2022, arXiv:2109.01903), cut to a rank, with a card. ``--look`` measures a file as the desk runs it,
 in int8, on the documents held out; ``--cut`` makes a smaller one of it. Half an hour on two cores;
@@ -41,8 +41,9 @@ from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.reading_models import SENTENCE_MODELS
 from tests.lab.quality.help_texts import (
     CandidateChooser,
+    DocumentBatches,
+    HelpBatch,
     HelpTexts,
-    HelpUnit,
     read_help_texts,
 )
 
@@ -56,15 +57,14 @@ Embed = Callable[[str, Sequence[str]], NDArray[np.float32]]
 class SentenceTrainingOptions:
     """How is learnt. scale: by which cosines become logits. null: the bound's logit at first.
 
-    near: share of the questions without an answer. removed: share of the others whose section is
-    left out. units: that a question is compared with, beside those of the other questions.
+    documents: of a batch, with all their units and questions. near: share of the questions without
+    an answer. removed: share of the others whose section is left out.
     """
 
     scale: float
     null: float
-    passes: int = 2
-    batch: int = 16
-    units: int = 6
+    passes: int = 4
+    documents: int = 3
     rate: float = 5e-5
     near: float = 0.5
     removed: float = 0.06
@@ -127,22 +127,17 @@ class SentenceTrainer:
                 vectors[row] = vector
         return torch.stack([vector for vector in vectors if vector is not None])
 
-    def train_batch(
-        self, asked: Sequence[tuple[str, Sequence[str], frozenset[int]]], progress: float
-    ) -> float:
-        """Learn from questions, their units and which of these answer; return the loss."""
-        questions = [self._model.query_prefix + question for question, _, _ in asked]
-        texts: list[str] = []
-        right: list[list[int]] = []
-        for _, units, answers in asked:
-            right.append([len(texts) + n for n in sorted(answers)])
-            texts += [self._model.passage_prefix + unit for unit in units]
-        vectors = self.embed([*questions, *texts])
-        scores = vectors[: len(asked)] @ vectors[len(asked) :].T * self._options.scale
-        scores = torch.cat([scores, self._null.expand(len(asked), 1)], dim=1)
+    def train_batch(self, batch: HelpBatch, progress: float) -> float:
+        """Learn from documents and the questions about them; return the loss."""
+        questions = [self._model.query_prefix + asked for asked in batch.questions]
+        units = [self._model.passage_prefix + unit for unit in batch.units]
+        vectors = self.embed([*questions, *units])
+        scores = vectors[: len(questions)] @ vectors[len(questions) :].T * self._options.scale
+        scores = scores.masked_fill(torch.from_numpy(batch.hidden), -torch.inf)
+        scores = torch.cat([scores, self._null.expand(len(questions), 1)], dim=1)
         best = [
-            torch.logsumexp(row[places], 0) if places else row[-1]
-            for row, places in zip(scores, right, strict=True)
+            torch.logsumexp(row[sorted(places)], 0) if places else row[-1]
+            for row, places in zip(scores, batch.answers, strict=True)
         ]
         loss = (torch.logsumexp(scores, 1) - torch.stack(best)).mean()
         rise = min(1.0, progress / 0.06) * (1 - progress) + 0.02
@@ -164,30 +159,22 @@ def train_sentences(
 
     Returns how many were learnt from.
     """
-    learnt, _ = texts.split_held_out()
-    chooser, chance = CandidateChooser(texts), random.Random(SEED)  # noqa: S311 - no secret
-    answered = [q for q in learnt if q.answers]
-    near = [q for q in learnt if not q.answers]
-    start, seen = time.monotonic(), 0
+    chooser = DocumentBatches(texts, near=options.near, removed=options.removed)
+    chance = random.Random(SEED)  # noqa: S311 - no secret
+    start, seen, steps = time.monotonic(), 0, 0
     trainer.bert.train()
-    for _ in range(options.passes):
-        order = [*answered, *chance.sample(near, int(len(near) * options.near))]
-        chance.shuffle(order)
-        whole = options.passes * len(order)
-        for first in range(0, len(order), options.batch):
-            progress = max(seen / whole, (time.monotonic() - start) / (60 * minutes))
+    for each in range(options.passes):
+        batches = chooser.split(options.documents, chance)
+        for number, documents in enumerate(batches):
+            done = (each + number / len(batches)) / options.passes
+            progress = max(done, (time.monotonic() - start) / (60 * minutes))
             if progress >= 1:
                 return seen
-            asked = []
-            for question in order[first : first + options.batch]:
-                is_removed = bool(question.answers) and chance.random() < options.removed
-                units, answers = chooser.choose(
-                    question, options.units, chance, is_removed=is_removed
-                )
-                asked.append((question.text, [_vary(unit, chance) for unit in units], answers))
-            loss = trainer.train_batch(asked, progress)
-            seen += len(asked)
-            if first % (100 * options.batch) == 0:
+            batch = chooser.read(documents, chance)
+            loss = trainer.train_batch(batch, progress)
+            seen += len(batch.questions)
+            steps += 1
+            if steps % 50 == 1:
                 print(f"{progress:.0%}, {seen} questions, loss {loss:.2f}", flush=True)
     return seen
 
@@ -209,11 +196,6 @@ def look_at_held_out(embed: Embed, texts: HelpTexts) -> dict[str, float]:
         "first": round(float(np.mean(first)), 3),
         "auroc": round(compute_auroc(best[True], best[False]), 3),
     }
-
-
-def _vary(unit: HelpUnit, chance: random.Random) -> str:
-    """Write a unit as it may stand in other documents: at times without what is above it."""
-    return unit.read_text(with_faq=chance.random() < 0.7, with_heading=chance.random() >= 0.1)
 
 
 def _load_bert(model: ModelFiles) -> Any:
