@@ -45,12 +45,12 @@ def test_candidates_hold_what_answers_once_and_nothing_of_a_section_taken_away(t
 
 
 def test_a_batch_holds_each_question_and_hides_the_section_that_is_taken_away(texts):
-    batches, chance = DocumentBatches(texts, near=1.0, removed=0.5), random.Random(1)  # noqa: S311
-    numbers = batches.split(2, chance)
+    batches, chance = DocumentBatches([texts], near=1.0, removed=0.5), random.Random(1)  # noqa: S311
+    places = batches.split(2, chance)
     held = {question.document for question in texts.split_held_out()[1]}
-    assert not held & {number for pair in numbers for number in pair}
-    batch = batches.read(numbers[0], chance)
-    asked = [q for number in numbers[0] for q in texts.questions if q.document == number]
+    assert not held & {number for pair in places for _, number in pair}
+    batch = batches.read(places[0], chance)
+    asked = [q for _, number in places[0] for q in texts.questions if q.document == number]
     assert batch.questions == [q.text for q in asked]
     is_hidden = batch.hidden.any(axis=1)
     assert 0 < is_hidden.sum() < sum(bool(q.answers) for q in asked)

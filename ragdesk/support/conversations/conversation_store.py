@@ -35,6 +35,7 @@ from ragdesk.support.conversations.conversation_tables import CONVERSATIONS, TUR
 from ragdesk.support.conversations.turn_words import (
     TITLE_NUMBER,
     collect_query_words,
+    insert_turn_words,
     write_turn_words,
 )
 from ragdesk.support.database import Database
@@ -205,16 +206,18 @@ class ConversationStore:
     def write_turn(self, connection: Connection, turn: ConversationTurn) -> ConversationTurn:
         """Write a turn as ``append_turn`` does, within a transaction of the caller."""
         note_deed(connection, "turn", {"id": turn.id, "outcome": turn.outcome})
-        self._update(connection, turn.conversation, updated=turn.created // 1000)
-        of_id = CONVERSATIONS.c.id == turn.conversation
-        row = connection.execute(select(CONVERSATIONS).where(of_id)).mappings().one()
+        change = update(CONVERSATIONS).where(CONVERSATIONS.c.id == turn.conversation)
+        moved = change.values(updated=turn.created // 1000).returning(CONVERSATIONS)
+        row = connection.execute(moved).mappings().first()
+        if row is None:
+            raise NotFound(NO_CONVERSATION)
         conversation = self._read_conversation(row)
         last = select(func.max(TURNS.c.number)).where(TURNS.c.conversation == conversation.id)
         number = (connection.execute(last).scalar() or 0) + 1
         numbered = replace(turn, number=number)
         connection.execute(insert(TURNS).values(self.turn_row(numbered)))
         texts = (numbered.question, numbered.text)
-        write_turn_words(connection, (conversation.row_key, number), texts, self.cipher)
+        insert_turn_words(connection, (conversation.row_key, number), texts, self.cipher)
         if not conversation.title and turn.question:
             title = " ".join(turn.question.split())[:TITLE_CHARACTERS]
             self._update(

@@ -58,5 +58,15 @@ def write_turn_words(
     row_key, number = place
     same_turn = TURN_WORDS.c.number.in_((number, -number))
     connection.execute(delete(TURN_WORDS).where(TURN_WORDS.c.conversation == row_key, same_turn))
+    insert_turn_words(connection, place, texts, cipher)
+
+
+def insert_turn_words(
+    connection: Connection,
+    place: TurnPlace,
+    texts: tuple[str | None, str | None],
+    cipher: TextCipher,
+) -> None:
+    """Write the words of a turn that has none yet."""
     if rows := list_word_rows(place, texts, cipher):
         connection.execute(insert(TURN_WORDS), rows)

@@ -20,6 +20,7 @@ from indexes.text.tokens import tokenize_text
 
 FOLDER = Path(__file__).parents[1] / "help_texts"
 HELD_OUT = 15  # every so many documents are held out
+DocumentPlace = tuple[int, int]  # of the texts, and of a document in them
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,30 +168,31 @@ class DocumentBatches:
     asked as though the section that answers them were not there.
     """
 
-    def __init__(self, texts: HelpTexts, *, near: float, removed: float) -> None:
-        self._documents, self._near, self._removed = texts.documents, near, removed
-        self._questions: dict[int, list[HelpQuestion]] = {}
-        for question in texts.split_held_out()[0]:
-            self._questions.setdefault(question.document, []).append(question)
+    def __init__(self, texts: Sequence[HelpTexts], *, near: float, removed: float) -> None:
+        self._texts, self._near, self._removed = texts, near, removed
+        self._questions: dict[DocumentPlace, list[HelpQuestion]] = {}
+        for place, each in enumerate(texts):
+            for question in each.split_held_out()[0]:
+                self._questions.setdefault((place, question.document), []).append(question)
 
-    def split(self, size: int, chance: random.Random) -> list[list[int]]:
-        """Return the numbers of all documents to learn from, in batches, in an order by chance."""
+    def split(self, size: int, chance: random.Random) -> list[list[DocumentPlace]]:
+        """Return the places of all documents to learn from, in batches, in an order by chance."""
         numbers = sorted(self._questions)
         chance.shuffle(numbers)
         return [numbers[first : first + size] for first in range(0, len(numbers), size)]
 
-    def read(self, documents: Sequence[int], chance: random.Random) -> HelpBatch:
+    def read(self, documents: Sequence[DocumentPlace], chance: random.Random) -> HelpBatch:
         """Return the units of documents, at times without what is above them, and questions."""
         units: list[str] = []
         asked: list[tuple[str, frozenset[int], frozenset[int]]] = []
-        for number in documents:
+        for place, number in documents:
             first = len(units)
-            own = self._documents[number]
+            own = self._texts[place].documents[number]
             units += [_vary(unit, chance) for unit in own]
-            for question in self._questions[number]:
+            for question in self._questions[place, number]:
                 if not question.answers and chance.random() >= self._near:
                     continue
-                answers = frozenset(first + place for place in question.answers)
+                answers = frozenset(first + n for n in question.answers)
                 gone: frozenset[int] = frozenset()
                 if answers and chance.random() < self._removed:
                     same = (n for n, unit in enumerate(own) if unit.section == question.section)

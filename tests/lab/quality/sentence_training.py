@@ -153,7 +153,10 @@ class SentenceTrainer:
 
 
 def train_sentences(
-    trainer: SentenceTrainer, texts: HelpTexts, options: SentenceTrainingOptions, minutes: float
+    trainer: SentenceTrainer,
+    texts: Sequence[HelpTexts],
+    options: SentenceTrainingOptions,
+    minutes: float,
 ) -> int:
     """Learn from all questions but those held out, or until the minutes are over.
 
@@ -249,6 +252,7 @@ def _describe(
         **before,
         "share": asked.share,
         "language": language,
+        "texts": " ".join(asked.texts or [language]),
         "data": "help texts and questions of ragdesk's own (Apache-2.0)",
         "base": {"en": "all-MiniLM-L6-v2 (Apache-2.0)", "zh": "multilingual-e5-small (MIT)"}[
             language
@@ -267,6 +271,9 @@ def main() -> None:
     parser.add_argument("--look", type=Path, help="measure this file, and train nothing")
     parser.add_argument("--start", type=Path, help="go on from this file")
     parser.add_argument("--cut", type=Path, help="make --out of this file, and train nothing")
+    parser.add_argument(
+        "--texts", choices=sorted(OPTIONS), action="append", help="languages of the texts"
+    )
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rank", type=int, default=96, help="of each matrix's change")
     parser.add_argument("--share", type=float, default=0.7, help="of the change that is kept")
@@ -289,7 +296,8 @@ def main() -> None:
         if asked.start:
             trainer.start_from(read_adapter(asked.start))
         start = time.monotonic()
-        learnt = train_sentences(trainer, texts, options, asked.minutes)
+        read = [read_help_texts(language) for language in asked.texts or [asked.language]]
+        learnt = train_sentences(trainer, read, options, asked.minutes)
         card = _describe(asked.language, learnt, (time.monotonic() - start) / 60, asked)
         after = {
             name: trainer.before[name] + asked.share * (matrix - trainer.before[name])
