@@ -178,7 +178,7 @@ class UnitScorer:
         readable = [s for s in ranked if not is_english or s.passage.chunk.language == "en"]
         chosen = choose_broadly(readable, self.options.compared)
         question = retrieval.part or retrieval.analysis.text
-        matches = compare(question, [_write_below_heading(scored.unit) for scored in chosen])
+        matches = compare(question, [_write_below_headings(scored.unit) for scored in chosen])
         places = {scored.position: n for n, scored in enumerate(chosen)}
         foreign = self._compare_foreign(ranked, retrieval) if is_english else {}
         compared = [
@@ -201,7 +201,7 @@ class UnitScorer:
             return {}
         chosen = choose_broadly(foreign, self.options.close)
         similarities = retrieval.similarity.compare(
-            self.embedder.embed_passages([_write_below_heading(scored.unit) for scored in chosen]),
+            self.embedder.embed_passages([_write_below_headings(scored.unit) for scored in chosen]),
             [scored.passage.chunk.language for scored in chosen],
         )
         return dict(zip((s.position for s in chosen), similarities.tolist(), strict=True))
@@ -280,12 +280,13 @@ def _add_matches(
     return replace(closer, is_learnt=True, token_match=float(matches.token_matches[place]))
 
 
-def _write_below_heading(unit: AnswerUnit) -> str:
-    """Write a unit below the last of its headings: a sentence alone leaves out what it is about."""
-    heading = unit.lead.partition("\n")[0].rpartition("›")[2].strip()
-    nearest = heading.rpartition(LEAD_SEPARATOR)[2]
+def _write_below_headings(unit: AnswerUnit) -> str:
+    """Write a unit below its headings and an FAQ's question: what it is about stands there."""
+    headings = unit.lead.partition("\n")[0].strip()
+    nearest = headings.rpartition(LEAD_SEPARATOR)[2]
     text = unit.reading_text.removeprefix(f"{nearest}\n")  # of a list that its heading leads in
-    return f"{heading}. {text}" if heading else text
+    text = f"{unit.question} {text}" if unit.question else text
+    return f"{headings}. {text}" if headings else text
 
 
 def _ranking_key(scored: ScoredUnit) -> tuple[float, int, int]:

@@ -13,14 +13,27 @@ from ragdesk.answering.retrieval.retriever import Retriever
 TEXTS = {
     "zh": ("网关.md", "长按按钮十秒恢复设置。\n\nVPN 的 MTU 建议设为 1400。"),
     "en": ("desk.md", "Trainers are booked for the front desk.\n\nThe desk opens at seven."),
+    "faq": ("faq.md", "May dogs come in?\nYes, on a lead."),
 }
+COMPARED: list[str] = []
+
+
+class NotingEncoder(HashEncoder):
+    """Notes the texts that it is given."""
+
+    def encode_passages(self, texts):
+        COMPARED.extend(texts)
+        return super().encode_passages(texts)
 
 
 @pytest.fixture(scope="module")
 def rank_units(tmp_path_factory):
     embedder = HashEmbedder()
     collection = tmp_path_factory.mktemp("home") / "default"
-    held = [document(uri, text, language=lang) for lang, (uri, text) in TEXTS.items()]
+    held = [
+        document(uri, text, language="zh" if name == "zh" else "en")
+        for name, (uri, text) in TEXTS.items()
+    ]
     publish(collection, *held, embedder=embedder)
     with Index.open(collection, card=embedder.card) as index:
         retrieve = Retriever(
@@ -31,7 +44,7 @@ def rank_units(tmp_path_factory):
             document_text=index.read_text_by_id,
             context_chunks=retrieve.context_chunks,
             is_answerable=lambda _: True,
-            comparers={"en": SentenceComparer(HashEncoder)},
+            comparers={"en": SentenceComparer(NotingEncoder)},
         )
         yield lambda text: extract.rank_units(retrieve(Question(text=text)))
 
@@ -66,3 +79,9 @@ def test_a_sentence_of_another_language_is_compared_too(rank_units):
     assert "1400" in best.text
     assert best.closeness > 0
     assert any(unit.closeness is not None for unit in rest)
+
+
+def test_an_answer_is_compared_behind_its_question_and_below_its_headings(rank_units):
+    best, *_ = rank_units("May dogs come into the rooms?")
+    assert best.text == "Yes, on a lead."
+    assert any(text.endswith(".md. May dogs come in? Yes, on a lead.") for text in COMPARED)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.text.tokens import tokenize_text
+from ingest.chunk_context import LEAD_SEPARATOR
 
 FOLDER = Path(__file__).parents[1] / "help_texts"
 HELD_OUT = 15  # every so many documents are held out
@@ -25,7 +26,7 @@ DocumentPlace = tuple[int, int]  # of the texts, and of a document in them
 
 @dataclass(frozen=True, slots=True)
 class HelpUnit:
-    """A sentence or a row. section: its place in the document. heading, faq: what it stands below.
+    """A sentence or a row. section: its place in the document. title, heading, faq: what it is below.
 
     faq: the question that the section answers, as the company writes it; empty where it has none.
     """
@@ -34,11 +35,16 @@ class HelpUnit:
     section: int
     heading: str
     faq: str
+    title: str
 
-    def read_text(self, *, with_faq: bool = True, with_heading: bool = True) -> str:
+    def read_text(
+        self, *, with_faq: bool = True, with_heading: bool = True, with_title: bool = False
+    ) -> str:
         """Return it as it is compared with a question: below its heading, behind its question."""
         asked = f"{self.faq} " if self.faq and with_faq else ""
-        return f"{self.heading}. {asked}{self.text}" if with_heading else f"{asked}{self.text}"
+        above = (self.title if with_title else "", self.heading if with_heading else "")
+        place = LEAD_SEPARATOR.join(filter(None, above))
+        return f"{place}. {asked}{self.text}" if place else f"{asked}{self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +97,7 @@ def _iter_units(record: dict[str, list[dict[str, list[str]]]]) -> Iterator[HelpU
         for text in section["text"]:
             line = _name_cells(text, columns) if columns else text
             heading, faq = str(section["heading"]), str(section.get("faq") or "")
-            yield HelpUnit(line.replace("\n", " "), place, heading, faq)
+            yield HelpUnit(line.replace("\n", " "), place, heading, faq, str(record["title"]))
 
 
 def _name_cells(row: str, columns: str) -> str:
@@ -208,4 +214,8 @@ class DocumentBatches:
 
 def _vary(unit: HelpUnit, chance: random.Random) -> str:
     """Write a unit as it may stand in other documents: at times without what is above it."""
-    return unit.read_text(with_faq=chance.random() < 0.7, with_heading=chance.random() >= 0.1)
+    return unit.read_text(
+        with_faq=chance.random() < 0.7,
+        with_heading=chance.random() >= 0.1,
+        with_title=chance.random() < 0.5,
+    )
