@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexes.text.tokens import tokenize_text
-from ingest.chunk_context import LEAD_SEPARATOR
 
 FOLDER = Path(__file__).parents[1] / "help_texts"
 HELD_OUT = 15  # every so many documents are held out
@@ -26,7 +25,7 @@ DocumentPlace = tuple[int, int]  # of the texts, and of a document in them
 
 @dataclass(frozen=True, slots=True)
 class HelpUnit:
-    """A sentence or a row. section: its place in the document. title, heading, faq: what it is below.
+    """A sentence or a row. section: its place in the document. heading, faq: what it stands below.
 
     faq: the question that the section answers, as the company writes it; empty where it has none.
     """
@@ -35,16 +34,11 @@ class HelpUnit:
     section: int
     heading: str
     faq: str
-    title: str
 
-    def read_text(
-        self, *, with_faq: bool = True, with_heading: bool = True, with_title: bool = False
-    ) -> str:
+    def read_text(self, *, with_faq: bool = True, with_heading: bool = True) -> str:
         """Return it as it is compared with a question: below its heading, behind its question."""
         asked = f"{self.faq} " if self.faq and with_faq else ""
-        above = (self.title if with_title else "", self.heading if with_heading else "")
-        place = LEAD_SEPARATOR.join(filter(None, above))
-        return f"{place}. {asked}{self.text}" if place else f"{asked}{self.text}"
+        return f"{self.heading}. {asked}{self.text}" if with_heading else f"{asked}{self.text}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +91,7 @@ def _iter_units(record: dict[str, list[dict[str, list[str]]]]) -> Iterator[HelpU
         for text in section["text"]:
             line = _name_cells(text, columns) if columns else text
             heading, faq = str(section["heading"]), str(section.get("faq") or "")
-            yield HelpUnit(line.replace("\n", " "), place, heading, faq, str(record["title"]))
+            yield HelpUnit(line.replace("\n", " "), place, heading, faq)
 
 
 def _name_cells(row: str, columns: str) -> str:
@@ -214,8 +208,4 @@ class DocumentBatches:
 
 def _vary(unit: HelpUnit, chance: random.Random) -> str:
     """Write a unit as it may stand in other documents: at times without what is above it."""
-    return unit.read_text(
-        with_faq=chance.random() < 0.7,
-        with_heading=chance.random() >= 0.1,
-        with_title=chance.random() < 0.5,
-    )
+    return unit.read_text(with_faq=chance.random() < 0.7, with_heading=chance.random() >= 0.1)
