@@ -53,15 +53,18 @@ class LikelihoodFit:
 # closeness; and coverage, as questions in the documents' words were refused as often as those in
 # others. Intercepts are moved, too: so that the sample company's bounds hold.
 NO_CODE_WEIGHT: Final = -2.0  # all codes that are asked about are unknown to what would be said
-_BY_HAND: Final = {
-    "answer_names": 1.4,
-    "answer_no_code": NO_CODE_WEIGHT,
-    "answer_section": 6.0,  # the article or annex that is asked for by its number was found
-    "answer_figures": 2.0,  # 53 of 81 such answers were right
-    "answer_fits": 3.2,  # 8 of 10 such answers were right
-    "named": 1.8,
-    "answer_code": 2.0,
-}
+_BY_HAND: Final = LikelihoodFit(
+    0.0,
+    {
+        "answer_names": 1.4,
+        "answer_no_code": NO_CODE_WEIGHT,
+        "answer_section": 6.0,  # the article or annex that is asked for by its number was found
+        "answer_figures": 2.0,  # 53 of 81 such answers were right
+        "answer_fits": 3.2,  # 8 of 10 such answers were right
+        "named": 1.8,
+        "answer_code": 2.0,
+    },
+)
 # Where a question is in the documents' own words, down to codes and numbers, its sentence need not
 # stand out.
 LITERAL_COVERAGE, LITERAL_WEIGHT = 0.75, 2.2
@@ -76,7 +79,6 @@ ANSWER_FITS: Final = {
             "dense": 3.34,
             "gap": 5.67,
             "coverage": 0.25,
-            **_BY_HAND,
         },
     ),
     "zh": LikelihoodFit(
@@ -87,7 +89,6 @@ ANSWER_FITS: Final = {
             "dense": 7.33,
             "gap": 1.61,
             "coverage": 2.0,
-            **_BY_HAND,
         },
     ),
 }
@@ -101,7 +102,6 @@ FEW_UNITS_FITS: Final = {
             "answer_place": 1.48,
             "dense": 3.88,
             "gap": 8.28,
-            **_BY_HAND,
         },
     ),
     "zh": LikelihoodFit(
@@ -110,7 +110,6 @@ FEW_UNITS_FITS: Final = {
             "answer_match": 12.16,
             "dense": 6.18,
             "gap": 12.75,
-            **_BY_HAND,
         },
     ),
 }
@@ -205,9 +204,14 @@ def _weigh_answer(signals: Mapping[str, float]) -> float:
     language = "zh" if signals.get("chinese") else "en"
     if "answer_match" not in signals:
         return OTHER_EMBEDDER_FITS[language].weigh(signals)
-    literal = max(signals.get("coverage", 0.0) - LITERAL_COVERAGE, 0.0) / (1 - LITERAL_COVERAGE)
     fits = ANSWER_FITS if "answer_spread" in signals else FEW_UNITS_FITS
-    return LITERAL_WEIGHT * literal + fits[language].weigh(signals)
+    return weigh_rules(signals) + fits[language].weigh(signals)
+
+
+def weigh_rules(signals: Mapping[str, float]) -> float:
+    """Return the log-odds that are set by hand: of names, codes, figures and literal questions."""
+    literal = max(signals.get("coverage", 0.0) - LITERAL_COVERAGE, 0.0) / (1 - LITERAL_COVERAGE)
+    return LITERAL_WEIGHT * literal + _BY_HAND.weigh(signals)
 
 
 def _to_likelihood(log_odds: float) -> float:

@@ -1,13 +1,15 @@
 """Fit when to answer: the likelihood that an answer is right, from the signals of a question.
 
     python -m tests.lab.quality.rightness … --hide --set decide.floor=0 --json all.jsonl
-    python -m tests.lab.quality.decision_fit all.jsonl [--signals reader,lexical,…]
+    python -m tests.lab.quality.decision_fit all.jsonl [--signals reader,lexical,…] [--beside-rules]
 
 A case is positive where the answer that would be given is right, and negative where it would be
 wrong, or where the documents hold none. Every set weighs the same, and in it every stratum: near
 the subject (sections hidden, near-domain) twice. Prints the coefficients of ``decision.py``, what
 they give on sets that were left out of the fit, and the floor of least cost: a wrong answer costs
-``--cost`` refusals of a question that would have been answered right.
+``--cost`` refusals of a question that would have been answered right. ``--beside-rules`` keeps what
+``decision.py`` sets by hand (names, codes, figures, questions in the documents' words) as it is there,
+and fits the other signals beside it.
 """
 
 import argparse
@@ -16,10 +18,12 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.preprocessing import StandardScaler
 
 from eval.abstention_metrics import compute_auroc
+from ragdesk.answering.decision import weigh_rules
 from tests.lab.quality.rightness import CaseResult, read_results
 
 LANGUAGES = ("en", "zh")
@@ -63,38 +67,61 @@ def read_features(results: Sequence[CaseResult], names: Sequence[str]) -> Floats
     return np.array([[r.signals.get(name, 0.0) for name in names] for r in results])
 
 
-def fit_weights(results: Sequence[CaseResult], names: Sequence[str]) -> tuple[float, Floats]:
+def read_offsets(results: Sequence[CaseResult], *, beside_rules: bool) -> Floats:
+    """Return the log-odds that are set by hand, of each case: (cases,)."""
+    if not beside_rules:
+        return np.zeros(len(results))
+    return np.array([weigh_rules(result.signals) for result in results])
+
+
+def fit_weights(
+    results: Sequence[CaseResult], names: Sequence[str], offsets: Floats
+) -> tuple[float, Floats]:
     """Fit a ridge logistic regression on standardised signals; return its intercept and weights.
 
     Else the ridge would hold down a signal of a small scale, as ``gap`` is, more than the others.
+    offsets: log-odds that are given beside the signals.
     """
     labels = np.array([is_right(result) for result in results])
+    case_weights = weigh_results(results)
     scaler = StandardScaler().fit(read_features(results, names))
-    fitted = LogisticRegression(solver="newton-cholesky", tol=1e-8).fit(
-        scaler.transform(read_features(results, names)),
-        labels,
-        sample_weight=weigh_results(results),
-    )
-    weights = np.asarray(fitted.coef_[0] / scaler.scale_, dtype=float)
-    return float(fitted.intercept_[0] - weights @ scaler.mean_), weights
+    features = np.c_[np.ones(len(results)), scaler.transform(read_features(results, names))]
+
+    def price(weights: Floats) -> tuple[float, Floats]:
+        log_odds = features @ weights + offsets
+        losses = np.logaddexp(0, np.where(labels, -log_odds, log_odds))
+        slopes = case_weights * (expit(log_odds) - labels)
+        ridge = np.r_[0.0, weights[1:]]
+        return float(case_weights @ losses + ridge @ ridge / 2), features.T @ slopes + ridge
+
+    fitted = minimize(price, np.zeros(features.shape[1]), jac=True, tol=1e-10).x
+    weights = np.asarray(fitted[1:] / scaler.scale_, dtype=float)
+    return float(fitted[0] - weights @ scaler.mean_), weights
 
 
 def predict(
-    results: Sequence[CaseResult], names: Sequence[str], intercept: float, weights: Floats
+    results: Sequence[CaseResult],
+    names: Sequence[str],
+    fitted: tuple[float, Floats],
+    offsets: Floats,
 ) -> Floats:
     """Return the likelihood of each case that its answer is right."""
-    z = intercept + read_features(results, names) @ weights
-    return np.asarray(1 / (1 + np.exp(-z)), dtype=float)
+    intercept, weights = fitted
+    z = intercept + read_features(results, names) @ weights + offsets
+    return np.asarray(expit(z), dtype=float)
 
 
-def predict_left_out(results: Sequence[CaseResult], names: Sequence[str]) -> Floats:
+def predict_left_out(
+    results: Sequence[CaseResult], names: Sequence[str], offsets: Floats
+) -> Floats:
     """Return each case's likelihood by a fit on the other sets."""
     likelihoods = np.zeros(len(results))
     for name in dict.fromkeys(result.set for result in results):
         here = np.array([result.set == name for result in results])
         others = [result for result in results if result.set != name]
         part = [result for result in results if result.set == name]
-        likelihoods[here] = predict(part, names, *fit_weights(others, names))
+        fitted = fit_weights(others, names, offsets[~here])
+        likelihoods[here] = predict(part, names, fitted, offsets[here])
     return likelihoods
 
 
@@ -150,12 +177,15 @@ def name_language(result: CaseResult) -> str:
     return result.set.rpartition(" ")[2]
 
 
-def report_fit(results: Sequence[CaseResult], names: Sequence[str], cost: float) -> Iterator[str]:
+def report_fit(
+    results: Sequence[CaseResult], names: Sequence[str], cost: float, *, beside_rules: bool
+) -> Iterator[str]:
     """Write the weights, the floor, and what sets give that were left out of the fit."""
-    intercept, weights = fit_weights(results, names)
+    offsets = read_offsets(results, beside_rules=beside_rules)
+    intercept, weights = fit_weights(results, names, offsets)
     pairs = ", ".join(f'"{n}": {w:.2f}' for n, w in zip(names, weights, strict=True))
     yield f"intercept {intercept:.2f}, weights {{{pairs}}}"
-    likelihoods = predict_left_out(results, names)
+    likelihoods = predict_left_out(results, names, offsets)
     floor = choose_floor(results, likelihoods, cost)
     yield f"floor of least cost, a wrong answer as {cost} refusals: {floor}"
     yield from format_trade_offs(results, likelihoods, sorted({floor, 0.5}))
@@ -167,6 +197,7 @@ def main() -> None:
     parser.add_argument("results", type=Path, nargs="+")
     parser.add_argument("--signals", default=",".join(SIGNALS))
     parser.add_argument("--cost", type=float, default=2.0)
+    parser.add_argument("--beside-rules", action="store_true", help="keep what is set by hand")
     options = parser.parse_args()
     results: Mapping[str, list[CaseResult]] = {"both": [], **{lang: [] for lang in LANGUAGES}}
     for file in options.results:
@@ -176,7 +207,12 @@ def main() -> None:
     for lang, part in results.items():
         print(
             f"\n{lang}: {len(part)} cases",
-            *report_fit(part, options.signals.split(","), options.cost),
+            *report_fit(
+                part,
+                options.signals.split(","),
+                options.cost,
+                beside_rules=options.beside_rules,
+            ),
             sep="\n",
         )
 
