@@ -65,7 +65,7 @@ class ExtractOptions:
     margin: float = 0.4
     cosine: float = 0.8
     own_language: float = 0.2
-    compared: int = 16
+    compared: int = 32
     english: float = 2.0
     chinese: float = 2.0
 
