@@ -21,8 +21,9 @@ from ragdesk.answering.retrieval.retrieval_result import Retrieval
 # calibration that was fitted to another meaning is set aside. 2: cosines are normalised ones. 3:
 # the likelihood is that of a right answer, and a reader has read the units. 4: closeness is that of
 # models which have learnt which sentence answers. 5: rows are as close as the closest of their
-# table and no rivals of it, figures are those beside codes, and tokens are matched.
-SIGNALS_VERSION = 5
+# table and no rivals of it, figures are those beside codes, and tokens are matched. 6: an answer of
+# an FAQ is read behind its question, and 32 units say what is usual.
+SIGNALS_VERSION = 6
 COMPARED_SENTENCES = 5  # sentences compared by the model: five do as well as all, at some 12 ms
 ANSWER_DOCUMENTS = 8  # over which an answer may be repeated
 MIN_OWN_WORDS = (
