@@ -72,7 +72,7 @@ _BY_HAND: Final = LikelihoodFit(
 LITERAL_COVERAGE, LITERAL_WEIGHT = 0.75, 2.2
 ANSWER_FITS: Final = {
     "en": LikelihoodFit(
-        -8.6,
+        -8.55,
         {
             "answer_match": 4.32,
             "answer_spread": 6.9,
@@ -83,7 +83,7 @@ ANSWER_FITS: Final = {
         },
     ),
     "zh": LikelihoodFit(
-        -16.5,
+        -16.8,
         {
             "answer_match": 9.28,
             "answer_spread": 9.29,
