@@ -51,9 +51,8 @@ class LikelihoodFit:
 # before, and one of the fit to what they have learnt since, which alone refuses literal questions
 # oftener. ``answer…`` are of the unit that would be said. By hand: names
 # weigh the same in both languages (the fits say .23 and 1.86, of few questions that name what the
-# documents do not); what is asked for by code, number, article or range is settled by rules, not by
-# closeness; and coverage, as questions in the documents' words were refused as often as those in
-# others. Intercepts are moved, too: so that the sample company's bounds hold.
+# documents do not); what is asked for by code, number, article or range is settled by rules, not
+# by closeness. Intercepts are moved, too: so that the sample company's bounds hold.
 NO_CODE_WEIGHT: Final = -2.0  # all codes that are asked about are unknown to what would be said
 _BY_HAND: Final = LikelihoodFit(
     0.0,
@@ -94,7 +93,8 @@ ANSWER_FITS: Final = {
         },
     ),
 }
-# The same where few units were compared, so that nothing says what is usual: a small collection.
+# Where few units were compared, so that nothing says what is usual: a small collection. Fitted to
+# what the models knew before they learnt on all help texts, as their cosines changed little.
 FEW_UNITS_FITS: Final = {
     "en": LikelihoodFit(
         -6.35,
@@ -173,7 +173,7 @@ def answer_likelihood(signals: Mapping[str, float]) -> float:
     vectors_alone = signals.get("vectors_alone", 0.0) > 0
     own = FAQ_WEIGHT * signals.get("faq", 0.0)
     if "unit" in signals and signals.get("dense", 0.0) > 0:
-        own += _weigh_answer(signals)
+        own = _weigh_answer(signals)
         if not vectors_alone:
             return _to_likelihood(own)
     z = _weigh_passages(signals)
@@ -205,15 +205,21 @@ def _weigh_answer(signals: Mapping[str, float]) -> float:
     """Return the log-odds that what would be said is right."""
     language = "zh" if signals.get("chinese") else "en"
     if "answer_match" not in signals:
-        return OTHER_EMBEDDER_FITS[language].weigh(signals)
+        by_hand = FAQ_WEIGHT * signals.get("faq", 0.0)
+        return by_hand + OTHER_EMBEDDER_FITS[language].weigh(signals)
     fits = ANSWER_FITS if "answer_spread" in signals else FEW_UNITS_FITS
     return weigh_rules(signals) + fits[language].weigh(signals)
+
+
+RULE_SIGNALS: Final = frozenset({*_BY_HAND.weights, "faq"})
+"""The signals whose weights are set by hand."""
 
 
 def weigh_rules(signals: Mapping[str, float]) -> float:
     """Return the log-odds that are set by hand: of names, codes, figures and literal questions."""
     literal = max(signals.get("coverage", 0.0) - LITERAL_COVERAGE, 0.0) / (1 - LITERAL_COVERAGE)
-    return LITERAL_WEIGHT * literal + _BY_HAND.weigh(signals)
+    by_hand = _BY_HAND.weigh(signals) + FAQ_WEIGHT * signals.get("faq", 0.0)
+    return LITERAL_WEIGHT * literal + by_hand
 
 
 def _to_likelihood(log_odds: float) -> float:

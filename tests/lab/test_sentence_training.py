@@ -32,20 +32,17 @@ def test_no_document_is_learnt_from_and_held_out(texts):
     assert not {q.document for q in learnt} & {q.document for q in held}
 
 
-def test_candidates_hold_what_answers_once_and_nothing_of_a_section_taken_away(texts):
+def test_candidates_hold_what_answers_once(texts):
     chooser, chance = CandidateChooser(texts), random.Random(1)  # noqa: S311 - no secret
     question = next(q for q in texts.questions if q.answers and len(q.answers) == 1)
     units, answers = chooser.choose(question, 6, chance)
     (place,) = question.answers
     right = texts.documents[question.document][place]
     assert [n for n, unit in enumerate(units) if unit is right] == sorted(answers)
-    units, answers = chooser.choose(question, 6, chance, is_removed=True)
-    assert not answers
-    assert right not in units
 
 
 def test_a_batch_holds_each_question_and_hides_the_section_that_is_taken_away(texts):
-    batches, chance = DocumentBatches([texts], near=1.0, removed=0.5), random.Random(1)  # noqa: S311
+    batches, chance = _batches(texts), random.Random(1)  # noqa: S311
     places = batches.split(2, chance)
     held = {question.document for question in texts.split_held_out()[1]}
     assert not held & {number for pair in places for _, number in pair}
@@ -59,6 +56,23 @@ def test_a_batch_holds_each_question_and_hides_the_section_that_is_taken_away(te
         own = texts.documents[question.document]
         for place in batch.answers[row]:
             assert any(batch.units[place].endswith(own[n].text) for n in question.answers)
+
+
+def _batches(*texts, near_share=1.0, removal_share=0.5):
+    return DocumentBatches(texts, near_share=near_share, removal_share=removal_share)
+
+
+def test_batches_of_two_languages_keep_their_documents_apart_and_some_near_questions():
+    both = [read_help_texts("en"), read_help_texts("zh")]
+    batches, chance = _batches(*both, near_share=0.5, removal_share=0.0), random.Random(1)  # noqa: S311
+    batch = batches.read([(0, 1), (1, 1)], chance)
+    own = [[q for q in texts.questions if q.document == 1] for texts in both]
+    wanted = [q.text for part in own for q in part if q.answers]
+    assert [q for q, held in zip(batch.questions, batch.answers, strict=True) if held] == wanted
+    near = sum(not q.answers for part in own for q in part)
+    assert 0 < len(batch.questions) - len(wanted) < near
+    assert len(batch.units) == sum(len(texts.documents[1]) for texts in both)
+    assert not batch.hidden.any()
 
 
 def test_one_step_brings_the_sentence_that_answers_nearer(cache):

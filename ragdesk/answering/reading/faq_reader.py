@@ -48,16 +48,29 @@ def is_question_sentence(sentence: str) -> bool:
     return bool(_QUESTION_END.search(sentence[-10:]))
 
 
+def strip_question_mark(question: str) -> str:
+    """Return a question without what marks it as one.
+
+    >>> strip_question_mark("Q1: May dogs come in?"), strip_question_mark("**问：可以退货吗？**")
+    ('May dogs come in?', '可以退货吗？')
+    """
+    mark = _QUESTION_MARK.match(question)
+    return question[mark.end() if mark else 0 :].strip(" #*_")
+
+
 def find_faq_entries(text: str, chunk: Chunk) -> list[FaqEntry]:
     """Find the questions with answers in a passage."""
     if chunk.kind == "faq":
         lines = list_lines(text, chunk.start, chunk.end)
-        if sum(bool(_QUESTION_MARK.match(text[slice(*line)])) for line in lines) > 1:
+        if sum(_is_marked(text, line) for line in lines) > 1:
             return _find_prose_entries(text, lines)  # plain text without blank lines between
         question = chunk.question or _find_question_above(text, chunk)
         start = max(chunk.start, question[1]) if question else chunk.start
-        answer = _skip_mark(text, *trim_span(text, start, chunk.end))
-        return [FaqEntry(question=question, answer=answer)] if question and answer else []
+        further = [n for n, line in enumerate(lines) if line[0] >= start and _is_marked(text, line)]
+        end = lines[further[0]][0] if further else chunk.end
+        answer = _skip_mark(text, *trim_span(text, start, end))
+        entries = [FaqEntry(question=question, answer=answer)] if question and answer else []
+        return entries + (_find_prose_entries(text, lines[further[0] :]) if further else [])
     return _find_prose_entries(text, list_lines(text, chunk.start, chunk.end))
 
 
@@ -114,6 +127,10 @@ def _find_answer_end(text: str, lines: Sequence[Span], n: int, after: int) -> in
 def _is_question_line(line: str) -> bool:
     asks = is_question_sentence(line) and bool(_WORDS_BEGIN.match(line))
     return asks or bool(_QUESTION_MARK.match(line))
+
+
+def _is_marked(text: str, line: Span) -> bool:
+    return bool(_QUESTION_MARK.match(text[slice(*line)]))
 
 
 def _skip_mark(text: str, start: int, end: int) -> Span | None:

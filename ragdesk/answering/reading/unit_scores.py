@@ -19,6 +19,7 @@ from indexes.embedding.embedder import Embedder
 from indexes.text.tokens import tokenize_text
 from ingest.chunk_context import LEAD_SEPARATOR
 from ragdesk.answering.reading.answer_units import AnswerUnit
+from ragdesk.answering.reading.faq_reader import strip_question_mark
 from ragdesk.answering.reading.sentence_comparer import SentenceComparer, SentenceMatches
 from ragdesk.answering.retrieval.passage_words import analyze_sentences, heading_words
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
@@ -285,7 +286,7 @@ def _write_below_headings(unit: AnswerUnit) -> str:
     headings = unit.lead.partition("\n")[0].strip()
     nearest = headings.rpartition(LEAD_SEPARATOR)[2]
     text = unit.reading_text.removeprefix(f"{nearest}\n")  # of a list that its heading leads in
-    text = f"{unit.question} {text}" if unit.question else text
+    text = f"{strip_question_mark(unit.question)} {text}" if unit.question else text
     return f"{headings}. {text}" if headings else text
 
 

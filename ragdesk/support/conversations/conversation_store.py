@@ -207,8 +207,8 @@ class ConversationStore:
         """Write a turn as ``append_turn`` does, within a transaction of the caller."""
         note_deed(connection, "turn", {"id": turn.id, "outcome": turn.outcome})
         change = update(CONVERSATIONS).where(CONVERSATIONS.c.id == turn.conversation)
-        moved = change.values(updated=turn.created // 1000).returning(CONVERSATIONS)
-        row = connection.execute(moved).mappings().first()
+        statement = change.values(updated=turn.created // 1000).returning(CONVERSATIONS)
+        row = connection.execute(statement).mappings().first()
         if row is None:
             raise NotFound(NO_CONVERSATION)
         conversation = self._read_conversation(row)

@@ -194,6 +194,27 @@ def test_an_entry_is_read_with_its_question():
     ]
 
 
+@pytest.mark.parametrize(
+    ("uri", "body", "pairs"),
+    [
+        (
+            "dogs.md",
+            "# Help\n\n## Are dogs welcome?\n\nYes, on a lead.\n\n**Q: And cats?**\nNo, sorry.\n",
+            [("Are dogs welcome?", "Yes, on a lead."), ("Q: And cats?", "No, sorry.")],
+        ),
+        (
+            "退货.md",
+            "# 帮助\n\n## 运费谁付？\n\n我们付。\n\n**问：可以退货吗？**\n答：可以，七天内。\n",
+            [("运费谁付？", "我们付。"), ("问：可以退货吗？", "可以，七天内。")],
+        ),
+    ],
+)
+def test_a_second_question_below_the_first_has_an_answer_of_its_own(uri, body, pairs):
+    units = read_units(uri, body)
+    assert [(u.question.strip("*"), u.text) for u in units if u.kind == "faq"] == pairs
+    assert {u.question.strip("*") for u in units if u.kind != "faq"} == {q for q, _ in pairs}
+
+
 def test_code_comes_with_the_sentence_that_introduces_it():
     units = read_units(
         "tool.md",

@@ -15,19 +15,27 @@ TEXTS = {
     "en": ("desk.md", "Trainers are booked for the front desk.\n\nThe desk opens at seven."),
     "faq": ("faq.md", "Q: May dogs come in? A: Yes, on a lead."),
 }
-COMPARED: list[str] = []
 
 
-class NotingEncoder(HashEncoder):
-    """Notes the texts that it is given."""
+class TextRecorder(HashEncoder):
+    """Keeps the texts that it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts: list[str] = []
 
     def encode_passages(self, texts):
-        COMPARED.extend(texts)
+        self.texts.extend(texts)
         return super().encode_passages(texts)
 
 
 @pytest.fixture(scope="module")
-def rank_units(tmp_path_factory):
+def recorder():
+    return TextRecorder()
+
+
+@pytest.fixture(scope="module")
+def rank_units(tmp_path_factory, recorder):
     embedder = HashEmbedder()
     collection = tmp_path_factory.mktemp("home") / "default"
     held = [
@@ -44,7 +52,7 @@ def rank_units(tmp_path_factory):
             document_text=index.read_text_by_id,
             context_chunks=retrieve.context_chunks,
             is_answerable=lambda _: True,
-            comparers={"en": SentenceComparer(NotingEncoder)},
+            comparers={"en": SentenceComparer(lambda: recorder)},
         )
         yield lambda text: extract.rank_units(retrieve(Question(text=text)))
 
@@ -81,7 +89,7 @@ def test_a_sentence_of_another_language_is_compared_too(rank_units):
     assert any(unit.closeness is not None for unit in rest)
 
 
-def test_an_answer_is_compared_behind_its_question_and_below_its_headings(rank_units):
+def test_an_answer_is_compared_behind_its_question_and_below_its_headings(rank_units, recorder):
     best, *_ = rank_units("May dogs come into the rooms?")
     assert best.text == "Yes, on a lead."
-    assert any(text.endswith(".md. Q: May dogs come in? Yes, on a lead.") for text in COMPARED)
+    assert any(text.endswith(".md. May dogs come in? Yes, on a lead.") for text in recorder.texts)

@@ -23,11 +23,12 @@ from scipy.special import expit
 from sklearn.preprocessing import StandardScaler
 
 from eval.abstention_metrics import compute_auroc
-from ragdesk.answering.decision import weigh_rules
+from ragdesk.answering.decision import RULE_SIGNALS, weigh_rules
 from tests.lab.quality.rightness import CaseResult, read_results
 
 LANGUAGES = ("en", "zh")
 SIGNALS = ("reader", "lexical", "dense", "focus", "coverage", "named", "faq")
+MODEL_SIGNAL = "answer_match"  # there where a model that learnt compared the answer
 NEAR_WEIGHT = 2.0
 FLOORS = tuple(round(0.05 * step, 2) for step in range(1, 20))
 Floats = NDArray[np.float64]
@@ -71,7 +72,10 @@ def read_offsets(results: Sequence[CaseResult], *, beside_rules: bool) -> Floats
     """Return the log-odds that are set by hand, of each case: (cases,)."""
     if not beside_rules:
         return np.zeros(len(results))
-    return np.array([weigh_rules(result.signals) for result in results])
+    # of what no model that learnt compared, another fit decides
+    is_compared = [MODEL_SIGNAL in result.signals for result in results]
+    offsets = np.array([weigh_rules(result.signals) for result in results])
+    return np.where(is_compared, offsets, 0.0)
 
 
 def fit_weights(
@@ -199,6 +203,9 @@ def main() -> None:
     parser.add_argument("--cost", type=float, default=2.0)
     parser.add_argument("--beside-rules", action="store_true", help="keep what is set by hand")
     options = parser.parse_args()
+    names = options.signals.split(",")
+    if options.beside_rules and (by_hand := sorted(RULE_SIGNALS & set(names))):
+        parser.error(f"set by hand, and no signals of a fit beside it: {', '.join(by_hand)}")
     results: Mapping[str, list[CaseResult]] = {"both": [], **{lang: [] for lang in LANGUAGES}}
     for file in options.results:
         for result in read_results(file):
@@ -209,7 +216,7 @@ def main() -> None:
             f"\n{lang}: {len(part)} cases",
             *report_fit(
                 part,
-                options.signals.split(","),
+                names,
                 options.cost,
                 beside_rules=options.beside_rules,
             ),

@@ -104,7 +104,7 @@ def _name_cells(row: str, columns: str) -> str:
 
 
 class CandidateChooser:
-    """Chooses the units that a question is compared with: what answers, and what is like it.
+    """Chooses the units that a held-out question is compared with: what answers, and what is like it.
 
     The others are of the same section and of its siblings, those first that share most words with
     the question, and one of another document.
@@ -118,12 +118,9 @@ class CandidateChooser:
         ]
 
     def choose(
-        self, question: HelpQuestion, most: int, chance: random.Random, *, is_removed: bool = False
+        self, question: HelpQuestion, most: int, chance: random.Random
     ) -> tuple[list[HelpUnit], frozenset[int]]:
-        """Return units, and the places among them that answer.
-
-        is_removed: leave out the section that answers, so that none does.
-        """
+        """Return units, and the places among them that answer."""
         units, asked = self._documents[question.document], frozenset(tokenize_text(question.text))
         words = self._words[question.document]
 
@@ -131,10 +128,10 @@ class CandidateChooser:
             share = len(asked & words[place]) / math.sqrt(len(words[place]) + 1)
             return share + 0.1 * chance.random()
 
-        right = [] if is_removed else sorted(question.answers)
+        right = sorted(question.answers)
         others = [n for n in range(len(units)) if n not in question.answers]
         same = [n for n in others if units[n].section == question.section]
-        same = [] if is_removed else sorted(same, key=worth, reverse=True)
+        same.sort(key=worth, reverse=True)
         siblings = [n for n in others if units[n].section != question.section]
         siblings.sort(key=worth, reverse=True)
         wanted = most - len(right) - 1
@@ -164,46 +161,49 @@ class HelpBatch:
 class DocumentBatches:
     """Batches of whole documents to learn from: each question meets all units of all of them.
 
-    near: share of the questions without an answer that is asked. removed: share of the others that are
-    asked as though the section that answers them were not there.
+    near_share: of the questions without an answer, how many are used. removal_share: of the others,
+    how many are used as though the section that answers them were not there.
     """
 
-    def __init__(self, texts: Sequence[HelpTexts], *, near: float, removed: float) -> None:
-        self._texts, self._near, self._removed = texts, near, removed
+    def __init__(
+        self, texts: Sequence[HelpTexts], *, near_share: float, removal_share: float
+    ) -> None:
+        self._texts = texts
+        self._near_share, self._removal_share = near_share, removal_share
         self._questions: dict[DocumentPlace, list[HelpQuestion]] = {}
-        for place, each in enumerate(texts):
-            for question in each.split_held_out()[0]:
+        for place, language_texts in enumerate(texts):
+            for question in language_texts.split_held_out()[0]:
                 self._questions.setdefault((place, question.document), []).append(question)
 
     def split(self, size: int, chance: random.Random) -> list[list[DocumentPlace]]:
         """Return the places of all documents to learn from, in batches, in an order by chance."""
-        numbers = sorted(self._questions)
-        chance.shuffle(numbers)
-        return [numbers[first : first + size] for first in range(0, len(numbers), size)]
+        places = sorted(self._questions)
+        chance.shuffle(places)
+        return [places[first : first + size] for first in range(0, len(places), size)]
 
     def read(self, documents: Sequence[DocumentPlace], chance: random.Random) -> HelpBatch:
         """Return the units of documents, at times without what is above them, and questions."""
         units: list[str] = []
-        asked: list[tuple[str, frozenset[int], frozenset[int]]] = []
+        questions: list[str] = []
+        answers: list[frozenset[int]] = []
+        hidden_places: list[list[int]] = []
         for place, number in documents:
             first = len(units)
-            own = self._texts[place].documents[number]
-            units += [_vary(unit, chance) for unit in own]
+            own_units = self._texts[place].documents[number]
+            units += [_vary(unit, chance) for unit in own_units]
             for question in self._questions[place, number]:
-                if not question.answers and chance.random() >= self._near:
+                if not question.answers and chance.random() >= self._near_share:
                     continue
-                answers = frozenset(first + n for n in question.answers)
-                gone: frozenset[int] = frozenset()
-                if answers and chance.random() < self._removed:
-                    same = (n for n, unit in enumerate(own) if unit.section == question.section)
-                    answers, gone = frozenset(), frozenset(first + n for n in same)
-                asked.append((question.text, answers, gone))
-        hidden = np.zeros((len(asked), len(units)), np.bool_)
-        for row, (_, _, gone) in enumerate(asked):
-            hidden[row, sorted(gone)] = True
-        return HelpBatch(
-            units, [text for text, _, _ in asked], [held for _, held, _ in asked], hidden
-        )
+                is_removed = bool(question.answers) and chance.random() < self._removal_share
+                same = [n for n, u in enumerate(own_units) if u.section == question.section]
+                questions.append(question.text)
+                hidden_places.append([first + n for n in same] if is_removed else [])
+                right = frozenset() if is_removed else question.answers
+                answers.append(frozenset(first + n for n in right))
+        hidden = np.zeros((len(questions), len(units)), np.bool_)
+        for row, columns in enumerate(hidden_places):
+            hidden[row, columns] = True
+        return HelpBatch(units, questions, answers, hidden)
 
 
 def _vary(unit: HelpUnit, chance: random.Random) -> str:

@@ -1,6 +1,6 @@
 """Teach the packaged models which sentence answers: the weights of ``reading/sentence_comparer``.
 
-    python -m tests.lab.quality.sentence_training --language en --out FILE [--minutes 30]
+    python -m tests.lab.quality.sentence_training --language en --out FILE [--minutes 30] [--texts zh] [--start FILE]
     python -m tests.lab.quality.sentence_training --language en --look FILE
     python -m tests.lab.quality.sentence_training --language en --cut FILE --share 0.7 --rank 48 --out FILE
 
@@ -9,8 +9,8 @@ to the sentence that answers than to all others of these documents, and than a b
 with them; a question that nothing answers stays below the bound. Writes a
 share of the changes of the model's matrices (between what it knew and what it learnt, Wortsman et
 al. 2022, arXiv:2109.01903), cut to a rank, with a card. ``--look`` measures a file as the desk runs it,
-in int8, on the documents held out; ``--cut`` makes a smaller one of it. Half an hour on two cores;
-extra ``tune``.
+in int8, on the documents held out; ``--cut`` makes a smaller one of it. A quarter of an hour to an
+hour on two cores; extra ``tune``.
 """
 
 import argparse
@@ -57,8 +57,8 @@ Embed = Callable[[str, Sequence[str]], NDArray[np.float32]]
 class SentenceTrainingOptions:
     """How is learnt. scale: by which cosines become logits. null: the bound's logit at first.
 
-    documents: of a batch, with all their units and questions. near: share of the questions without
-    an answer. removed: share of the others whose section is left out.
+    documents: of a batch, with all their units and questions. near_share, removal_share: see
+    ``DocumentBatches``.
     """
 
     scale: float
@@ -66,8 +66,8 @@ class SentenceTrainingOptions:
     passes: int = 4
     documents: int = 3
     rate: float = 5e-5
-    near: float = 0.5
-    removed: float = 0.06
+    near_share: float = 0.5
+    removal_share: float = 0.06
 
 
 OPTIONS = {
@@ -162,24 +162,26 @@ def train_sentences(
 
     Returns how many were learnt from.
     """
-    chooser = DocumentBatches(texts, near=options.near, removed=options.removed)
+    batches = DocumentBatches(
+        texts, near_share=options.near_share, removal_share=options.removal_share
+    )
     chance = random.Random(SEED)  # noqa: S311 - no secret
-    start, seen, steps = time.monotonic(), 0, 0
+    start, question_count, step = time.monotonic(), 0, 0
     trainer.bert.train()
-    for each in range(options.passes):
-        batches = chooser.split(options.documents, chance)
-        for number, documents in enumerate(batches):
-            done = (each + number / len(batches)) / options.passes
-            progress = max(done, (time.monotonic() - start) / (60 * minutes))
+    for pass_number in range(options.passes):
+        splits = batches.split(options.documents, chance)
+        for number, documents in enumerate(splits):
+            share = (pass_number + number / len(splits)) / options.passes
+            progress = max(share, (time.monotonic() - start) / (60 * minutes))
             if progress >= 1:
-                return seen
-            batch = chooser.read(documents, chance)
+                return question_count
+            batch = batches.read(documents, chance)
             loss = trainer.train_batch(batch, progress)
-            seen += len(batch.questions)
-            steps += 1
-            if steps % 50 == 1:
-                print(f"{progress:.0%}, {seen} questions, loss {loss:.2f}", flush=True)
-    return seen
+            question_count += len(batch.questions)
+            step += 1
+            if step % 50 == 1:
+                print(f"{progress:.0%}, {question_count} questions, loss {loss:.2f}", flush=True)
+    return question_count
 
 
 def look_at_held_out(embed: Embed, texts: HelpTexts) -> dict[str, float]:
@@ -272,7 +274,10 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="go on from this file")
     parser.add_argument("--cut", type=Path, help="make --out of this file, and train nothing")
     parser.add_argument(
-        "--texts", choices=sorted(OPTIONS), action="append", help="languages of the texts"
+        "--texts",
+        choices=sorted(OPTIONS),
+        action="append",
+        help="a language of the texts, may be repeated; by default that of --language",
     )
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rank", type=int, default=96, help="of each matrix's change")
@@ -296,8 +301,8 @@ def main() -> None:
         if asked.start:
             trainer.start_from(read_adapter(asked.start))
         start = time.monotonic()
-        read = [read_help_texts(language) for language in asked.texts or [asked.language]]
-        learnt = train_sentences(trainer, read, options, asked.minutes)
+        training_texts = [read_help_texts(name) for name in asked.texts or [asked.language]]
+        learnt = train_sentences(trainer, training_texts, options, asked.minutes)
         card = _describe(asked.language, learnt, (time.monotonic() - start) / 60, asked)
         after = {
             name: trainer.before[name] + asked.share * (matrix - trainer.before[name])
