@@ -1,8 +1,9 @@
 """Keep the vectors of sentences that were read lately: questions go back to the same passages.
 
 Of the sentences that 167 different questions over 389 documents were compared with, sixteen a
-question, two in five had been read for an earlier one. Keys are digests, so no text is kept; what is read for the first time
-is rounded like what is kept, so an answer does not hang on what was asked before it.
+question, two in five had been read for an earlier one. Keys are digests, so no text is kept; what
+is read for the first time is rounded like what is kept, so an answer does not hang on what was
+asked before it.
 """
 
 import threading
