@@ -40,7 +40,8 @@ def measure_choice(
     answer_code: of a question that names a code which the passage holds, the share of its other
     words that are held, too: a code alone says little. answer_match: how well
     the question's tokens are met, where a model that learnt compared it. answer_far: how much less
-    close it is than an English answer has to be. answer_fits: 1 where a rule found it to be what is
+    close it is than an English answer has to be; nothing where a code and all words beside it are
+    held, as what a code names is settled by it. answer_fits: 1 where a rule found it to be what is
     meant (``UnitChoice``), less where a name is not met.
     """
     if not choice.groups:
@@ -68,17 +69,19 @@ def measure_choice(
     codes = retrieval.analysis.identifiers
     model_scores = [scored for scored in ranked if scored.is_learnt]
     matches = _measure_match(closeness, match, _list_rivals(first, model_scores, retrieval))
+    code_share = _measure_code(retrieval, unmet, f"{place}\n{closest.reading_text}")
+    distance = _measure_distance(closest, closeness, retrieval) if is_learnt else 0.0
     return {
         **(matches if model_scores else {}),
         "answer_fits": choice.fits * (UNMET_SHARE if unmet else 1.0),
-        "answer_far": _measure_distance(closest, closeness, retrieval) if is_learnt else 0.0,
+        "answer_far": distance * (1 - code_share),
         "answer": closeness,
         "answer_place": 1 / (1 + closest.rank),
         "answer_nearest": float(0 < closeness >= rival),
         "answer_names": float(not unmet),
         "answer_own_language": float(chunk.language == retrieval.analysis.language),
         "answer_figures": float(_holds_figures(retrieval, closest.text)),
-        "answer_code": _measure_code(retrieval, unmet, f"{place}\n{closest.reading_text}"),
+        "answer_code": code_share,
         "answer_no_code": float(bool(codes) and set(codes) <= set(unmet)),
     }
 

@@ -7,6 +7,7 @@ from indexes.embedding.background import measure_background
 from indexes.index import Index
 from ragdesk.answering.answer import Question
 from ragdesk.answering.decision import answer_likelihood
+from ragdesk.answering.reading import choice_signals
 from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.retrieval.part_retrieval import retrieve_parts
@@ -85,6 +86,15 @@ def test_an_answer_that_is_far_from_the_question_is_seen_to_be(read_passages):
     far = read_passages("Does your left wheel sing songs at weddings in June?").signals
     assert near["answer_far"] < far["answer_far"]
     assert read_passages("退款需要多久 F31").signals.get("answer_far", 0.0) == 0
+
+
+def test_what_a_code_and_all_other_words_name_need_not_be_close(read_passages, monkeypatch):
+    monkeypatch.setattr(choice_signals, "LEAST_CLOSE", 0.9)
+    named = read_passages("F31 belt").signals
+    assert (named["answer_code"], named["answer_far"]) == (1, 0)
+    half = read_passages("F31 belt guarantee").signals
+    assert 0 < half["answer_code"] < 1
+    assert 0 < half["answer_far"] < 0.9 - half["answer"]
 
 
 def test_a_sentence_that_is_far_from_the_question_is_no_answer_however_it_stands_out():
