@@ -38,11 +38,11 @@ def measure_choice(
     compared, where these were many. answer_figures: 1 where the question holds numbers beside those
     of its codes, and it has them all: rows of a table and numbered lines are alike but for these.
     answer_code: of a question that names a code which the passage holds, the share of its other
-    words that are held, too: a code alone says little. answer_match: how well
-    the question's tokens are met, where a model that learnt compared it. answer_far: how much less
-    close it is than an English answer has to be; nothing where a code and all words beside it are
-    held, as what a code names is settled by it. answer_fits: 1 where a rule found it to be what is
-    meant (``UnitChoice``), less where a name is not met.
+    words that are held, too: a code alone says little. answer_match: how well the question's tokens
+    are met, where a model that learnt compared it. answer_far: how much less close it is than an
+    English answer has to be; nothing where a code and all words beside it are held, which settles
+    it. answer_fits: 1 where a rule found it to be what is meant (``UnitChoice``), less where a name
+    is not met.
     """
     if not choice.groups:
         return {}
