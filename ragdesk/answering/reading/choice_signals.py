@@ -28,21 +28,21 @@ def measure_choice(
 ) -> dict[str, float]:
     """Return the signals of what was chosen; none where nothing was.
 
-    answer: closeness to the question of the closest unit of what is said first, of rows that of the
-    closest of their table; the others are of that unit. answer_place: 1 for one of the best
-    passage, a half of the second, a third of the third. answer_nearest: 1 where no other unit is
-    closer by its vector. answer_names: 1 where its passage, with what stands above it and the other
-    side of a comparison, holds every name and code of the question. answer_no_code: 1 where the
-    question names codes, and these hold none of them. answer_own_language: 1 where it is in the
-    question's language. answer_spread: by how many spreads it is closer than the units that were
-    compared, where these were many. answer_figures: 1 where the question holds numbers beside those
-    of its codes, and it has them all: rows of a table and numbered lines are alike but for these.
-    answer_code: of a question that names a code which the passage holds, the share of its other
-    words that are held, too: a code alone says little. answer_match: how well the question's tokens
-    are met, where a model that learnt compared it. answer_far: how much less close it is than an
-    English answer has to be; nothing where a code and all words beside it are held, which settles
-    it. answer_fits: 1 where a rule found it to be what is meant (``UnitChoice``), less where a name
-    is not met.
+    answer: closeness to the question of the closest unit of what is said first, of rows that of
+    the closest of their table; the others are of that unit. answer_place: 1 for one of the best
+    passage, a half of the second, a third of the third. answer_nearest: 1 where no other unit
+    is closer by its vector. answer_names: 1 where its passage, with what stands above it and
+    the other side of a comparison, holds every name and code of the question. answer_no_code: 1
+    where the question names codes, and these hold none of them. answer_own_language: 1 where it
+    is in the question's language. answer_spread: by how many spreads it is closer than the
+    units that were compared, where these were many. answer_figures: 1 where the question holds
+    numbers beside those of its codes, and it has them all: rows of a table and numbered lines
+    are alike but for these. answer_code: of a question that names a code which the passage
+    holds, the share of its other words that are held, too: a code alone says little.
+    answer_match: how well the question's tokens are met, where a model that learnt compared it.
+    answer_far: how much less close it is than an English answer has to be; nothing where a code
+    and all words beside it are held, which settles it. answer_fits: 1 where a rule found it to
+    be what is meant (``UnitChoice``), less where a name is not met.
     """
     if not choice.groups:
         return {}
