@@ -70,11 +70,12 @@ def measure_choice(
     model_scores = [scored for scored in ranked if scored.is_learnt]
     matches = _measure_match(closeness, match, _list_rivals(first, model_scores, retrieval))
     code_share = _measure_code(retrieval, unmet, f"{place}\n{closest.reading_text}")
-    distance = _measure_distance(closest, closeness, retrieval) if is_learnt else 0.0
     return {
         **(matches if model_scores else {}),
         "answer_fits": choice.fits * (UNMET_SHARE if unmet else 1.0),
-        "answer_far": distance * (1 - code_share),
+        "answer_far": is_learnt
+        * (1 - code_share)
+        * _measure_distance(closest, closeness, retrieval),
         "answer": closeness,
         "answer_place": 1 / (1 + closest.rank),
         "answer_nearest": float(0 < closeness >= rival),
