@@ -62,20 +62,18 @@ def measure_choice(
     if not closeness and (beside := _find_beside(first, ranked)) is not None:
         closeness, match, is_learnt = beside.closeness or 0.0, beside.token_match, True
     chunk = closest.passage.chunk
-    question_text = retrieval.analysis.text  # of a part, with what it leans on
     sides = answer_units if choice.fits else first
     place = "\n".join((describe_place(chunk), closest.lead, *(unit.text for unit in sides)))
-    unmet = find_unmet_names(question_text, chunk.text, place)
+    unmet = find_unmet_names(retrieval.analysis.text, chunk.text, place)
     codes = retrieval.analysis.identifiers
     model_scores = [scored for scored in ranked if scored.is_learnt]
     matches = _measure_match(closeness, match, _list_rivals(first, model_scores, retrieval))
     code_share = _measure_code(retrieval, unmet, f"{place}\n{closest.reading_text}")
+    weight = is_learnt * (1 - code_share)  # of closeness
     return {
         **(matches if model_scores else {}),
         "answer_fits": choice.fits * (UNMET_SHARE if unmet else 1.0),
-        "answer_far": is_learnt
-        * (1 - code_share)
-        * _measure_distance(closest, closeness, retrieval),
+        "answer_far": weight * _measure_distance(closest, closeness, retrieval),
         "answer": closeness,
         "answer_place": 1 / (1 + closest.rank),
         "answer_nearest": float(0 < closeness >= rival),
