@@ -72,6 +72,7 @@ def open_section(page: Page, name: str) -> None:
 
 
 def test_a_document_is_dropped_and_answers_in_the_chat(page):
+    page.locator(".drop").wait_for()
     page.evaluate(DROP, ["tea.md", TEA])
 
     expect(page.locator(".uploads .done")).to_contain_text("it answers now", timeout=20_000)
@@ -206,6 +207,7 @@ def test_the_first_document_of_an_empty_home_makes_its_collection(browser, tmp_p
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{port}/admin")
         expect(page.locator(".nothing")).to_contain_text("no documents yet")
+        page.locator(".drop").wait_for()
         page.evaluate(DROP, ["tea.md", TEA])
         expect(page.locator(".grid tbody tr")).to_contain_text("tea.md", timeout=20_000)
         page.close()
