@@ -94,7 +94,7 @@ ANSWER_FITS: Final = {
     ),
 }
 # Where few units were compared, so that nothing says what is usual: a small collection. Fitted to
-# what the models knew before they learnt on all help texts, as their cosines changed little.
+# what the models knew before they learnt on all help texts, and not again since.
 FEW_UNITS_FITS: Final = {
     "en": LikelihoodFit(
         -6.35,
