@@ -22,7 +22,7 @@ from ragdesk.answering.retrieval.retrieval_result import Retrieval
 # the likelihood is that of a right answer, and a reader has read the units. 4: closeness is that of
 # models which have learnt which sentence answers. 5: rows are as close as the closest of their
 # table and no rivals of it, figures are those beside codes, and tokens are matched. 6: an answer of
-# an FAQ is read behind its question, 32 units say what is usual, and what a code settles is not far.
+# an FAQ is read behind its question, 32 units say what is usual, what a code settles is not far.
 SIGNALS_VERSION = 6
 COMPARED_SENTENCES = 5  # sentences compared by the model: five do as well as all, at some 12 ms
 ANSWER_DOCUMENTS = 8  # over which an answer may be repeated
