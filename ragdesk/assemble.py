@@ -5,15 +5,13 @@ The one place where the rooms are put together; the doors only ask for what they
 
 import contextlib
 import logging
-import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from indexes.chunk import ALWAYS_VALID, Passage, Validity
 from indexes.embedding.background import Background, open_background
 from indexes.embedding.embedder import (
     Embedder,
@@ -25,20 +23,17 @@ from indexes.embedding.embedder import (
 from indexes.embedding.embedder_pool import EmbedderPool
 from indexes.errors import (
     CollectionBusy,
-    IndexesError,
     IndexNotFound,
     WordsNewer,
     WordsOutdated,
 )
 from indexes.index import Index
 from indexes.store.access_log import AccessChanges
-from indexes.store.document_table import ListedDocument
-from indexes.store.generations import collect_access_since, list_generations
+from indexes.store.generations import list_generations
 from indexes.upkeep.retention import Retention
 from indexes.vectors.store_registry import open_vector_store
 from indexes.vectors.vector_store import VectorStore
 from ingest.document_places import AdmissionRule
-from ingest.document_redaction import is_redacted
 from ingest.errors import Unreadable
 from ingest.job import IngestJob
 from ingest.job_report import JobReport
@@ -46,81 +41,23 @@ from ingest.model_memory import MODEL_MEMORY_EXTRA_FILE
 from ingest.runners import RunnerFactory, RunnerKind
 from ingest.sources import API, SOURCES_EXTRA_FILE
 from ingest.vector_replicas import replicate_vectors
-from ragdesk.answering import calibration as calibrated
-from ragdesk.answering.answer import Question
-from ragdesk.answering.answer_signals import describe_signal_versions
-from ragdesk.answering.calibration import CALIBRATION_EXTRA_FILE, Calibration
-from ragdesk.answering.contact import Contact, ContactOptions, combine_contact
-from ragdesk.answering.desk import Desk
-from ragdesk.answering.retrieval.retriever import Retriever
-from ragdesk.answering.writing.claim_check import ClaimChecker
-from ragdesk.answering.writing.foreign_evidence import ForeignEvidenceReader
-from ragdesk.answering.writing.llm_engine import LlmEngine, open_llm_engine
-from ragdesk.answering.writing.model_writer import ModelWriter
-from ragdesk.answering.writing.writer import Writer
+from ragdesk.answering.calibration import CALIBRATION_EXTRA_FILE
 from ragdesk.collection_embedders import CollectionEmbedders, EmbedderChoice
 from ragdesk.degradation import find_words_remedy
-from ragdesk.errors import NotFound, SettingsError
+from ragdesk.errors import SettingsError
 from ragdesk.model_cache_folder import find_model_cache
-from ragdesk.reading_models import ReadingModels
 from ragdesk.settings import Settings
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # whoever asks nothing does without: half a second of imports
     from indexes.vectors.on_gpu import GpuCard
+    from ragdesk.answering.writing.llm_engine import LlmEngine
+    from ragdesk.desk_maker import DeskMaker
+    from ragdesk.open_collection import OpenCollection
+    from ragdesk.reading_models import ReadingModels
 
 log = logging.getLogger("ragdesk")
 # Of a collection, beside its index.
 EXTRA_FILES = (SOURCES_EXTRA_FILE, CALIBRATION_EXTRA_FILE, MODEL_MEMORY_EXTRA_FILE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenCollection:
-    """A collection at one generation, open for questions until it is closed.
-
-    Whoever opens it closes it. release: frees what a card holds for its index. opening_id:
-    names this opening of it, and no other.
-    """
-
-    collection: str
-    folder: Path
-    index: Index
-    retrieve: Retriever
-    desk: Desk
-    documents: Sequence[ListedDocument]
-    release: Callable[[], None] | None = None
-    opening_id: str = field(default_factory=lambda: secrets.token_hex(8))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close its files and unmap its arrays; again is harmless. No search may still run."""
-        self.index.close()
-        if self.release is not None:
-            self.release()
-
-    def search(self, question: Question, top_k: int) -> tuple[Passage, ...]:
-        """Find passages, best first. Blocks."""
-        return self.retrieve(question, top_k=top_k).passages
-
-    @contextlib.contextmanager
-    def open_generation(self, generation: int) -> Iterator[Index]:
-        """Open another generation while it is kept, as it may be seen now. Raises NotFound.
-
-        What was removed since, or shut to some, stays so: whatever has the same name today.
-        """
-        try:
-            access = collect_access_since(self.folder, generation)
-            index = Index.open_generation(self.folder, generation, access=access)
-        except IndexesError as error:
-            raise NotFound(f"Generation {generation} is not kept.") from error
-        with index:
-            if is_redacted(self.index.reading) and not is_redacted(index.reading):
-                raise NotFound(f"Generation {generation} is from before personal data was removed.")
-            yield index
 
 
 class Workspace:
@@ -157,8 +94,10 @@ class Workspace:
         return background
 
     @cached_property
-    def reading(self) -> ReadingModels:
+    def reading(self) -> "ReadingModels":
         """Return the models that questions are answered with beside the embedder."""
+        from ragdesk.reading_models import ReadingModels  # noqa: PLC0415 - as above
+
         return ReadingModels(
             self.settings,
             self.models_folder,
@@ -167,25 +106,19 @@ class Workspace:
         )
 
     @cached_property
-    def engine(self) -> LlmEngine | None:
+    def engine(self) -> "LlmEngine | None":
         """Make the language model's client that settings name, if they do. Raises SettingsError."""
+        from ragdesk.answering.writing.llm_engine import open_llm_engine  # noqa: PLC0415 - as above
+
         settings = self.settings
         repairs = settings.verify.failed == "repair"
         return open_llm_engine(settings.generate, settings.ground, settings.vllm, repairs=repairs)
 
-    def _make_writer(self, collection: str, index: Index, embedder: Embedder) -> Writer | None:
-        if self.engine is None:
-            return None
-        foreign = ForeignEvidenceReader(
-            embedder=embedder, background=self.open_background(embedder)
-        )
-        verify = ClaimChecker(options=self.settings.verify, idf=index.idf, foreign=foreign)
-        return ModelWriter(
-            engine=self.engine,
-            verify=verify,
-            collection=collection,
-            find_validity=partial(_find_validity, index),
-        )
+    @cached_property
+    def _desk_maker(self) -> "DeskMaker":
+        from ragdesk.desk_maker import DeskMaker  # noqa: PLC0415 - as above
+
+        return DeskMaker(self)
 
     async def start(self) -> None:
         """Load the language model that runs in this process. Raises ModelMissing."""
@@ -243,18 +176,18 @@ class Workspace:
             raise IndexNotFound(self._missing_collection(collection))
         return folder
 
-    def open_collection(self, collection: str) -> OpenCollection:
+    def open_collection(self, collection: str) -> "OpenCollection":
         """Open a collection's newest good generation. Raises IndexesError by name.
 
         The caller closes it.
         """
         folder = self.find_collection(collection)
-        calibration = _read_calibration(folder)
+        calibration = self._desk_maker.read_calibration(collection)
         card = self.card
         with contextlib.ExitStack() as failing:
             index = failing.enter_context(self.open_index(folder))
             embedder = self.open_embedder(index)
-            opened = self._open_desk(index, collection, embedder, calibration, card)
+            opened = self._desk_maker.make_desk(index, collection, embedder, calibration, card)
             failing.pop_all()
         return opened
 
@@ -283,91 +216,15 @@ class Workspace:
             step = remedy.format_sentence(folder.name)
             raise type(error)(f"Collection {folder.name}: {error} {step}") from error
 
-    def restrict_access(self, opened: OpenCollection, access: AccessChanges) -> OpenCollection:
+    def restrict_access(self, opened: "OpenCollection", access: AccessChanges) -> "OpenCollection":
         """Return a view of an open collection with access changes, over the same files.
 
         Close the collection after the last use of the view.
         """
         index = opened.index.restrict_access(access)
         embedder = opened.retrieve.embedder
-        return self._open_desk(index, opened.collection, embedder, opened.desk.calibration, None)
-
-    def _open_desk(
-        self,
-        index: Index,
-        collection: str,
-        embedder: Embedder,
-        calibration: Calibration | None,
-        card: "GpuCard | None",
-    ) -> OpenCollection:
-        """Make a desk of an open index. Raises IndexesError; the caller then closes the index."""
-        if card:
-            index.move_vectors(card.take_index)
-        documents = tuple(index.iter_documents())
-        calibration = self._set_aside_outdated(collection, calibration, embedder.card)
-        _warn_of_drift(collection, calibration, documents)
-        store = self.vector_store
-        if index.sums["vectors"] and not index.use_vector_store(store):
-            log.warning(
-                "no whole replica; vectors are searched here", extra={"collection": collection}
-            )
-        retrieve = Retriever(
-            index=index,
-            embedder=embedder,
-            background=self.open_background(embedder),
-            options=self.settings.retrieve,
-            rerank=self.reading.rerank,
-        )
-        return OpenCollection(
-            collection=collection,
-            folder=self.collection_folder(collection),
-            index=index,
-            retrieve=retrieve,
-            desk=Desk(
-                retrieve=retrieve,
-                collection=collection,
-                extract=self.settings.extract,
-                decide=self.settings.decide,
-                clarify=self.settings.clarify,
-                calibration=calibration,
-                turns=self.settings.turns,
-                contact=_read_contact(self.settings.contact, index, collection),
-                writer=self._make_writer(collection, index, embedder),
-                degrade=self.settings.generate.degrade,
-                refuse=self.settings.verify.failed == "refuse",
-                reader=self.reading.reader,
-                reading=self.settings.reader,
-                comparers=self.reading.list_comparers(embedder),
-            ),
-            documents=documents,
-            release=card.free_dropped if card else None,
-        )
-
-    @cached_property
-    def _outdated_calibrations(self) -> set[tuple[str, str]]:
-        """The collections whose calibration was set aside, and why: each is logged once."""
-        return set()
-
-    def _set_aside_outdated(
-        self, collection: str, calibration: Calibration | None, card: EmbedderCard
-    ) -> Calibration | None:
-        """Return a calibration that was fitted to this desk's signals; None for another one."""
-        if calibration is None:
-            return None
-        versions = describe_signal_versions(card)
-        difference = calibration.describe_mismatch(versions)
-        if difference is None:
-            return calibration
-        if (collection, difference) not in self._outdated_calibrations:
-            self._outdated_calibrations.add((collection, difference))
-            log.warning(
-                "The calibration of %s is set aside: %s. decide.floor decides, without a "
-                "confidence. %s",
-                collection,
-                difference,
-                calibrated.FIT_AGAIN,
-            )
-        return None
+        calibration = opened.desk.calibration
+        return self._desk_maker.make_desk(index, opened.collection, embedder, calibration, None)
 
     def _missing_collection(self, collection: str) -> str:
         known = self.list_collections()
@@ -445,12 +302,6 @@ class Workspace:
         return report
 
 
-def _find_validity(index: Index, document: str) -> Validity:
-    """Find when a document holds, by its id."""
-    listed = index.documents.find_by_id(document)
-    return listed.validity if listed else ALWAYS_VALID
-
-
 def _find_tokenizer(options: EmbedOptions, cache: Path) -> Path:
     """Find the tokenizer's file of a model on the machine that calls."""
     return find_model_files(options, cache).tokenizer
@@ -464,37 +315,3 @@ def _compact_segments(job: IngestJob) -> None:
         return  # the next change will find the same to do
     except Exception:
         log.exception("segments were not merged")
-
-
-def _read_calibration(folder: Path) -> Calibration | None:
-    """Read what was calibrated. Raises SettingsError where the file is none."""
-    try:
-        return calibrated.read_calibration(folder)
-    except ValueError as error:
-        raise SettingsError(str(error)) from error
-
-
-def _read_contact(options: ContactOptions, index: Index, collection: str) -> Contact:
-    """Read whom people may turn to; a document that not everybody may see is not read."""
-    record = index.read_record(options.document) if options.document else None
-    is_public = record is not None and not record.groups
-    if options.document and not is_public:
-        log.warning(
-            "contact.document: %s has no document of that uri that everybody may see", collection
-        )
-    return combine_contact(options, record.text if record is not None and is_public else "")
-
-
-def _warn_of_drift(
-    name: str, calibration: Calibration | None, documents: Sequence[ListedDocument]
-) -> None:
-    digests = (document.digest for document in documents)
-    drift = calibration.estimate_drift(digests) if calibration else 0.0
-    if drift > calibrated.DRIFT_LIMIT:
-        log.warning(
-            "The calibration of %s was fitted on other documents: about %.0f %% of them changed. "
-            "%s",
-            name,
-            100 * drift,
-            calibrated.FIT_AGAIN,
-        )

@@ -21,8 +21,9 @@ from ragdesk.answering.answer import (
     rank_passages,
 )
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
 from ragdesk.errors import Invalid, WrongState
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings, load_settings
 
 if TYPE_CHECKING:

@@ -7,8 +7,7 @@ another home: they are known by their beats in the database.
 import errno
 import fcntl
 import os
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -16,11 +15,8 @@ from typing import Final
 from indexes.embedding.model_cache import LOCKLESS_ERRORS
 from indexes.store.locks import lock_collection
 from ragdesk.errors import HomeBusy
-from ragdesk.support.database import Database
-from ragdesk.support.replicas.replica_registry import LOST_SECONDS, read_beats
 
 HOME_LOCK: Final = "LOCK"
-SILENCE_LOOK_SECONDS: Final = 1.0
 RESTORE_RUNS: Final = "A backup is restored into {home}. Come again when that has ended."
 HOME_USED: Final = (
     "A server, an ingest or another restore uses {home}. Nothing was changed. Stop it first, as "
@@ -73,28 +69,6 @@ def require_idle_collections(folders: Iterable[Path]) -> None:
         if folder.exists():
             with lock_collection(folder):
                 pass
-
-
-def require_silence(database: Database, wait: Callable[[float], object]) -> None:
-    """Raise HomeBusy where a server of a shared database lives; wait until a killed one is lost.
-
-    wait: for so many seconds, as ``time.sleep``.
-    """
-    if not database.is_shared:
-        return
-    first = read_beats(database)
-    until = time.time() + LOST_SECONDS
-    while True:
-        beats = read_beats(database)
-        if any(beat > first.get(name, 0.0) for name, beat in beats.items()):
-            raise HomeBusy(
-                f"A server uses the database {database.place}. Nothing was changed. Stop every "
-                "server of it, then restore again."
-            )
-        now = time.time()
-        if now >= until or all(beat <= now - LOST_SECONDS for beat in beats.values()):
-            return
-        wait(SILENCE_LOOK_SECONDS)
 
 
 def _open_lock(file: Path, flags: int) -> int:

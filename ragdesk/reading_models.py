@@ -4,15 +4,17 @@ They are the reranker, the trained reader of units and what compares sentences w
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
 from indexes.embedding.adapted_encoder import (
     AdaptedEncoder,
     can_be_adapted,
     open_adapted_encoder,
+    prepare_adapted_graph,
 )
 from indexes.embedding.embedder import Embedder, count_cores, find_model_files
 from indexes.embedding.embedder_pool import EmbedderPool
@@ -32,7 +34,8 @@ from ragdesk.answering.reading.sentence_comparer import (
 )
 from ragdesk.answering.reading.sentence_vector_cache import SentenceVectorCache
 from ragdesk.answering.reading.unit_reader import UnitReader
-from ragdesk.answering.retrieval.reranker import READER_BACKEND, Reranker, open_reranker
+from ragdesk.answering.retrieval.reranker import Reranker, open_reranker
+from ragdesk.answering.retrieval.retrieval_options import READER_BACKEND
 from ragdesk.settings import Settings
 
 SENTENCE_MODELS = {"en": ENGLISH_MODEL, "zh": PACKAGED_MODEL}
@@ -42,6 +45,7 @@ PACKAGED_NAMES = frozenset({"multilingual-e5-small", "all-MiniLM-L6-v2"})
 
 
 log = logging.getLogger("ragdesk")
+T = TypeVar("T")
 
 
 class ReadingModels:
@@ -120,8 +124,11 @@ class ReadingModels:
 
         Raises ModelMissing.
         """
+        return self._use_sentence_model(open_adapted_encoder, language)
+
+    def _use_sentence_model(self, use: Callable[..., T], language: str) -> T:
         options = replace(self._settings.embed, model=SENTENCE_MODELS[language])
-        return open_adapted_encoder(
+        return use(
             find_model_files(options, self._models_folder),
             name_sentence_weights(language),
             self._models_folder,
@@ -145,7 +152,7 @@ class ReadingModels:
         Raises ModelMissing.
         """
         if not self._is_fixed and self._settings.embed.model in PACKAGED_MODELS:
-            for language, comparer in self._comparers.items():
+            for language in self._comparers:
                 if language == "en" or self._settings.embed.model == PACKAGED_MODEL:
-                    comparer.open()
+                    self._use_sentence_model(prepare_adapted_graph, language)
         _ = self.reader

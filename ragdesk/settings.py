@@ -36,18 +36,17 @@ from ragdesk.advanced_settings import (
     setting_name,
 )
 from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
-from ragdesk.answering.clarify import ClarifyOptions
-from ragdesk.answering.contact import ContactOptions
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.reading.unit_reader import ReaderOptions
-from ragdesk.answering.reading.unit_scores import ExtractOptions
-from ragdesk.answering.retrieval.reranker import RerankOptions
-from ragdesk.answering.retrieval.retriever import RetrieveOptions
-from ragdesk.answering.turns.turn_recognition import TurnOptions
-from ragdesk.answering.writing.claim_check import VerifyOptions
-from ragdesk.answering.writing.generator import GenerateOptions
-from ragdesk.answering.writing.on_vllm import VllmOptions
-from ragdesk.answering.writing.prompt_builder import GroundOptions
+from ragdesk.answering.answer_options import ClarifyOptions, DecideOptions
+from ragdesk.answering.contact_options import ContactOptions
+from ragdesk.answering.reading.reading_options import ExtractOptions, ReaderOptions
+from ragdesk.answering.retrieval.retrieval_options import RerankOptions, RetrieveOptions
+from ragdesk.answering.turns.turn_options import TurnOptions
+from ragdesk.answering.writing.writing_options import (
+    GenerateOptions,
+    GroundOptions,
+    VerifyOptions,
+    VllmOptions,
+)
 from ragdesk.errors import SettingsError
 from ragdesk.setting_types import named_options, option_type, parse_variable
 from ragdesk.support.chat_channels.chat_options import ChatOptions
@@ -58,8 +57,7 @@ from ragdesk.support.handoff.handoff_options import (
     HandoffWebhookOptions,
     ZendeskOptions,
 )
-from ragdesk.support.insight.alert_options import AlertOptions
-from ragdesk.support.insight.surge import SurgeOptions
+from ragdesk.support.insight.alert_options import AlertOptions, SurgeOptions
 from ragdesk.support.learning.approval import LearningOptions
 from ragdesk.support.lookups.lookup_options import LookupOptions
 from ragdesk.support.sign_in.sign_in_options import SignInOptions

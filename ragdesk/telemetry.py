@@ -8,11 +8,14 @@ import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ragdesk.answering.answer import Answer
 from ragdesk.errors import SettingsError
 from ragdesk.request_context import Tracer
+
+if TYPE_CHECKING:
+    from ragdesk.answering.answer import Answer
 
 log = logging.getLogger("ragdesk.answering")
 
@@ -59,10 +62,10 @@ def _is_address(text: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
-def make_slow_log(slow_seconds: float) -> Callable[[Answer], None]:
+def make_slow_log(slow_seconds: float) -> Callable[["Answer"], None]:
     """Make the function that writes a slow question to the log: its steps, ids and counts."""
 
-    def log_slow_answer(answer: Answer) -> None:
+    def log_slow_answer(answer: "Answer") -> None:
         total = answer.seconds.get("total", 0.0)
         if slow_seconds and total >= slow_seconds:
             log.warning("slow question", extra=describe_answer(answer))
@@ -70,7 +73,7 @@ def make_slow_log(slow_seconds: float) -> Callable[[Answer], None]:
     return log_slow_answer
 
 
-def describe_answer(answer: Answer) -> dict[str, object]:
+def describe_answer(answer: "Answer") -> dict[str, object]:
     """Return what may be logged of an answer: what it is, how long its steps took, and counts."""
     return {
         "answer": answer.id,

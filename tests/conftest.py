@@ -12,7 +12,7 @@ from hypothesis import settings
 from postgresql_process import find_programs, run_postgresql
 
 from indexes.embedding.embedder import Embedder, EmbedOptions, open_embedder
-from ragdesk.assemble import OpenCollection
+from ragdesk.open_collection import OpenCollection
 from tests.lab.quality import handbook
 
 # A busy machine is no failure: timings are for tests/lab.

@@ -3,13 +3,16 @@
 from dataclasses import replace
 
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.claim_check import ClaimChecker
 from ragdesk.answering.writing.foreign_evidence import ForeignEvidenceReader
-from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.llm_engine import open_llm_engine
 from ragdesk.answering.writing.model_writer import ModelWriter
-from ragdesk.answering.writing.on_vllm import VllmOptions
-from ragdesk.answering.writing.prompt_builder import GroundOptions
+from ragdesk.answering.writing.writing_options import (
+    GenerateOptions,
+    GroundOptions,
+    VerifyOptions,
+    VllmOptions,
+)
 
 RETURNED = "How many days do I have to send unused articles back?"
 

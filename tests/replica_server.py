@@ -20,8 +20,8 @@ from engines import free_port
 from fakes import HashEmbedder
 
 from ragdesk import logs
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore, open_home_database

@@ -410,6 +410,18 @@ def test_asking_imports_neither_torch_nor_a_web_server(filled):
     assert done.stdout.strip().endswith("[]"), done.stdout
 
 
+def test_the_door_of_an_ingest_imports_nothing_that_answers():
+    code = (
+        "import sys, ragdesk.cli.ingest;"
+        "heavy = {'sqlalchemy', 'ragdesk.answering.desk', 'ragdesk.desk_maker', 'onnxruntime'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run(  # noqa: S603, this interpreter
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_module_runs_and_a_closed_pipe_is_no_crash(home):
     command = (
         f'"{sys.executable}" -m ragdesk --home "{home}" settings | true; echo ${{PIPESTATUS[0]}}'

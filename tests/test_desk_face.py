@@ -19,8 +19,8 @@ from indexes.embedding.embedder import EmbedOptions, open_embedder
 from indexes.errors import IndexNotFound
 from ragdesk import open_desk
 from ragdesk.answering.answer import ClaimChecked, Done, Outcome, PassagesReady, TextDelta, Turn
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, SettingsError, WrongState
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 
 REFUND = "When does a refund reach a bank account?"

@@ -11,9 +11,9 @@ from web_home import TEXTS, publish
 from indexes.store.locks import lock_collection
 from ragdesk.cli.main import cli
 from ragdesk.errors import HomeBusy
-from ragdesk.home_lock import require_silence, take_home, use_home
+from ragdesk.home_lock import take_home, use_home
 from ragdesk.support.database import Database
-from ragdesk.support.replicas.replica_registry import LOST_SECONDS, ReplicaRegistry
+from ragdesk.support.replicas.replica_registry import LOST_SECONDS, ReplicaRegistry, require_silence
 from ragdesk.support.replicas.replica_tables import REPLICAS
 
 HOLDER = """

@@ -116,8 +116,8 @@ NO_NAMES = frozenset(
 # Names that go out as they stand: settings, JSON, run files.
 NAMES_OF_CONTRACT = {
     ("eval/trial.py", "Trial.asked"): "run.jsonl",
-    ("ragdesk/answering/clarify.py", "ClarifyOptions.near"): "a setting",
-    ("ragdesk/answering/retrieval/retriever.py", "RetrieveOptions.near"): "a setting",
+    ("ragdesk/answering/answer_options.py", "ClarifyOptions.near"): "a setting",
+    ("ragdesk/answering/retrieval/retrieval_options.py", "RetrieveOptions.near"): "a setting",
     ("ragdesk/installation_check.py", "Finding.found"): "doctor --json",
     ("ragdesk/support/insight/intent_training.py", "IntentTraining.learnt"): "train --json",
 }

@@ -8,7 +8,7 @@ import pytest
 from contracts import RerankerContract
 
 from indexes.vectors.vector_store import VectorSearcher, VectorStore
-from ragdesk.answering.retrieval.reranker import RerankOptions
+from ragdesk.answering.retrieval.retrieval_options import RerankOptions
 
 TEXT = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
 

@@ -18,8 +18,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from small_server import SmallReply, SmallServer
 from web_home import publish, serving
 
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.errors import EngineFailed, SettingsError
 from ragdesk.on_opentelemetry import OtelTracer, open_otlp_tracer
 from ragdesk.request_context import RequestContext, current_request, enter_request, trace_step

@@ -13,7 +13,7 @@ from indexes.index import Index
 from ingest.parse.registry import parse_document
 from ingest.split import SplitOptions, split_document
 from ragdesk.answering.answer import Answer, Question
-from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.answer_options import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.reading.answer_units import AnswerUnit, split_units
 from ragdesk.answering.retrieval.retriever import Retriever

@@ -17,12 +17,15 @@ import psutil
 from fakes import HashEmbedder
 
 from ragdesk.answering.answer import Answer, Done, Question, TextDelta
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.claim_check import VerifyOptions
-from ragdesk.answering.writing.generator import GenerateOptions
-from ragdesk.answering.writing.on_vllm import VllmOptions
-from ragdesk.answering.writing.prompt_builder import GroundOptions
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.writing_options import (
+    GenerateOptions,
+    GroundOptions,
+    VerifyOptions,
+    VllmOptions,
+)
+from ragdesk.assemble import Workspace
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 
 ASK = "When does a refund reach my account?"

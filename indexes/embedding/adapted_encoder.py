@@ -83,6 +83,18 @@ def can_be_adapted(model: ModelFiles, adapter: Path) -> bool:
     return on_onnx.find_graph(model.adapt(adapter), model.folder.parent, int8=True) is not None
 
 
+def prepare_adapted_graph(model: ModelFiles, adapter: Path, cache: Path, *, threads: int) -> None:
+    """Make the graph of a packaged model with an adapter, where it is not made yet.
+
+    Raises ModelMissing, as ``open_adapted_encoder``.
+    """
+    from indexes.embedding import on_onnx  # noqa: PLC0415 - see above
+
+    folder = model.folder.parent if model.has_word_table else cache
+    if on_onnx.find_graph(model.adapt(adapter), folder, int8=True) is None:
+        open_adapted_encoder(model, adapter, cache, threads=threads)
+
+
 def open_adapted_encoder(
     model: ModelFiles, adapter: Path, cache: Path, *, threads: int
 ) -> AdaptedEncoder:

@@ -11,13 +11,13 @@ product or a policy (``document_labels``), never a title that is internal.
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from indexes.chunk import Passage
 from indexes.text.folding import normalise_text
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import Choice, Question
+from ragdesk.answering.answer_options import ClarifyOptions
 from ragdesk.answering.document_labels import label_documents
 from ragdesk.answering.follow_up_kind import find_own_words
 from ragdesk.answering.retrieval.passage_words import analyze_sentences, chunk_words
@@ -28,22 +28,6 @@ from ragdesk.answering.retrieval.question_analysis import (
 )
 from ragdesk.answering.retrieval.question_type import extract_numbers
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClarifyOptions:
-    """When to ask back which product or policy is meant, instead of choosing one.
-
-    near: passages count as equally good from this part of the best score on; above 1 never asks.
-    floor: least likelihood (0..1) that the passages hold an answer, whatever would be said of them:
-        no sentence answers a question that leaves open what it is about.
-    most: names offered at most, the best ones.
-    """
-
-    near: float = 0.75
-    floor: float = 0.6
-    most: int = 3
-
 
 WIDEST: Final = 5  # documents that are as good; among more, a vague question is too wide to split
 MIN_COMMON_SHARE: Final = (

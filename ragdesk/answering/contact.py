@@ -9,20 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from indexes.text.folding import normalise_text
-from indexes.text.scripts import HAN
 from ragdesk.answering.answer import StepLink
+from ragdesk.answering.contact_options import EMAIL_ADDRESS, OTHER_LETTER, ContactOptions
 
 LONGEST_HOURS_LINE: Final = 160  # characters of a line that may say when somebody answers
-# No word stands between Han characters and a number or a Latin word: these end at each other.
-_LETTER: Final = rf"[^\W{HAN}]"
-_URL = re.compile(r"https?://[^\s\"<>]+")
-_EMAIL = re.compile(
-    rf"(?<!{_LETTER})(?<![.+-])[A-Za-z0-9_.+-]{{1,64}}+"
-    rf"@[A-Za-z0-9-]{{1,63}}+(?:\.[A-Za-z0-9-]{{1,63}}+){{1,4}}(?!{_LETTER})"
-)
 _PHONE = re.compile(
-    rf"(?<!{_LETTER})(?<![.,/$€£¥-])(?:\+|\(0?[0-9])?[0-9][0-9 ()/.-]{{4,20}}[0-9]"
-    rf"(?!{_LETTER}|[/-]|[., ][0-9])"
+    rf"(?<!{OTHER_LETTER})(?<![.,/$€£¥-])(?:\+|\(0?[0-9])?[0-9][0-9 ()/.-]{{4,20}}[0-9]"
+    rf"(?!{OTHER_LETTER}|[/-]|[., ][0-9])"
     r"(?! ?(?:people|persons?|customers?|users?|calls|callers|times|euros?|eur|usd|dollars?)\b)"
     r"(?! ?[%$€£¥人次元名位个])"
 )
@@ -42,41 +35,9 @@ _DAY = re.compile(
     r"|工作日|周[一二三四五六日末]|星期[一二三四五六日天]|每[天日]|节假日"
 )
 _TIME = re.compile(
-    rf"(?<!{_LETTER})[0-9]{{1,2}}(?::[0-9]{{2}}(?!{_LETTER})| ?[ap]\.?m(?!{_LETTER}))"
+    rf"(?<!{OTHER_LETTER})[0-9]{{1,2}}(?::[0-9]{{2}}| ?[ap]\.?m)(?!{OTHER_LETTER})"
     r"|[0-9]{1,2} ?[点时]|24 ?(?:hours|小时)"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContactOptions:
-    """Whom people can turn to: named wherever the documents do not answer.
-
-    text: a sentence of your own that goes before the rest, such as where people find you.
-    phone: number to call.
-    email: address to write to.
-    hours: when somebody answers, such as ``Mon to Fri, 9:00 to 17:00``.
-    url: address of a page to go to, such as ``https://example.com/help``.
-    document: uri of a document of the collection that says all this: what is not set here is taken
-        from its lines. Everybody must be allowed to see it.
-    """
-
-    text: str = ""
-    phone: str = ""
-    email: str = ""
-    hours: str = ""
-    url: str = ""
-    document: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("phone", "email", "hours"):
-            if getattr(self, name).splitlines() not in ([], [getattr(self, name)]):
-                raise ValueError(f"{name} must be one line")
-        if self.url and not _URL.fullmatch(self.url):
-            raise ValueError("url must be an address that begins with http:// or https://")
-        if self.email and not _EMAIL.fullmatch(self.email):
-            raise ValueError("email must be an address such as help@example.com")
-        if self.phone and not re.search(r"[0-9]", self.phone):
-            raise ValueError("phone must hold a number, in the digits 0 to 9")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +81,7 @@ def find_contact(text: str) -> Contact:
     contact = Contact()
     for line in (part.strip(" \t|-*#>") for part in text.split("\n")):
         plain = normalise_text(line)
-        if not contact.email and (email := _EMAIL.search(line)):
+        if not contact.email and (email := EMAIL_ADDRESS.search(line)):
             contact = replace(contact, email=email.group().rstrip("."))
         if not contact.phone and (phone := _find_phone(plain)):
             contact = replace(contact, phone=phone)

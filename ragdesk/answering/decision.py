@@ -14,21 +14,6 @@ from typing import Final
 from ragdesk.answering.answer import Claim, ClaimVerdict, Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecideOptions:
-    """When to say that the documents do not answer a question.
-
-    floor: likelihood (0..1) that the passages hold an answer, below which the question is refused.
-        Raise it to refuse more often. A collection with a calibration of its own (``ragdesk eval
-        calibrate``) goes by that instead.
-    model_floor: the same where a language model writes, which then decides itself whether the
-        passages answer: only what is hopeless is kept from it.
-    """
-
-    floor: float = 0.5
-    model_floor: float = 0.12
-
-
 @dataclass(frozen=True, slots=True)
 class LikelihoodFit:
     """A logistic regression over signals."""

@@ -26,12 +26,13 @@ from ragdesk.answering.answer import (
     TextDelta,
     rank_passages,
 )
+from ragdesk.answering.answer_options import ClarifyOptions, DecideOptions
 from ragdesk.answering.answer_signals import add_answer_signals, describe_signal_versions
 from ragdesk.answering.answer_state import AnswerState
 from ragdesk.answering.calibration import Calibration
-from ragdesk.answering.clarify import ClarifyOptions, find_choices, name_trouble
+from ragdesk.answering.clarify import find_choices, name_trouble
 from ragdesk.answering.contact import Contact
-from ragdesk.answering.decision import DecideOptions, answer_likelihood, passage_likelihood
+from ragdesk.answering.decision import answer_likelihood, passage_likelihood
 from ragdesk.answering.follow_up import (
     STANDALONE_LIKELIHOOD,
     needs_context,
@@ -58,10 +59,10 @@ from ragdesk.answering.messages import (
 from ragdesk.answering.next_steps import find_reason, suggest_next_step
 from ragdesk.answering.quote_places import locate_nowhere, locate_quote
 from ragdesk.answering.reading.passage_order import order_by_reading
+from ragdesk.answering.reading.reading_options import ExtractOptions, ReaderOptions
 from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
-from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
-from ragdesk.answering.reading.unit_scores import ExtractOptions
+from ragdesk.answering.reading.unit_reader import UnitReader
 from ragdesk.answering.retrieval.part_retrieval import retrieve_parts
 from ragdesk.answering.retrieval.query_memory import QueryMemory
 from ragdesk.answering.retrieval.question_analysis import QuestionAnalysis, analyze_question
@@ -72,11 +73,8 @@ from ragdesk.answering.step_clock import StepClock
 from ragdesk.answering.thread_offload import run_in_thread
 from ragdesk.answering.turns.safety_search import QuoteWriter, search_instructions
 from ragdesk.answering.turns.turn_kind import TurnKind
-from ragdesk.answering.turns.turn_recognition import (
-    TurnOptions,
-    is_surely_no_question,
-    recognise_turn,
-)
+from ragdesk.answering.turns.turn_options import TurnOptions
+from ragdesk.answering.turns.turn_recognition import is_surely_no_question, recognise_turn
 from ragdesk.answering.writing.cited_links import find_cited_links, find_page_address
 from ragdesk.answering.writing.writer import Writer, WriterPart
 from ragdesk.degradation import format_degraded_reason

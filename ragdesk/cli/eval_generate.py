@@ -7,8 +7,9 @@ import click
 
 from eval.generate import Section, SourceDocument, generate_cases
 from indexes.chunk import Chunk
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import load_settings
 
 GENERATE_EXAMPLES = """

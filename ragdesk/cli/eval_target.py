@@ -11,8 +11,9 @@ from eval.case import Case, list_turns
 from eval.targets import Target, open_target
 from ragdesk.answering.answer import Question, Turn, to_json_object
 from ragdesk.answering.calibration import sketch_documents
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
 from ragdesk.cli.shared_options import CliCall
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import load_settings
 
 

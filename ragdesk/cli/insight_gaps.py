@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import click
 
 from indexes.text.redaction.redaction import find_personal_data, redact_text
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
 from ragdesk.cli import shared_options
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import load_settings
 from ragdesk.support.encryption import TextCipher, read_encryption_keys
 from ragdesk.support.key_store import open_home_database

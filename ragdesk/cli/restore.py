@@ -10,8 +10,9 @@ import click
 from ragdesk.cli import shared_options
 from ragdesk.cli.call_workspace import load_workspace
 from ragdesk.home_backup import restore_home_backup
-from ragdesk.home_lock import require_silence, take_home
+from ragdesk.home_lock import take_home
 from ragdesk.support.key_store import open_home_database
+from ragdesk.support.replicas.replica_registry import require_silence
 from ragdesk.support.sign_in.audit_log import COMMAND_LINE, record_audit
 
 RESTORE_EXAMPLES = """

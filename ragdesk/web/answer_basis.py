@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from indexes.chunk import SearchFilter
-from ragdesk.assemble import OpenCollection
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal
 from ragdesk.web.server_state import server_state
 

@@ -39,9 +39,10 @@ from ragdesk.answering.answer_cache.cache_rules import (
 )
 from ragdesk.answering.lookup_result import is_lookup
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
 from ragdesk.errors import HomeUnusable, NotFound
 from ragdesk.metrics import Metrics
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import (
     Conversation,

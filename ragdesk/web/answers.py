@@ -20,8 +20,8 @@ from ragdesk.answering.answer import (
     to_json_object,
 )
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import format_degraded_reason
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.replicas.done_requests import DeedPart
 from ragdesk.web import schemas, stream

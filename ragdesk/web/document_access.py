@@ -10,8 +10,8 @@ from ingest import document_places, sources
 from ingest.document_places import AdmissionRule, belongs_to_source, make_source_conflict
 from ingest.document_redaction import is_redacted
 from ragdesk.answering.lookup_result import LOOKUP_SCHEME, is_lookup
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Forbidden, Invalid, NotFound
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.learning.approval import APPROVED_SOURCE
 from ragdesk.web.jobs import DocumentJob

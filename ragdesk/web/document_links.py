@@ -6,7 +6,7 @@ from urllib.parse import unquote
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from ragdesk.answering.writing.cited_links import is_clickable
-from ragdesk.assemble import OpenCollection
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal
 from ragdesk.web.document_access import is_visible
 from ragdesk.web.document_reference import DocumentReference

@@ -17,7 +17,7 @@ from indexes.store.document_table import ListedDocument
 from indexes.store.paths import original_file
 from ingest import sources
 from ingest.document_places import belongs_to_source
-from ragdesk.assemble import OpenCollection
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
 from ragdesk.web.document_access import is_visible

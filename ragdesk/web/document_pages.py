@@ -17,8 +17,8 @@ from ingest.parse.pdf.text_boxes import find_boxes, read_page_sizes
 from ingest.parse.picture_files import PICTURE_TYPES, find_picture_type
 from ragdesk.answering.quote_places import MOST_BOXES
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound
+from ragdesk.open_collection import OpenCollection
 from ragdesk.web import schemas
 from ragdesk.web.document_reference import ReferenceParam, open_original
 from ragdesk.web.documents import DOCUMENTS_PATH

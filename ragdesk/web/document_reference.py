@@ -12,8 +12,8 @@ from indexes.errors import IndexDamaged
 from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from indexes.store.paths import open_plain, original_file
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal
 from ragdesk.web.auth import require_scope
 from ragdesk.web.document_access import use_kept_document

@@ -13,8 +13,8 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.types import Receive, Scope, Send
 
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, NotFound, TooManyCollections
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal, split_names
 from ragdesk.web import cursors, schemas
 from ragdesk.web.askable_collections import iter_askable

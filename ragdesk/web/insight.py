@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.retention import DAY_SECONDS
 from ragdesk.support.insight.insight_report import build_insight_report

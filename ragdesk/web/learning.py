@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse, Response
 from ragdesk.answering.answer import Question, rank_passages
 from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid, WrongState
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.learning.approval import APPROVED_SOURCE, approved_uri, format_faq_document
 from ragdesk.support.learning.draft import LONGEST_QUESTION, Draft, DraftState

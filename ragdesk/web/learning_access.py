@@ -9,8 +9,8 @@ from typing import Any, Final
 from indexes.errors import IndexesError
 from indexes.index import Index
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound, WrongState
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal
 from ragdesk.support.conversations.conversation import (
     HANDED_OVER_STATES,

@@ -8,7 +8,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 
-from ragdesk.assemble import OpenCollection
+from ragdesk.open_collection import OpenCollection
 
 
 class LeasedCollection:

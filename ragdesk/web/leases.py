@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from fastapi import Depends
 from starlette.requests import Request
 
-from ragdesk.assemble import OpenCollection
+from ragdesk.open_collection import OpenCollection
 from ragdesk.web.open_collections import OpenCollections
 from ragdesk.web.server_state import server_state
 

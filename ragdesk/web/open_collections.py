@@ -22,11 +22,11 @@ from indexes.errors import WordsNewer, WordsOutdated, tells_absence
 from indexes.index import Index
 from indexes.store.access_log import AccessChanges
 from indexes.store.generations import collect_access_since, list_generations
-from ragdesk.assemble import OpenCollection
 from ragdesk.degradation import WordsRemedy, find_words_remedy
 from ragdesk.errors import WORDS_OUTDATED, NotFound, Overloaded
 from ragdesk.file_handles import SpareHandles
 from ragdesk.metrics import Metrics
+from ragdesk.open_collection import OpenCollection
 from ragdesk.outage import Outage, outage_code
 from ragdesk.web.leased_collection import LeasedCollection
 from ragdesk.web.schemas import COLLECTION_PATTERN

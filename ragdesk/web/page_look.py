@@ -9,8 +9,8 @@ from starlette.responses import JSONResponse, Response
 from indexes.chunk import SearchFilter
 from ragdesk.answering.faq_questions import list_first_questions, list_neighbour_questions
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal
 from ragdesk.web import schemas
 from ragdesk.web.auth import require_scope

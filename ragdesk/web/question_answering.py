@@ -12,8 +12,8 @@ from typing import Any
 
 from ragdesk.answering.answer import Answer, AnswerEvent, Done, JsonObject, Question, Turn
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
 from ragdesk.support.handoff.handoff import Handoff

@@ -14,8 +14,8 @@ from indexes.chunk import Passage
 from ragdesk.answering.answer import Answer, Question, to_json_object
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import Invalid
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal
 from ragdesk.web import admin_schemas
 from ragdesk.web.answer_basis import respond_once

@@ -15,9 +15,9 @@ from indexes.embedding.embedder import Embedder
 from indexes.errors import IndexesError
 from indexes.index import Index
 from ragdesk.answering.answer import Answer
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound, RagdeskError, WrongState
 from ragdesk.metrics import Metrics
+from ragdesk.open_collection import OpenCollection
 from ragdesk.request_context import run_in_pool
 from ragdesk.support.conversations.conversation import Conversation, ConversationTurn
 from ragdesk.support.conversations.conversation_store import ConversationStore

@@ -9,7 +9,8 @@ from fakes import HashEmbedder, document, publish
 from indexes.chunk import SearchFilter
 from indexes.index import Index
 from ragdesk.answering.answer import Answer, Done, Outcome, Question, TextDelta, Turn
-from ragdesk.answering.clarify import ClarifyOptions, is_vague
+from ragdesk.answering.answer_options import ClarifyOptions
+from ragdesk.answering.clarify import is_vague
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.retrieval.retriever import Retriever

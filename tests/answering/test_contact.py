@@ -3,7 +3,8 @@
 import pytest
 from fakes import HashEmbedder
 
-from ragdesk.answering.contact import Contact, ContactOptions, combine_contact, find_contact
+from ragdesk.answering.contact import Contact, combine_contact, find_contact
+from ragdesk.answering.contact_options import ContactOptions
 from ragdesk.assemble import Workspace
 from ragdesk.errors import SettingsError
 from ragdesk.settings import Settings, load_settings

@@ -17,8 +17,8 @@ from ragdesk.answering.answer import (
     TextDelta,
 )
 from ragdesk.answering.lookup_result import LookupResult, LookupStatus
-from ragdesk.answering.writing.claim_check import VerifyOptions
 from ragdesk.answering.writing.prompts import PASSAGES_CLOSE, PASSAGES_OPEN
+from ragdesk.answering.writing.writing_options import VerifyOptions
 
 FACT = "Order 12345 left our warehouse on 1 December."
 QUESTION = "Where is order 12345? What does shipping to Norway cost?"

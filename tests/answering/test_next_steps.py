@@ -7,8 +7,8 @@ import pytest
 
 from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import AnswerReason, Outcome, Question
+from ragdesk.answering.answer_options import DecideOptions
 from ragdesk.answering.contact import Contact
-from ragdesk.answering.decision import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.messages import NEXT_STEP_TEXTS, TURN_TEXTS
 from ragdesk.answering.next_steps import suggest_next_step

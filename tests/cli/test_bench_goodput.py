@@ -17,8 +17,8 @@ from small_server import SmallReply, SmallServer
 from web_home import publish
 
 from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.assemble import Workspace
 from ragdesk.bench.goodput import GoodputBounds, GoodputResult, goodput_as_markdown
 from ragdesk.bench.load import LoadResult

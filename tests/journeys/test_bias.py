@@ -7,8 +7,8 @@ from eval.bias import judge_bias
 from eval.bias_pair import list_bias_cases, read_bias_pairs, write_bias_pairs
 from eval.release_outcome import PASSED
 from eval.run import RunOptions, run_cases
-from ragdesk.assemble import OpenCollection
 from ragdesk.cli.eval_target import DeskTarget
+from ragdesk.open_collection import OpenCollection
 from tests.lab.quality.handbook import HANDBOOK
 
 PAIRS = read_bias_pairs(HANDBOOK / "bias_pairs.jsonl")

@@ -17,8 +17,9 @@ from eval.run import run_cases
 from eval.targets import CallableTarget
 from indexes.embedding.embedder import EmbedderCard, EmbedOptions, open_embedder
 from indexes.embedding.model_files import ENGLISH_MODEL
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
 from ragdesk.cli.eval_target import DeskTarget
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from tests.lab.quality import handbook
 

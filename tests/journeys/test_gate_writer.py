@@ -14,8 +14,7 @@ from eval import compare, gate
 from eval.release import release_run
 from eval.release_outcome import FAILED, PASSED
 from eval.run import RunOptions, run_cases
-from ragdesk.answering.writing.claim_check import VerifyOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions, VerifyOptions
 from ragdesk.assemble import Workspace
 from ragdesk.cli.eval_target import DeskTarget
 from ragdesk.settings import Settings

@@ -21,8 +21,8 @@ from ingest.document import Skipped
 from ingest.skip_memory import note_skips
 from ingest.source_changes import SourceChanges
 from ingest.sources import Source
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore

@@ -27,8 +27,8 @@ from eval.judge import Judge
 from eval.judge_client import JudgeClient, JudgeOptions
 from eval.judging import judge_run
 from eval.preference import compare_run_answers
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.support.key_store import KeyStore

@@ -22,7 +22,8 @@ from indexes.embedding.embedder import (
     open_embedder,
 )
 from indexes.search_results import Vectors
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from tests.lab.embedder_proxy import Through
 

@@ -31,7 +31,7 @@ from indexes.build import Build  # noqa: E402
 from indexes.chunk import Chunk, DocumentRecord  # noqa: E402
 from indexes.index import Index  # noqa: E402
 from ragdesk.answering.answer import Question  # noqa: E402
-from ragdesk.answering.decision import DecideOptions  # noqa: E402
+from ragdesk.answering.answer_options import DecideOptions  # noqa: E402
 from ragdesk.answering.desk import Desk  # noqa: E402
 from ragdesk.answering.retrieval.retriever import Retriever  # noqa: E402
 

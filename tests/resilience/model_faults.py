@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ragdesk.answering.answer import Answer, Question
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from tests.fault_proxy import FAULTS, Fault, FaultProxy

@@ -4,11 +4,12 @@ from hypothesis import strategies as st
 
 from ragdesk.support.conversations.conversation import ConversationTurn
 from ragdesk.support.conversations.conversation_store import ConversationStore
+from ragdesk.support.insight.alert_options import SurgeOptions
 from ragdesk.support.insight.insight_report import DAY_SECONDS, build_insight_report
 from ragdesk.support.insight.insight_turns import InsightTurn, read_insight_turns
 from ragdesk.support.insight.intent_labels import IntentLabel, IntentLabelStore
 from ragdesk.support.insight.intents import OUT_OF_SCOPE
-from ragdesk.support.insight.surge import SurgeOptions, find_surges
+from ragdesk.support.insight.surge import find_surges
 from ragdesk.support.insight.surge_watch import SurgeWatch
 
 NOW = 1_800_000_000

@@ -21,8 +21,8 @@ from web_home import CANARY, SECRET, TEXTS, publish, serving
 from indexes.build import Build
 from indexes.chunk import Validity
 from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.cli.main import cli
 from ragdesk.support.key_store import KeyStore
 from ragdesk.support.sign_in.publishable_keys import PublishableKeyStore

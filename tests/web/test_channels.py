@@ -35,7 +35,7 @@ from web_home import HOSTILE, TEXTS, publish, serving
 
 from ragdesk.answering.answer import Answer, NextStep, Question, StepLink
 from ragdesk.answering.answer_cache.cache_options import AnswerCacheOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.support.chat_channels import chat_store
 from ragdesk.support.chat_channels.chat_message import ChatRequest
 from ragdesk.support.chat_channels.chat_options import ChatOptions, decode_aes_key

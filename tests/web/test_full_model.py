@@ -10,8 +10,8 @@ import pytest
 from engines import running
 from fakes import HashEmbedder
 
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from ragdesk.web import api

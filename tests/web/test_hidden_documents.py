@@ -10,7 +10,7 @@ from mail_files import mail
 from web_home import CANARY, SECRET, publish, serving
 
 from indexes.build import Build
-from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.answer_options import DecideOptions
 
 BASE = "/v1/collections/default/documents"
 BODY = b"# Cellar\n\nThe cellar is open on Mondays.\n"

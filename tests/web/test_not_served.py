@@ -19,8 +19,9 @@ from fakes import HashEmbedder
 from starlette.testclient import TestClient
 from web_home import publish, serving
 
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
 from ragdesk.file_handles import count_handles, raise_handle_limit
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from ragdesk.web import api, askable_collections
 from ragdesk.web.serve_options import ServeOptions

@@ -11,8 +11,8 @@ import pytest
 from small_server import SmallReply, SmallServer
 from web_home import serving
 
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.errors import Invalid
 from ragdesk.logs import LineFormatter
 from ragdesk.metrics import Metrics

@@ -11,8 +11,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 from web_home import serving
 
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.errors import Unauthenticated
 from ragdesk.web import conversation_events, stream
 from ragdesk.web.event_streams import EventStreams

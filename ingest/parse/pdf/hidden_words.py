@@ -17,7 +17,7 @@ import numpy as np
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
-from ingest.parse.pdf.page_model import BoolArray, FloatArray
+from ingest.parse.pdf.page_model import BoolArray, FloatArray, IntArray
 
 INVISIBLE_MODES = (pdfium.FPDF_TEXTRENDERMODE_INVISIBLE, pdfium.FPDF_TEXTRENDERMODE_CLIP)
 FILL_MODE = pdfium.FPDF_TEXTRENDERMODE_FILL
@@ -55,10 +55,7 @@ def mark_hidden_words(
 
     places: of its first character. corners: its box in page space; (n, 4). sizes: of its font.
     """
-    modes = np.fromiter(
-        (_read_render_mode(handle, place) for place in places), np.int64, len(places)
-    )
-    is_white, is_transparent = _read_colours(handle, places)
+    modes, is_white, is_transparent = _read_looks(handle, places)
     is_transparent &= modes == FILL_MODE
     unseen = np.isin(modes, INVISIBLE_MODES) | is_transparent
     if is_transparent.any():
@@ -75,21 +72,26 @@ def mark_hidden_words(
     return np.asarray(unseen | tiny | is_white), is_layer
 
 
-def _read_render_mode(handle: int, place: int) -> int:
-    text = _text_object(handle, place)
-    return int(_text_mode(text)) if text else FILL_MODE
+def _read_looks(handle: int, places: list[int]) -> tuple[IntArray, BoolArray, BoolArray]:
+    """Return the render mode of each word, and mark those that are white or wholly transparent.
+
+    All characters of one text object look alike, so that each object is asked once.
+    """
+    texts = list(map(_text_object, repeat(handle), places))
+    looks = {
+        text: _read_look(handle, text, place)
+        for text, place in dict(zip(texts, places, strict=True)).items()
+    }
+    table = np.array([looks[text] for text in texts], dtype=np.int64).reshape(-1, 3)
+    return table[:, 0], table[:, 1] > 0, table[:, 2] > 0
 
 
-def _read_colours(handle: int, places: list[int]) -> tuple[BoolArray, BoolArray]:
-    """Mark the words that are white, and those that are wholly transparent."""
-    is_white = np.zeros(len(places), np.bool_)
-    is_transparent = np.zeros(len(places), np.bool_)
-    for n, place in enumerate(places):
-        if _fill_colour(handle, place, *_RGBA_AT):
-            red, green, blue, alpha = _rgba
-            is_white[n] = min(red, green, blue) >= WHITE_LEVEL
-            is_transparent[n] = not alpha
-    return is_white, is_transparent
+def _read_look(handle: int, text: int | None, place: int) -> tuple[int, bool, bool]:
+    mode = int(_text_mode(text)) if text else FILL_MODE
+    if not _fill_colour(handle, place, *_RGBA_AT):
+        return mode, False, False
+    red, green, blue, alpha = _rgba
+    return mode, min(red, green, blue) >= WHITE_LEVEL, not alpha
 
 
 def _iterate_bounds(

@@ -1,8 +1,7 @@
 """What a PDF page shows beside its words: how much of it pictures cover; the page as a picture."""
 
 import ctypes
-from collections.abc import Iterator
-from itertools import repeat
+from itertools import compress, repeat
 
 import numpy as np
 import pypdfium2  # type: ignore[import-untyped]  # it ships no types
@@ -18,6 +17,7 @@ OCR_DPI = 200  # in which a page is read: its print is then 20 to 40 pixels high
 LONGEST_SIDE = 2_600  # pixels of a page's picture; larger sheets are read smaller
 LONGEST_SHOWN = 4_000  # pixels that a page is high at most where people see it
 SMALLEST_PAGE = 3.0  # points
+_MAY_SHOW_PICTURE = frozenset({pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_FORM})
 
 _pointer, _int = ctypes.c_void_p, ctypes.c_int
 _count_objects = bind_function(pdfium.FPDFPage_CountObjects, _pointer)
@@ -38,24 +38,18 @@ def measure_pictures(page: pypdfium2.PdfPage) -> PagePictures:
     area = max(width * height, 1.0)
     handle = ctypes.cast(page.raw, ctypes.c_void_p).value or 0
     shares: list[float] = []
-    drawings = 0
-    for item in _iterate_objects(handle):
-        kind = _object_type(item)
-        drawings += kind == pdfium.FPDF_PAGEOBJ_PATH
-        is_picture = kind == pdfium.FPDF_PAGEOBJ_IMAGE or (
-            kind == pdfium.FPDF_PAGEOBJ_FORM and _holds_picture(item)
-        )
+    count = min(_count_objects(handle), MOST_OBJECTS)
+    items = list(filter(None, map(_get_object, repeat(handle), range(count))))
+    kinds = list(map(_object_type, items))  # calls without Python between them: pages hold 10,000
+    drawings = kinds.count(pdfium.FPDF_PAGEOBJ_PATH)
+    for item in compress(items, map(_MAY_SHOW_PICTURE.__contains__, kinds)):
+        is_picture = _object_type(item) == pdfium.FPDF_PAGEOBJ_IMAGE or _holds_picture(item)
         if is_picture and _bounds(item, *_SIDES_AT):
             left, bottom, right, top = (float(side) for side in _sides)
             wide, high = min(right - left, width), min(top - bottom, height)
             shares.append(max(wide, 0.0) * max(high, 0.0) / area)
     large = sum(share >= LARGE_SHARE for share in shares)
     return PagePictures(min(sum(shares), 1.0), large, drawings)
-
-
-def _iterate_objects(handle: int) -> Iterator[int]:
-    count = min(_count_objects(handle), MOST_OBJECTS)
-    yield from filter(None, map(_get_object, repeat(handle), range(count)))
 
 
 def _holds_picture(form: int) -> bool:

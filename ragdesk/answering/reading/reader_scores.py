@@ -7,12 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragdesk.answering.reading.answer_units import AnswerUnit
-from ragdesk.answering.reading.unit_reader import (
-    ReaderInput,
-    ReaderOptions,
-    UnitReader,
-    UnitReading,
-)
+from ragdesk.answering.reading.reading_options import ReaderOptions
+from ragdesk.answering.reading.unit_reader import ReaderInput, UnitReader, UnitReading
 from ragdesk.answering.reading.unit_scores import ScoredUnit, choose_broadly
 
 

@@ -17,18 +17,14 @@ from ragdesk.answering.reading.choice_signals import measure_choice
 from ragdesk.answering.reading.choice_statements import covers_part, join_parts, state_choice
 from ragdesk.answering.reading.question_form import read_form
 from ragdesk.answering.reading.reader_scores import read_ranked_units
+from ragdesk.answering.reading.reading_options import ExtractOptions, ReaderOptions
 from ragdesk.answering.reading.repeated_units import drop_repeats
 from ragdesk.answering.reading.section_labels import find_section_labels
 from ragdesk.answering.reading.sentence_comparer import SentenceComparer
 from ragdesk.answering.reading.unit_choice import UnitChoice, choose_units
 from ragdesk.answering.reading.unit_facts import UnitFacts
-from ragdesk.answering.reading.unit_reader import ReaderOptions, UnitReader
-from ragdesk.answering.reading.unit_scores import (
-    ExtractOptions,
-    ScoredUnit,
-    UnitScorer,
-    weigh_terms_by_sentences,
-)
+from ragdesk.answering.reading.unit_reader import UnitReader
+from ragdesk.answering.reading.unit_scores import ScoredUnit, UnitScorer, weigh_terms_by_sentences
 from ragdesk.answering.reading.unit_statements import state_unit
 from ragdesk.answering.reading.unit_width import narrow_unit, widen_unit
 from ragdesk.answering.retrieval.passage_words import describe_place

@@ -17,30 +17,8 @@ from indexes.text.sentences import split_sentences
 from ragdesk.answering.retrieval.passage_words import has_words
 
 QUESTION_TOKENS, LEAD_TOKENS, UNIT_TOKENS = 40, 32, 96
-MOST_UNITS = 64  # that are read for one question
 LEAD_HEAD = 14  # of a lead that is too long: its first tokens name the document, its last lead on
 _PREFIX = "query: "
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReaderOptions:
-    """Whether a trained reader scores the units that words found.
-
-    enabled: it reads at all. Off: the one that was trained so far gains nothing over words in help
-        texts (READER.md). units: so many of the best units are read for a question; each costs a
-        pass of twelve layers over some 80 tokens. worth: what a unit gains that surely answers; one
-        that holds all words of the question is worth 1. weights: a reader's file, as ``ragdesk tune
-        reader`` writes it. Empty: the packaged one, where there is one.
-    """
-
-    enabled: bool = False
-    units: int = 8
-    worth: float = 0.3
-    weights: str = ""
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.units <= MOST_UNITS:
-            raise ValueError(f"units must lie in 1..{MOST_UNITS}; to read none, enabled = false")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from indexes.text.tokens import tokenize_text
 from ingest.chunk_context import LEAD_SEPARATOR
 from ragdesk.answering.reading.answer_units import AnswerUnit
 from ragdesk.answering.reading.faq_reader import strip_question_mark
+from ragdesk.answering.reading.reading_options import ExtractOptions
 from ragdesk.answering.reading.sentence_comparer import SentenceComparer, SentenceMatches
 from ragdesk.answering.retrieval.passage_words import analyze_sentences, heading_words
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
@@ -29,46 +30,6 @@ BROAD_PASSAGES = 8
 question that is asked in other words find its passage at times, and its sentence never."""
 _CACHED_UNITS = 4096
 _NO_WORDS: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExtractOptions:
-    """How sentences are chosen where an answer consists of the documents' own, without a model.
-
-    passages: so many best passages are read for an answer.
-    most: sentences in an answer, at most. One that is not understood without the sentence before
-        brings that along.
-    second: a further sentence must be worth this part of the best one. A sentence that holds all
-        words of the question is worth 1; the other weights add to that.
-    passage: worth of the passage's own score.
-    above: what a word counts that stands in the heading or the first sentence of the section.
-    before: what a word counts that stands in the sentence before.
-    figures: worth of holding every number of the question.
-    kind: worth of naming a thing of the kind asked for (a number, a date, a name, a place).
-    close: so many best sentences are compared with the question by the model, where it reads both.
-    margin: sentences worth less than the best by more than this are not close.
-    cosine: worth of that comparison (``indexes.similarity``).
-    own_language: worth of standing in the question's language, where another says the same.
-    compared: so many units are compared with the question by a model that has learnt which
-        sentence answers, in place of the close ones; the best of each passage are among them.
-    english, chinese: worth of the cosine of that comparison, by the question's language.
-    """
-
-    passages: int = 8
-    most: int = 3
-    second: float = 0.6
-    passage: float = 0.8
-    above: float = 0.55
-    before: float = 0.2
-    figures: float = 0.12
-    kind: float = 0.08
-    close: int = 3
-    margin: float = 0.4
-    cosine: float = 0.8
-    own_language: float = 0.2
-    compared: int = 32
-    english: float = 2.0
-    chinese: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)

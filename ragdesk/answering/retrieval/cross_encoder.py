@@ -14,7 +14,8 @@ import numpy as np
 
 from indexes.chunk import Passage
 from indexes.errors import ModelMissing
-from ragdesk.answering.retrieval.reranker import Reranker, RerankOptions, order_passages
+from ragdesk.answering.retrieval.reranker import Reranker, order_passages
+from ragdesk.answering.retrieval.retrieval_options import RerankOptions
 from ragdesk.errors import SettingsError
 
 BATCH = 8  # pairs a pass, sorted by length: larger ones pad more and gain nothing on a few cores

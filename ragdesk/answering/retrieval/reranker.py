@@ -6,43 +6,12 @@ Off by default: none is packaged, and one costs more than all other steps of a r
 import pkgutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from indexes.chunk import Passage
+from ragdesk.answering.retrieval.retrieval_options import READER_BACKEND, RERANKERS, RerankOptions
 from ragdesk.request_context import trace_step
-
-# By ``[advanced.rerank] backend``: the class to call with RerankOptions. By name, as it is
-# imported only where a model is named: its library takes seconds. A line makes another one known.
-RERANKERS = {
-    "cross-encoder": "ragdesk.answering.retrieval.cross_encoder:CrossEncoderReranker",
-}
-READER_BACKEND = "reader"
-"""The reader of units in this slot: no model is named, it is that of ``[advanced.reader]``."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RerankOptions:
-    """Whether a second model (a cross-encoder) reads the candidates and orders them anew.
-
-    backend: which kind of model it is: ``cross-encoder``, or ``reader``, the trained reader of
-    units, for which no model is named.
-    model: folder of a sentence-transformers cross-encoder in safetensors. Empty: no reranking.
-    depth: so many of the best candidates are read, the pool at most, before repeats are taken out
-    and the ranking is cut; the others keep their places after them. Each costs a pass of the model,
-    some 20 ms on two cores where it has six layers, so half a second for 24.
-    """
-
-    backend: str = "cross-encoder"
-    model: str = ""
-    depth: int = 24
-
-    def __post_init__(self) -> None:
-        backends = (*RERANKERS, READER_BACKEND)
-        if self.backend not in backends:
-            raise ValueError(f"backend must be one of {', '.join(backends)}")
-        if self.depth < 1:
-            raise ValueError("depth must be at least 1; to rerank nothing, leave out rerank.model")
 
 
 class Reranker(Protocol):

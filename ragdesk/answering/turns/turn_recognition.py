@@ -7,7 +7,6 @@ several sentences is a question as soon as one of them is; an accident goes befo
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from indexes.embedding.embedder import Embedder
@@ -23,19 +22,7 @@ from ragdesk.answering.turns.turn_features import (
     strip_courtesies,
 )
 from ragdesk.answering.turns.turn_kind import TurnKind
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnOptions:
-    """Whether a turn that asks the documents nothing is recognised before they are searched.
-
-    recognise: false searches the documents for every turn, a greeting too.
-    floor: likelihood (0..1) of another kind from which a turn counts as no question.
-    """
-
-    recognise: bool = True
-    floor: float = 0.75
-
+from ragdesk.answering.turns.turn_options import TurnOptions
 
 CHAT_FLOOR: Final = 0.85  # of what is out of scope: where it is missed, nothing is found anyway
 KIND_CUES: Final[Mapping[TurnKind, tuple[frozenset[str], ...]]] = {

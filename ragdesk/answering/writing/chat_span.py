@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic_core import from_json
 
-from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.request_context import SpanValue, TraceSpan, current_request, trace_step
 
 USAGE_SECONDS = 0.5  # that the count may come behind the last word

@@ -8,7 +8,7 @@ negation, modals). A second reader (an entailment model) may be put beside them.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 from indexes.chunk import Passage
 from indexes.text.claim_binding import find_misplacements
@@ -23,27 +23,7 @@ from ragdesk.answering.statement import Quote, Statement
 from ragdesk.answering.writing.claim_echo import states_nothing
 from ragdesk.answering.writing.claim_evidence import EvidenceSentence, split_evidence
 from ragdesk.answering.writing.foreign_evidence import ForeignEvidence, ForeignEvidenceReader
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyOptions:
-    """How a model's sentences are checked, and what becomes of one that the documents do not bear.
-
-    send: "hold" sends a sentence once it is checked; "show" sends the words as they are written and
-        the verdict after them.
-    failed: what happens to a sentence that the documents do not bear out. "drop" leaves it out,
-        "keep" leaves it in with its verdict, "repair" asks the model once to write it anew and
-        drops it if that fails too, "refuse" makes the whole answer unsupported. With send = "show"
-        its words are out already: there "drop" and "repair" keep it.
-    supported: share of a sentence's words that its passages must carry.
-    partial: share from which it counts as partly supported.
-    """
-
-    send: Literal["hold", "show"] = "hold"
-    failed: Literal["drop", "keep", "repair", "refuse"] = "drop"
-    supported: float = 0.6
-    partial: float = 0.45
-
+from ragdesk.answering.writing.writing_options import VerifyOptions
 
 # Of two Han characters side by side. A hundred true paraphrases keep more than .47 of their weight
 # (twentieth part; .40 with whole pairs).

@@ -11,21 +11,12 @@ from pathlib import Path
 from indexes.chunk import SearchFilter
 from indexes.embedding.tokenizer import Tokenizer
 from indexes.errors import ModelMissing
-from ragdesk.answering.writing.generator import (
-    GenerateOptions,
-    Generator,
-    WrittenPiece,
-    check_generate_options,
-)
-from ragdesk.answering.writing.on_vllm import VllmGenerator, VllmOptions, require_vllm
+from ragdesk.answering.writing.generator import Generator, WrittenPiece, check_generate_options
+from ragdesk.answering.writing.on_vllm import VllmGenerator, require_vllm
 from ragdesk.answering.writing.openai_client import OpenAIGenerator
-from ragdesk.answering.writing.prompt_builder import (
-    BuildPrompt,
-    GroundOptions,
-    PromptBuilder,
-    estimate_tokens,
-)
+from ragdesk.answering.writing.prompt_builder import BuildPrompt, PromptBuilder, estimate_tokens
 from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.writing_options import GenerateOptions, GroundOptions, VllmOptions
 from ragdesk.errors import EngineFailed, Overloaded
 
 

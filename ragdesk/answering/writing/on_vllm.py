@@ -8,44 +8,18 @@ import asyncio
 import os
 import uuid
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from indexes.errors import ModelMissing
-from ragdesk.answering.writing.generator import Finish, GenerateOptions, WrittenPiece
+from ragdesk.answering.writing.generator import Finish, WrittenPiece
 from ragdesk.answering.writing.openai_stream import StreamEvent, make_timeout_error
 from ragdesk.answering.writing.prompts import Prompt
 from ragdesk.answering.writing.thoughts import ThoughtFilter
+from ragdesk.answering.writing.writing_options import GenerateOptions, VllmOptions
 from ragdesk.errors import EngineFailed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VllmOptions:
-    """A model that vLLM runs inside this process, for one machine with a GPU.
-
-    model: local folder or hub name of the model. Empty: none. generate.urls goes before it.
-    dtype: number format of the weights, such as "bfloat16"; "auto" takes the model's own.
-    tensor_parallel: GPUs that share the model; more than 1 where it does not fit on one.
-    max_length: tokens of prompt and answer together, at most; 0 takes the model's own limit. Lower
-        it where the GPU's memory does not suffice. ground.context must not be larger.
-    memory_share: share (0..1) of each GPU's memory that vLLM takes.
-    prefix_caching: true computes the common beginning of prompts once for each group of askers.
-    quantization: how the weights are quantized, such as "fp8" or "awq"; empty takes the model's
-        own.
-    eager: true compiles nothing: starts sooner and writes slower.
-    """
-
-    model: str = ""
-    dtype: str = "auto"
-    tensor_parallel: int = 1
-    max_length: int = 0
-    memory_share: float = 0.9
-    prefix_caching: bool = True
-    quantization: str = ""
-    eager: bool = False
 
 
 def require_vllm() -> None:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import from_json
 
 from ragdesk.answering.writing.chat_span import ChatSpan, trace_chat
-from ragdesk.answering.writing.generator import Finish, GenerateOptions, WrittenPiece
+from ragdesk.answering.writing.generator import Finish, WrittenPiece
 from ragdesk.answering.writing.llm_pool import LlmPool, LlmServer
 from ragdesk.answering.writing.openai_stream import (
     STREAM_CUT,
@@ -32,6 +32,7 @@ from ragdesk.answering.writing.openai_stream import (
 )
 from ragdesk.answering.writing.prompts import Prompt
 from ragdesk.answering.writing.thoughts import ThoughtFilter
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.errors import EngineFailed
 from ragdesk.request_context import make_outgoing_headers
 

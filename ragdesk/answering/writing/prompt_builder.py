@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ragdesk.answering.writing import prompts
 from ragdesk.answering.writing.prompts import Prompt, PromptSource
+from ragdesk.answering.writing.writing_options import GroundOptions
 
 CountTokens = Callable[[str], int]
 BuildPrompt = Callable[
@@ -14,23 +15,6 @@ BuildPrompt = Callable[
 ]  # question, language, found, salt
 SENTENCE_CHARACTERS = 500  # characters of a sentence
 TEMPLATE_TOKENS = 64  # tokens that a chat template puts around what is said
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroundOptions:
-    """How much of the documents a model is given to read.
-
-    context: tokens of prompt and answer together. Set it to the model server's limit, or less.
-    passages: passages in a prompt, at most. More dilute: models overlook what stands in the middle.
-    per_document: passages of one document at most, so that one document cannot speak alone.
-    tokenizer: path of the model's ``tokenizer.json``, to count tokens exactly. Empty: they are
-        estimated, on the safe side, and less fits into a prompt.
-    """
-
-    context: int = 8192
-    passages: int = 8
-    per_document: int = 4
-    tokenizer: str = ""
 
 
 def estimate_tokens(text: str) -> int:

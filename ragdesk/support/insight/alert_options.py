@@ -1,4 +1,4 @@
-"""The settings of alerts: ``[alerts]``."""
+"""The settings of alerts: ``[alerts]`` and ``[surge]``."""
 
 from dataclasses import dataclass, field
 
@@ -21,3 +21,19 @@ class AlertOptions:
     def __post_init__(self) -> None:
         check_webhook(self.url, self.secret)
         check_mail_addresses("to", self.to)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurgeOptions:
+    """When a surge of refusals or anger is reported.
+
+    hours: length of the window that is looked at.
+    days: of the history before, that it is held against.
+    least: questions of the kind in the window, below which nothing is reported.
+    sigmas: standard deviations above what the history lets expect.
+    """
+
+    hours: int = 6
+    days: int = 28
+    least: int = 10
+    sigmas: float = 4.0

@@ -6,28 +6,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from ragdesk.support.conversations.retention import DAY_SECONDS
+from ragdesk.support.insight.alert_options import SurgeOptions
 from ragdesk.support.insight.insight_report import CHATTER
 from ragdesk.support.insight.insight_turns import InsightTurn
 
 SurgeKind = Literal["refusals", "anger"]
 REFUSED: Final = frozenset({"not_found", "unsupported"})
 PRIOR_QUESTIONS: Final = 20.0  # as many of the usual share are added to both sides: few say little
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SurgeOptions:
-    """When a surge of refusals or anger is reported.
-
-    hours: length of the window that is looked at.
-    days: of the history before, that it is held against.
-    least: questions of the kind in the window, below which nothing is reported.
-    sigmas: standard deviations above what the history lets expect.
-    """
-
-    hours: int = 6
-    days: int = 28
-    least: int = 10
-    sigmas: float = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

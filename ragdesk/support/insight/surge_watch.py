@@ -8,9 +8,10 @@ from sqlalchemy import delete, insert, select
 
 from ragdesk.support.conversations.retention import DAY_SECONDS
 from ragdesk.support.database import Database, upsert
+from ragdesk.support.insight.alert_options import SurgeOptions
 from ragdesk.support.insight.insight_tables import SURGE_ALERTS, SURGES
 from ragdesk.support.insight.insight_turns import read_insight_turns
-from ragdesk.support.insight.surge import Surge, SurgeOptions, find_surges
+from ragdesk.support.insight.surge import Surge, find_surges
 
 LOOK_SECONDS: Final = 600  # between two looks
 MOST_SURGES: Final = 50  # that are listed

@@ -13,7 +13,7 @@ from typing import Final
 
 from sqlalchemy import delete, select
 
-from ragdesk.errors import HomeUnusable
+from ragdesk.errors import HomeBusy, HomeUnusable
 from ragdesk.support.database import Database, upsert
 from ragdesk.support.replicas.replica_tables import REPLICAS
 
@@ -21,6 +21,7 @@ BEAT_SECONDS: Final = 3.0
 SILENT_SECONDS: Final = 9.0
 LOST_SECONDS: Final = 15.0  # of silence, after which a server counts as lost
 FORGOTTEN_SECONDS: Final = 3_600.0
+SILENCE_LOOK_SECONDS: Final = 1.0
 log = logging.getLogger("ragdesk.support")
 
 
@@ -99,3 +100,25 @@ def read_beats(database: Database) -> dict[str, float]:
     with database.read() as connection:
         rows = connection.execute(select(REPLICAS.c.id, REPLICAS.c.seen)).all()
     return {row.id: row.seen for row in rows}
+
+
+def require_silence(database: Database, wait: Callable[[float], object]) -> None:
+    """Raise HomeBusy where a server of a shared database lives; wait until a killed one is lost.
+
+    wait: for so many seconds, as ``time.sleep``.
+    """
+    if not database.is_shared:
+        return
+    first = read_beats(database)
+    until = time.time() + LOST_SECONDS
+    while True:
+        beats = read_beats(database)
+        if any(beat > first.get(name, 0.0) for name, beat in beats.items()):
+            raise HomeBusy(
+                f"A server uses the database {database.place}. Nothing was changed. Stop every "
+                "server of it, then restore again."
+            )
+        now = time.time()
+        if now >= until or all(beat <= now - LOST_SECONDS for beat in beats.values()):
+            return
+        wait(SILENCE_LOOK_SECONDS)

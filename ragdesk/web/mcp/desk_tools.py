@@ -11,8 +11,8 @@ from indexes.index import Index
 from indexes.store.document_table import ListedDocument
 from ragdesk.answering.answer import Answer, Citation, Done, RankedPassage
 from ragdesk.answering.thread_offload import run_in_thread
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import NotFound
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal, authorize
 from ragdesk.support.sign_in.identity import Identity
 from ragdesk.web import schemas

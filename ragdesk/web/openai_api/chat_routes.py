@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from indexes.errors import IndexNotFound
-from ragdesk.assemble import OpenCollection
 from ragdesk.errors import ModelNotFound, NotFound
+from ragdesk.open_collection import OpenCollection
 from ragdesk.support.access import Principal, authorize
 from ragdesk.web.answers import respond_to_ask
 from ragdesk.web.askable_collections import iter_askable

@@ -9,7 +9,7 @@ from indexes.build import Build
 from indexes.chunk import Chunk, DocumentRecord
 from indexes.index import Index
 from ragdesk.answering.answer import Outcome, Question
-from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.answer_options import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.retrieval.passage_words import analyze_sentences
 from ragdesk.answering.retrieval.retriever import Retriever

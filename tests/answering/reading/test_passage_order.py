@@ -8,7 +8,7 @@ from unit_desk import EMBEDDER, take_in
 from indexes.build import Build
 from indexes.index import Index
 from ragdesk.answering.answer import Done, PassagesReady, Question
-from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.answer_options import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.reading.passage_order import order_by_reading
 from ragdesk.answering.retrieval.question_analysis import analyze_question

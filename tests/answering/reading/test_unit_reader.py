@@ -13,12 +13,12 @@ from indexes.embedding.quantised_weights import QuantisedWeights, find_packaged_
 from indexes.embedding.unigram_tokenizer import UnigramTokenizer, write_unigram_file
 from indexes.text.tokens import tokenize_text
 from ragdesk.answering.reading.reader_reranker import ReaderReranker
+from ragdesk.answering.reading.reading_options import ReaderOptions
 from ragdesk.answering.reading.unit_reader import (
     LEAD_TOKENS,
     QUESTION_TOKENS,
     UNIT_TOKENS,
     ReaderInput,
-    ReaderOptions,
     UnitReader,
     UnitReading,
     encode_pairs,

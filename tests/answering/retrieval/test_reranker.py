@@ -14,13 +14,8 @@ from web_home import TEXTS, publish
 from indexes.errors import ModelMissing
 from indexes.text.tokens import tokenize_text
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieval.reranker import (
-    RERANKERS,
-    Reranker,
-    RerankOptions,
-    open_reranker,
-    order_passages,
-)
+from ragdesk.answering.retrieval.reranker import Reranker, open_reranker, order_passages
+from ragdesk.answering.retrieval.retrieval_options import RERANKERS, RerankOptions
 from ragdesk.assemble import Workspace
 from ragdesk.errors import SettingsError
 from ragdesk.settings import Settings, load_settings

@@ -11,7 +11,8 @@ from indexes.index import Index
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.retrieval.reranker import Reranker, order_passages
-from ragdesk.answering.retrieval.retriever import RetrieveOptions, Retriever
+from ragdesk.answering.retrieval.retrieval_options import RetrieveOptions
+from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.retrieval.sibling_documents import SiblingOrder
 
 LIMITS = "A workspace may hold {} projects. Each project has {} members."

@@ -10,12 +10,12 @@ from indexes.build import Build
 from indexes.chunk import Chunk, DocumentRecord
 from indexes.index import Index
 from ragdesk.answering.answer import AnswerReason, Outcome, PassagesReady, Question, TextDelta
-from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.answer_options import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.messages import TURN_TEXTS
 from ragdesk.answering.retrieval.query_memory import QueryMemory
 from ragdesk.answering.retrieval.retriever import Retriever
-from ragdesk.answering.turns.turn_recognition import TurnOptions
+from ragdesk.answering.turns.turn_options import TurnOptions
 
 MANUAL = (
     "The heater has two levels and a cable of two metres. "

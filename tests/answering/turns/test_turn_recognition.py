@@ -15,7 +15,8 @@ from ragdesk.answering.turns.turn_classifier import (
 )
 from ragdesk.answering.turns.turn_features import extract_turn_features, strip_courtesies
 from ragdesk.answering.turns.turn_kind import TurnKind
-from ragdesk.answering.turns.turn_recognition import TurnOptions, recognise_turn
+from ragdesk.answering.turns.turn_options import TurnOptions
+from ragdesk.answering.turns.turn_recognition import recognise_turn
 
 TURNS = {
     TurnKind.GREETING: ["Hello there!", "good morning to you all", "你们好呀", "在吗，亲"],

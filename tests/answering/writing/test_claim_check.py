@@ -4,7 +4,8 @@ import pytest
 
 from indexes.chunk import Chunk, Passage
 from ragdesk.answering.answer import ClaimVerdict
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.writing_options import VerifyOptions
 
 ALLOWED = "You may return a used machine within 30 days."
 DENIED = "A used machine cannot be returned."

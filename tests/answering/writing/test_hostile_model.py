@@ -9,10 +9,10 @@ from hostile_server import HEALTH, LISTS, HostileServer
 from model_desk import RETURNED, by_model
 
 from ragdesk.answering.answer import Question
-from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.model_writer import MAX_ANSWER_SENTENCES
 from ragdesk.answering.writing.openai_client import OpenAIGenerator
 from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.errors import EngineFailed
 
 QUICK = {"connect_seconds": 0.5, "first_seconds": 5.0, "silence_seconds": 1.0, "rest_seconds": 0.02}

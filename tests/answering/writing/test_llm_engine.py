@@ -6,12 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.llm_engine import LlmEngine, open_llm_engine
-from ragdesk.answering.writing.on_vllm import VllmOptions
 from ragdesk.answering.writing.openai_client import OpenAIGenerator
-from ragdesk.answering.writing.prompt_builder import GroundOptions
 from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.writing_options import GenerateOptions, GroundOptions, VllmOptions
 from ragdesk.errors import EngineFailed
 
 OPTIONS = GenerateOptions(urls=("http://127.0.0.1:9/v1",))

@@ -11,9 +11,9 @@ from scripted_writer import app
 from starlette.responses import Response
 
 from ragdesk.answering.answer import Outcome, Question, TextDelta
-from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.openai_client import OpenAIGenerator
 from ragdesk.answering.writing.prompts import Prompt
+from ragdesk.answering.writing.writing_options import GenerateOptions
 from ragdesk.errors import EngineFailed, Overloaded, error_status
 
 QUICK = {"connect_seconds": 1.0, "first_seconds": 2.0, "silence_seconds": 1.0, "rest_seconds": 0.05}

@@ -25,15 +25,15 @@ from ragdesk.answering.desk import Desk
 from ragdesk.answering.messages import NO_ANSWER_TEXT, localise_text
 from ragdesk.answering.writing import prompts
 from ragdesk.answering.writing.answer_decoder import DecodedSentence
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.claim_check import ClaimChecker
 from ragdesk.answering.writing.model_writer import _AnswerInProgress
 from ragdesk.answering.writing.prompt_builder import (
     SENTENCE_CHARACTERS,
     TEMPLATE_TOKENS,
-    GroundOptions,
     PromptBuilder,
 )
 from ragdesk.answering.writing.prompts import Prompt, PromptSource
+from ragdesk.answering.writing.writing_options import GroundOptions, VerifyOptions
 from ragdesk.errors import EngineFailed
 
 ASKED = (

@@ -7,7 +7,8 @@ from ragdesk.answering.answer import ClaimVerdict
 from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.statement import Statement
 from ragdesk.answering.writing.answer_need import meets_need
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.writing_options import VerifyOptions
 
 SAID = {ClaimVerdict.SUPPORTED, ClaimVerdict.PARTIAL}
 CODES = "Code | Meaning | What to do\nK31 | Lamp too weak | Change the bulb\nK44 | Belt torn | Call the workshop"

@@ -6,7 +6,8 @@ from indexes.chunk import ALWAYS_VALID, Chunk, Passage, Validity
 from indexes.text.tokens import tokenize_text
 from ragdesk.answering.answer import Turn
 from ragdesk.answering.writing import prompts
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.writing_options import VerifyOptions
 
 # Of Qwen, Llama 2 to 4, Mistral, DeepSeek, Gemma, Phi, GLM, Cohere, Yi, Granite, MiniMax, Seed, Nemotron, BERT.
 MARKED = """

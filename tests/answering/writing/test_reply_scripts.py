@@ -12,7 +12,7 @@ from reply_scripts import ReplyScript
 from indexes.embedding.background import open_background
 from indexes.index import Index
 from ragdesk.answering.answer import AnswerReason, Done, Outcome, Question, TextDelta
-from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.answer_options import DecideOptions
 from ragdesk.answering.desk import Desk
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.answering.writing.foreign_evidence import ForeignEvidenceReader

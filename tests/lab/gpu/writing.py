@@ -211,9 +211,8 @@ def section(url: str, sizes: Sizes) -> str:
 
 
 def _settings(url: str, sizes: Sizes) -> Any:
-    from ragdesk.answering.decision import DecideOptions
-    from ragdesk.answering.writing.claim_check import VerifyOptions
-    from ragdesk.answering.writing.generator import GenerateOptions
+    from ragdesk.answering.answer_options import DecideOptions
+    from ragdesk.answering.writing.writing_options import GenerateOptions, VerifyOptions
     from ragdesk.settings import Settings
 
     most = max(sizes.at_once)

@@ -18,8 +18,9 @@ from eval.bias_report import bias_rows, tone_rows, write_bias_reports
 from eval.release_outcome import ReleaseOutcome
 from eval.run import RunOptions, run_cases
 from eval.trial import read_trials
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
 from ragdesk.cli.eval_target import DeskTarget
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from tests.lab.quality import handbook
 from tests.lab.results import write_section

@@ -10,12 +10,12 @@ from ragdesk.answering.answer import Question
 from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.statement import Statement
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.claim_check import ClaimChecker
 from ragdesk.answering.writing.model_writer import ModelWriter
-from ragdesk.answering.writing.prompt_builder import GroundOptions
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.answering.writing.writing_options import GenerateOptions, GroundOptions, VerifyOptions
+from ragdesk.assemble import Workspace
 from ragdesk.errors import EngineFailed
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from tests.lab.quality.claim_sets import ClaimRecord, ClaimSet
 

@@ -25,7 +25,8 @@ from eval.stats import Estimate, estimate_difference, estimate_mean, estimate_pr
 from ragdesk.answering.answer import Answer, Outcome, Question, Turn
 from ragdesk.answering.follow_up import needs_context
 from ragdesk.answering.retrieval.question_analysis import analyze_question
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from tests.lab.quality.handbook import cases as handbook_cases
 from tests.lab.quality.handbook import take_in

@@ -22,10 +22,11 @@ from eval.imports import squad
 from indexes.chunk import SearchFilter
 from indexes.text.folding import normalise_text
 from ragdesk.answering.answer import Outcome, Question
+from ragdesk.answering.reading.reading_options import ExtractOptions
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
-from ragdesk.answering.reading.unit_scores import ExtractOptions, ScoredUnit
+from ragdesk.answering.reading.unit_scores import ScoredUnit
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
-from ragdesk.assemble import OpenCollection
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.open_sets import written

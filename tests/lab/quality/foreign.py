@@ -23,8 +23,9 @@ from indexes.embedding.background import open_background
 from indexes.embedding.embedder import Embedder
 from indexes.text.sentences import split_sentences
 from ragdesk.answering.answer import ClaimVerdict
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.claim_check import ClaimChecker
 from ragdesk.answering.writing.foreign_evidence import ForeignEvidenceReader
+from ragdesk.answering.writing.writing_options import VerifyOptions
 from tests.lab.open_sets import embedder as open_remembering
 from tests.lab.results import write_section
 

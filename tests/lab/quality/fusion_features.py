@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ragdesk.answering.retrieval.passage_words import best_sentence_share, document_name_words
+from ragdesk.answering.retrieval.retrieval_options import RetrieveOptions
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
-from ragdesk.answering.retrieval.retriever import RetrieveOptions
 from tests.lab.quality.retrieval_sets import RetrievalSet
 
 PARTS = ("lexical", "dense", "name", "context", "language")

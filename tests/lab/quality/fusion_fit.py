@@ -24,7 +24,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from eval.stats import estimate_difference, estimate_proportion
-from ragdesk.answering.retrieval.retriever import RetrieveOptions
+from ragdesk.answering.retrieval.retrieval_options import RetrieveOptions
 from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.quality.fusion_features import (
     WEIGHTS,

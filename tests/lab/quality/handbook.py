@@ -17,7 +17,8 @@ from eval.stats import Estimate, estimate_mean
 from indexes.chunk import Passage
 from indexes.embedding.embedder import Embedder
 from ragdesk.answering.answer import Answer, Outcome, Question
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from tests.lab.results import write_section
 

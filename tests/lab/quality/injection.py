@@ -22,10 +22,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ragdesk.answering.answer import Answer, Done, Question, TextDelta
-from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.answer_options import DecideOptions
 from ragdesk.answering.desk import Desk
-from ragdesk.answering.writing.claim_check import VerifyOptions
-from ragdesk.answering.writing.generator import GenerateOptions
+from ragdesk.answering.writing.writing_options import GenerateOptions, VerifyOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from tests.lab.quality.writer import writer

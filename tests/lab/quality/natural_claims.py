@@ -29,7 +29,8 @@ from ragdesk.answering.answer import Claim, ClaimVerdict, Outcome
 from ragdesk.answering.decision import decide_outcome
 from ragdesk.answering.statement import Statement
 from ragdesk.answering.writing.citations import cite_statement
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.writing_options import VerifyOptions
 from tests.lab.quality.claim_recorder import RecordOptions, record_claims
 from tests.lab.quality.claim_sets import (
     ClaimRecord,

@@ -25,7 +25,8 @@ from eval.targets import CallableTarget
 from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question
 from ragdesk.answering.answer_signals import add_answer_signals
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.assemble import Workspace
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from tests.lab.results import write_section
 

@@ -33,10 +33,11 @@ from ragdesk.answering.answer import Question
 from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.reading.packaged_reader import open_packaged_reader
 from ragdesk.answering.reading.reader_weights import PACKAGED_READER
+from ragdesk.answering.reading.reading_options import ExtractOptions
 from ragdesk.answering.reading.sentence_comparer import SentenceComparer, name_sentence_weights
 from ragdesk.answering.reading.sentence_extractor import SentenceExtractor
 from ragdesk.answering.reading.unit_reader import UnitReader, score_units
-from ragdesk.answering.reading.unit_scores import ExtractOptions, ScoredUnit
+from ragdesk.answering.reading.unit_scores import ScoredUnit
 from ragdesk.settings import Settings
 from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.quality.extraction import right

@@ -23,7 +23,8 @@ from eval.imports import squad
 from eval.stats import estimate_mean
 from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question
-from ragdesk.answering.decision import DecideOptions, answer_likelihood
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.decision import answer_likelihood
 from ragdesk.answering.retrieval.retriever import Retriever
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings

@@ -22,7 +22,8 @@ from indexes.embedding.background import measure_background
 from indexes.index import Index
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.answer import Question
-from ragdesk.answering.retrieval.retriever import RetrieveOptions, Retriever
+from ragdesk.answering.retrieval.retrieval_options import RetrieveOptions
+from ragdesk.answering.retrieval.retriever import Retriever
 from tests.lab.open_sets import Remembering, embedder, opened, written
 from tests.lab.results import write_section
 

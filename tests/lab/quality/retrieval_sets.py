@@ -21,7 +21,7 @@ from indexes.chunk import Chunk, SearchFilter
 from ragdesk.answering.answer import Question
 from ragdesk.answering.retrieval.question_analysis import analyze_question
 from ragdesk.answering.retrieval.retrieval_result import Retrieval
-from ragdesk.assemble import OpenCollection
+from ragdesk.open_collection import OpenCollection
 from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.open_sets import written
 from tests.lab.quality import conversations, handbook

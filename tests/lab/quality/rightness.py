@@ -33,7 +33,7 @@ from eval.trial import Trial
 from indexes.chunk import SearchFilter
 from ragdesk.answering.answer import Question, to_json_object
 from ragdesk.answering.desk import Desk
-from ragdesk.assemble import OpenCollection
+from ragdesk.open_collection import OpenCollection
 from tests.lab.collection_shelf import CollectionShelf
 from tests.lab.open_sets import written
 from tests.lab.quality import conversations, handbook

@@ -25,7 +25,8 @@ from eval.validate import compute_idf, find_threshold
 from indexes.chunk import Passage
 from indexes.text.sentences import split_sentences
 from indexes.text.tokens import drop_stopwords, tokenize_text
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.writing_options import VerifyOptions
 from tests.lab.quality.verify import whole
 from tests.lab.results import write_section
 

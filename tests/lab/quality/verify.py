@@ -32,7 +32,8 @@ from indexes.text.sentences import split_sentences
 from indexes.text.tokens import drop_stopwords, tokenize_text
 from ragdesk.answering.retrieval.passage_words import analyze_sentences as sentences_of
 from ragdesk.answering.statement import Statement
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
+from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.writing_options import VerifyOptions
 from tests.lab.results import write_section
 
 FLAGGED = 0.5  # what a sentence with a hard flag keeps of its support, in the score of a text

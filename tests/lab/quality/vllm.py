@@ -20,12 +20,12 @@ from pathlib import Path
 import numpy as np
 
 from ragdesk.answering.answer import Answer, ClaimVerdict, Done, Question, TextDelta
-from ragdesk.answering.decision import DecideOptions
-from ragdesk.answering.writing.claim_check import VerifyOptions
-from ragdesk.answering.writing.generator import GenerateOptions
-from ragdesk.answering.writing.prompt_builder import BuildPrompt, GroundOptions
+from ragdesk.answering.answer_options import DecideOptions
+from ragdesk.answering.writing.prompt_builder import BuildPrompt
 from ragdesk.answering.writing.prompts import Prompt, PromptSource
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.answering.writing.writing_options import GenerateOptions, GroundOptions, VerifyOptions
+from ragdesk.assemble import Workspace
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from tests.lab.quality.handbook import HANDBOOK, cases
 from tests.lab.results import write_section

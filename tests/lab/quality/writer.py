@@ -24,9 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from ragdesk.answering.answer import Answer, ClaimVerdict, Question
-from ragdesk.answering.writing.claim_check import VerifyOptions
-from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.sanitize import sanitize_text
+from ragdesk.answering.writing.writing_options import GenerateOptions, VerifyOptions
 from ragdesk.assemble import Workspace
 from ragdesk.settings import Settings
 from tests.lab.quality.handbook import HANDBOOK, cases

@@ -26,12 +26,13 @@ import numpy as np
 
 from indexes.chunk import Passage
 from ragdesk.answering.answer import Question
-from ragdesk.answering.writing.claim_check import ClaimChecker, VerifyOptions
-from ragdesk.answering.writing.prompt_builder import GroundOptions, PromptBuilder, estimate_tokens
+from ragdesk.answering.writing.claim_check import ClaimChecker
+from ragdesk.answering.writing.prompt_builder import PromptBuilder, estimate_tokens
 from ragdesk.answering.writing.prompts import PromptSource
 from ragdesk.answering.writing.sanitize import GrowingSanitizer
 from ragdesk.answering.writing.structured_decoder import StructuredDecoder
-from ragdesk.assemble import OpenCollection
+from ragdesk.answering.writing.writing_options import GroundOptions, VerifyOptions
+from ragdesk.open_collection import OpenCollection
 from tests.lab.quality.handbook import cases, take_in
 from tests.lab.results import write_section
 from tests.lab.speed.paced_server import paced

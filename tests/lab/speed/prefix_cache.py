@@ -26,12 +26,12 @@ import httpx
 
 from eval.case import Case, read_case_lines
 from ragdesk.answering.answer import Question, Turn
-from ragdesk.answering.decision import DecideOptions
+from ragdesk.answering.answer_options import DecideOptions
 from ragdesk.answering.writing import openai_client
-from ragdesk.answering.writing.generator import GenerateOptions
 from ragdesk.answering.writing.llm_pool import LlmPool, LlmServer
-from ragdesk.answering.writing.prompt_builder import GroundOptions
-from ragdesk.assemble import OpenCollection, Workspace
+from ragdesk.answering.writing.writing_options import GenerateOptions, GroundOptions
+from ragdesk.assemble import Workspace
+from ragdesk.open_collection import OpenCollection
 from ragdesk.settings import Settings
 from tests.lab.quality.handbook import HANDBOOK, cases
 from tests.lab.results import write_section

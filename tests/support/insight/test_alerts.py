@@ -13,9 +13,8 @@ from ragdesk.errors import SettingsError
 from ragdesk.support.conversations.conversation_store import ConversationStore
 from ragdesk.support.conversations.conversation_tables import TURNS
 from ragdesk.support.handoff.handoff_options import HandoffMailOptions
-from ragdesk.support.insight.alert_options import AlertOptions
+from ragdesk.support.insight.alert_options import AlertOptions, SurgeOptions
 from ragdesk.support.insight.alerts import SurgeAlarm, make_alert_places
-from ragdesk.support.insight.surge import SurgeOptions
 from ragdesk.support.insight.surge_watch import SurgeWatch
 
 SECRET = "whsec_" + base64.b64encode(b"k" * 32).decode()
